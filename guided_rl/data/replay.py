@@ -1,0 +1,56 @@
+"""Replay: one flat ring of float32 rows per member, written at a shared pointer.
+
+Rows are `[obs | action | reward | terminated | next_obs | extra columns]`. The pointer is a
+function of the step count, which is never batched: the whole population writes one slice.
+Sampling is uniform with replacement.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Column names and widths of a transition row, in order."""
+
+    columns: tuple[tuple[str, int], ...]
+
+    @classmethod
+    def of(cls, observation_size: int, action_size: int, extra: Mapping[str, int] | None = None) -> Layout:
+        """The standard columns, then `extra` ones; width 1 is stored as a scalar."""
+        standard = {"obs": observation_size, "action": action_size, "reward": 1, "terminated": 1}
+        return cls(tuple({**standard, "next_obs": observation_size, **(extra or {})}.items()))
+
+    @property
+    def width(self) -> int:
+        return sum(width for _, width in self.columns)
+
+    def pack(self, row: Mapping[str, jax.Array]) -> jax.Array:
+        """One transition as a vector [width]."""
+        return jnp.concatenate([jnp.asarray(row[name], jnp.float32).reshape(width) for name, width in self.columns])
+
+    def unpack(self, rows: jax.Array) -> dict[str, jax.Array]:
+        """Rows [..., width] as named columns [..., column], scalars [...]."""
+        batch, offset = {}, 0
+        for name, width in self.columns:
+            column = rows[..., offset : offset + width]
+            scalar = width == 1 and name in ("reward", "terminated")
+            batch[name] = column[..., 0] if scalar else column
+            offset += width
+        return batch
+
+
+def insert(ring: jax.Array, rows: jax.Array, step: jax.Array) -> jax.Array:
+    """Write `rows` [population, width] at slot `step mod capacity` of `ring` [population, capacity, width]."""
+    zero = jnp.int32(0)
+    return jax.lax.dynamic_update_slice(ring, rows[:, None], (zero, step % ring.shape[1], zero))
+
+
+def sample_indices(key: jax.Array, batch: int, filled: jax.Array) -> jax.Array:
+    """`batch` row numbers in [0, filled), uniform with replacement."""
+    return jax.random.randint(key, (batch,), 0, filled)

@@ -1,0 +1,42 @@
+"""Tasks by name. A user's own task is `path/to/file.py:function`, returning a `Task`."""
+
+from __future__ import annotations
+
+import functools
+
+from guided_rl.envs import gymnasium_mujoco
+from guided_rl.envs.base import Env, MujocoEnv, State, Task
+from guided_rl.errors import UserError, unknown
+from guided_rl.physics import make_engine
+
+TASKS = {**gymnasium_mujoco.TASKS}
+
+__all__ = ["TASKS", "Env", "MujocoEnv", "State", "Task", "make"]
+
+
+@functools.lru_cache(maxsize=32)
+def make(name: str, physics: str = "auto") -> Env:
+    """The environment `name` on a physics engine.
+
+    Args:
+      name: a key of `TASKS`, `brax:<name>`, or `file.py:function` for a task of your own.
+      physics: `native`, `mjx`, or `auto` (native on CPU).
+
+    Raises:
+      UserError: the task or the engine is unknown; the nearest names are in the sentence.
+    """
+    if name.startswith("brax:"):
+        from guided_rl.envs.brax_adapter import BraxEnv
+
+        return BraxEnv(name.removeprefix("brax:"))
+    if ".py:" in name:
+        from guided_rl.plugins import load
+
+        task = load(name)()
+        if not isinstance(task, Task):
+            raise UserError(f"{name} returned {type(task).__name__}, not a guided_rl.envs.Task; return a Task from it")
+    elif name in TASKS:
+        task = TASKS[name]()
+    else:
+        raise unknown("task", name, TASKS)
+    return MujocoEnv(task, make_engine(task.simulation, physics))

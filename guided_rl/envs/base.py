@@ -1,0 +1,171 @@
+"""Environments as pure functions, in the shape of `brax.envs.base.Env`.
+
+A `Task` is data: a simulation and four pure functions. `MujocoEnv` turns one into
+`reset(rng) -> State` and `step(state, action) -> State` over either physics engine.
+Methods act on one environment; `jax.vmap` makes many.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import jax
+import jax.numpy as jnp
+import mujoco
+import numpy as np
+from flax import struct
+
+from guided_rl.physics.base import Data, Engine, Simulation
+
+Metrics = dict[str, jax.Array]
+
+
+@struct.dataclass
+class State:
+    """What an environment carries, with the field names brax uses.
+
+    `done` is 1.0 when the episode ends for any reason; `info["truncation"]` is 1.0 when it
+    ended by the time limit alone, and then `obs` is the true final observation, from which
+    a learner bootstraps. `info["step"]` counts the control steps of this episode.
+    """
+
+    pipeline_state: Any
+    obs: jax.Array
+    reward: jax.Array
+    done: jax.Array
+    metrics: Metrics
+    info: dict[str, jax.Array]
+
+
+class Env(Protocol):
+    """What the learner needs of an environment."""
+
+    name: str
+    observation_size: int
+    action_size: int
+    episode_length: int
+
+    def reset(self, rng: jax.Array) -> State: ...
+
+    def step(self, state: State, action: jax.Array, active: jax.Array | bool = True) -> State: ...
+
+    def reset_where(self, mask: jax.Array, state: State, rng: jax.Array) -> State: ...
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """One MuJoCo task, independent of engine and learner.
+
+    Attributes:
+      name: the task's public name.
+      twin: where it comes from and is compared with, such as `gymnasium:Hopper-v5`.
+      simulation: model, frame skip and the fields that the functions below read.
+      start: `rng -> (qpos [nq], qvel [nv])`, the reset distribution.
+      observe: `Data -> obs [observation]`.
+      reward: `(before, ctrl [nu], after) -> (reward, terms)`, ctrl in the model's units.
+      terminated: `Data -> bool`, true when the episode ends in failure.
+      episode_length: control steps until truncation.
+    """
+
+    name: str
+    twin: str
+    simulation: Simulation
+    start: Callable[[jax.Array], tuple[jax.Array, jax.Array]]
+    observe: Callable[[Data], jax.Array]
+    reward: Callable[[Data, jax.Array, Data], tuple[jax.Array, Metrics]]
+    terminated: Callable[[Data], jax.Array]
+    episode_length: int = 1000
+
+
+class MujocoEnv:
+    """A `Task` on an `Engine`. Actions are in [-1, 1], scaled to the model's range."""
+
+    def __init__(self, task: Task, engine: Engine):
+        self.task, self.engine = task, engine
+        self.name, self.episode_length = task.name, task.episode_length
+        low, high = np.asarray(task.simulation.model.actuator_ctrlrange, np.float32).T
+        self._centre, self._half = (high + low) / 2, (high - low) / 2
+        self.action_size = task.simulation.model.nu
+        self.observation_size = jax.eval_shape(self.reset, jax.random.key(0)).obs.shape[-1]
+
+    @property
+    def unwrapped(self) -> MujocoEnv:
+        return self
+
+    @property
+    def backend(self) -> str:
+        return self.engine.name
+
+    @property
+    def dt(self) -> float:
+        """Seconds per control step."""
+        return self.task.simulation.model.opt.timestep * self.task.simulation.frame_skip
+
+    def reset(self, rng: jax.Array) -> State:
+        """A fresh episode from the task's reset distribution."""
+        return self.init(*self.task.start(rng))
+
+    def init(self, qpos: jax.Array, qvel: jax.Array) -> State:
+        """A fresh episode from a given start, `qpos` [nq] and `qvel` [nv]."""
+        return self._begin(self.engine.init(qpos, qvel))
+
+    def step(self, state: State, action: jax.Array, active: jax.Array | bool = True) -> State:
+        """One control step; where not `active` the physics rests and `done` stays set."""
+        before: Data = state.pipeline_state
+        ctrl = self.ctrl(action)
+        after = self.engine.step(before, ctrl, active)
+        reward, terms = self.task.reward(before, ctrl, after)
+        terminated = self.task.terminated(after)
+        step = state.info["step"] + jnp.int32(active)
+        timeout = (step >= self.episode_length) & ~terminated
+        return state.replace(
+            pipeline_state=after,
+            obs=self.task.observe(after),
+            reward=reward,
+            done=(terminated | timeout).astype(jnp.float32),
+            metrics={**state.metrics, **terms},
+            info={**state.info, "truncation": timeout.astype(jnp.float32), "step": step},
+        )
+
+    def reset_where(self, mask: jax.Array, state: State, rng: jax.Array) -> State:
+        """`state` with a freshly drawn start where `mask`; the last reward is kept."""
+        qpos, qvel = self.task.start(rng)
+        data = self.engine.reset_where(mask, state.pipeline_state, qpos, qvel)
+        return state.replace(
+            pipeline_state=data,
+            obs=jnp.where(mask, self.task.observe(data), state.obs),
+            done=jnp.where(mask, 0.0, state.done),
+            info={
+                **state.info,
+                "truncation": jnp.where(mask, 0.0, state.info["truncation"]),
+                "step": jnp.where(mask, 0, state.info["step"]),
+            },
+        )
+
+    def ctrl(self, action: jax.Array) -> jax.Array:
+        """Model controls for an action in [-1, 1]."""
+        return jnp.clip(action, -1.0, 1.0) * self._half + self._centre
+
+    def _begin(self, data: Data) -> State:
+        zero = jnp.float32(0)
+        ctrl = jnp.zeros(self.action_size)
+        terms = jax.eval_shape(lambda: self.task.reward(data, ctrl, data)[1])
+        metrics = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), terms)
+        info = {"truncation": zero, "step": jnp.int32(0)}
+        return State(data, self.task.observe(data), zero, zero, metrics, info)
+
+
+def uniform_start(model: mujoco.MjModel, noise: float, velocity: str = "uniform"):
+    """Gymnasium's usual reset: qpos0 + U(±noise); qvel U(±noise), or noise · N(0, 1)."""
+    qpos0 = np.asarray(model.qpos0, np.float32)
+
+    def start(rng: jax.Array) -> tuple[jax.Array, jax.Array]:
+        position, speed = jax.random.split(rng)
+        qpos = qpos0 + jax.random.uniform(position, (model.nq,), minval=-noise, maxval=noise)
+        if velocity == "normal":
+            return qpos, noise * jax.random.normal(speed, (model.nv,))
+        return qpos, jax.random.uniform(speed, (model.nv,), minval=-noise, maxval=noise)
+
+    return start

@@ -1,0 +1,133 @@
+"""What a method is: a handful of pure functions on one learner's explicit state.
+
+Every function below sees one member of the population; the training loop vmaps it. A new
+method starts from a base (`sac.SAC`, `td3.TD3`) with `dataclasses.replace` and changes only
+the hooks in which its paper differs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from flax import struct
+
+from guided_rl.guides.base import Guide
+
+HParams = dict[str, jax.Array]
+Batch = dict[str, jax.Array]
+Metrics = dict[str, jax.Array]
+ADAM = optax.scale_by_adam()
+
+
+@dataclass(frozen=True)
+class Setup:
+    """Static facts of one run: shapes and the budget that schedules are fractions of."""
+
+    observation_size: int
+    action_size: int
+    hidden: tuple[int, ...] = (256, 256)
+    budget: int = 1_000_000
+
+
+@struct.dataclass
+class Agent:
+    """All that one learner learns, by name: parameters, Polyak copies, Adam states."""
+
+    params: dict[str, Any]
+    targets: dict[str, Any]
+    optimizers: dict[str, Any]
+
+
+@struct.dataclass
+class Context:
+    """What a hook may read besides the agent.
+
+    Attributes:
+      hp: this member's hyper-parameters, traced floats.
+      step: environment steps taken so far, shared by the population (never batched).
+      guide: this member's adviser, or None.
+      setup: static shapes and budget.
+    """
+
+    hp: HParams
+    step: jax.Array
+    guide: Guide | None
+    setup: Setup = struct.field(pytree_node=False)
+
+    @property
+    def progress(self) -> jax.Array:
+        """Share of the budget spent, in [0, 1]."""
+        return self.step / self.setup.budget
+
+
+class Act(NamedTuple):
+    """An action to execute [action], and transition columns to store beside or instead of it."""
+
+    executed: jax.Array
+    stored: Mapping[str, jax.Array] = {}
+
+
+@dataclass(frozen=True, eq=False)
+class Method:
+    """A learning method as data.
+
+    Attributes:
+      name: as in tables.
+      hparams: defaults of every traced float; each may be a grid axis without a second compile.
+      init: `(key, hp, guide, setup) -> Agent`.
+      act: `(agent, obs, key, ctx) -> Act`, the behaviour that collects data.
+      update: `(agent, batch, key, ctx) -> (Agent, metrics)`, one gradient step.
+      policies: evaluation protocols, `(agent, obs, key, ctx) -> action`; `policy` is the
+        learner's own deterministic policy.
+      columns: `setup -> {name: width}` of extra transition columns that `act` stores.
+      warmup: share of the budget that is stored before the first update.
+      random_warmup: whether those first steps are uniformly random instead of `act`'s.
+      needs_guide: whether a guide must be given.
+      offline_ratio: whether batches mix in rows of an offline dataset (`hp["offline_ratio"]`).
+    """
+
+    name: str
+    hparams: Mapping[str, float]
+    init: Callable[..., Agent]
+    act: Callable[..., Act]
+    update: Callable[..., tuple[Agent, Metrics]]
+    policies: Mapping[str, Callable[..., jax.Array]]
+    columns: Callable[[Setup], Mapping[str, int]] = field(default=lambda setup: {})
+    warmup: float = 0.005
+    random_warmup: bool = True
+    needs_guide: bool = False
+    needs_dataset: bool = False
+
+
+def optimizer(params: Any) -> Any:
+    """A fresh Adam state for `params`."""
+    return ADAM.init(params)
+
+
+def descend(agent: Agent, name: str, loss: Callable[[Any], Any], rate: jax.Array) -> tuple[Agent, Any]:
+    """One Adam step of `agent.params[name]` on `loss(params) -> (value, aux)`; returns aux too.
+
+    The learning rate is applied outside of optax, so that it can be a traced float.
+    """
+    (_, aux), gradient = jax.value_and_grad(loss, has_aux=True)(agent.params[name])
+    updates, state = ADAM.update(gradient, agent.optimizers[name])
+    params = jax.tree.map(lambda p, u: p - rate * u, agent.params[name], updates)
+    return agent.replace(
+        params={**agent.params, name: params},
+        optimizers={**agent.optimizers, name: state},
+    ), aux
+
+
+def polyak(agent: Agent, name: str, tau: jax.Array) -> Agent:
+    """Move `agent.targets[name]` towards its parameters by the fraction `tau`."""
+    target = jax.tree.map(lambda t, p: t + tau * (p - t), agent.targets[name], agent.params[name])
+    return agent.replace(targets={**agent.targets, name: target})
+
+
+def mean(value: jax.Array) -> jax.Array:
+    return jnp.mean(value)

@@ -1,0 +1,72 @@
+"""The networks that methods share: Gaussian and deterministic actors, twin critics."""
+
+from __future__ import annotations
+
+import functools
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+LOG_STD_MIN, LOG_STD_MAX = -5.0, 2.0
+
+
+class MLP(nn.Module):
+    """ReLU layers of the given widths, then a linear one."""
+
+    hidden: tuple[int, ...]
+    out: int
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        for width in self.hidden:
+            x = nn.relu(nn.Dense(width)(x))
+        return nn.Dense(self.out)(x)
+
+
+class GaussianActor(nn.Module):
+    """obs -> (mean, log_std), each [..., action], of a Gaussian before tanh."""
+
+    hidden: tuple[int, ...]
+    action_size: int
+
+    @nn.compact
+    def __call__(self, obs: jax.Array) -> tuple[jax.Array, jax.Array]:
+        mean, log_std = jnp.split(MLP(self.hidden, 2 * self.action_size)(obs), 2, axis=-1)
+        return mean, jnp.clip(log_std, LOG_STD_MIN, LOG_STD_MAX)
+
+
+class DeterministicActor(nn.Module):
+    """obs -> tanh(MLP(obs)), [..., action]."""
+
+    hidden: tuple[int, ...]
+    action_size: int
+
+    @nn.compact
+    def __call__(self, obs: jax.Array) -> jax.Array:
+        return jnp.tanh(MLP(self.hidden, self.action_size)(obs))
+
+
+class TwinCritic(nn.Module):
+    """(obs, action) -> [2, ...], two independent Q networks in one batched product."""
+
+    hidden: tuple[int, ...]
+
+    @nn.compact
+    def __call__(self, obs: jax.Array, action: jax.Array) -> jax.Array:
+        twin = nn.vmap(MLP, variable_axes={"params": 0}, split_rngs={"params": True}, in_axes=None, axis_size=2)
+        return twin(self.hidden, 1)(jnp.concatenate([obs, action], axis=-1))[..., 0]
+
+
+@functools.partial(jax.jit, inline=True)
+def log_one_minus_tanh_squared(x: jax.Array) -> jax.Array:
+    """log(1 - tanh(x)²), stable for large |x|: 2 (log 2 - x - softplus(-2x))."""
+    return 2.0 * (jnp.log(2.0) - x - jax.nn.softplus(-2.0 * x))
+
+
+def sample_squashed(mean: jax.Array, log_std: jax.Array, key: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """A reparameterised tanh-Gaussian sample [..., action] and its log density [...]."""
+    noise = jax.random.normal(key, mean.shape)
+    before = mean + jnp.exp(log_std) * noise
+    gaussian = -0.5 * noise**2 - log_std - 0.5 * jnp.log(2.0 * jnp.pi)
+    return jnp.tanh(before), jnp.sum(gaussian - log_one_minus_tanh_squared(before), axis=-1)

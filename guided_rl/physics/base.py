@@ -1,0 +1,100 @@
+"""What a physics engine is to the rest of the suite.
+
+An engine steps one `Simulation` (a model and what to read from it) as a pure function:
+explicit state arrays in, explicit state arrays out. Engines are `native` (C MuJoCo on
+host threads) and `mjx` (MJX on the accelerator); both are used through `Engine`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import jax
+import jax.numpy as jnp
+import mujoco
+import numpy as np
+from flax import struct
+
+Slots = tuple[tuple[str, int, tuple[int, ...]], ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Simulation:
+    """A model, how many solver steps make one control step, and the fields to read.
+
+    Attributes:
+      model: the compiled model, the same object for every engine.
+      frame_skip: physics substeps per control step.
+      fields: names of `mujoco.MjData` arrays to expose, as Gymnasium would read them
+        after the last substep (derived fields lag the state by one substep, as there).
+      precise: the fields for which `Data.moved` is exact: their rounding error to
+        float32 is carried along, so that a small difference of large numbers is not lost.
+      rne_post_constraint: run `mj_rnePostConstraint` after the step, which is where
+        Gymnasium's `cfrc_ext` comes from.
+    """
+
+    model: mujoco.MjModel
+    frame_skip: int
+    fields: tuple[str, ...] = ("qpos", "qvel")
+    precise: tuple[str, ...] = ()
+    rne_post_constraint: bool = False
+
+    def slots(self) -> Slots:
+        """Name, offset and shape of every field in the packed array."""
+        data = mujoco.MjData(self.model)
+        slots, offset = [], 0
+        for name in (*self.fields, *(f"{p}.low" for p in self.precise)):
+            shape = np.shape(getattr(data, name.removesuffix(".low")))
+            slots.append((name, offset, shape))
+            offset += int(np.prod(shape))
+        return tuple(slots)
+
+
+def width(slots: Slots) -> int:
+    """Floats in one packed row."""
+    return sum(int(np.prod(shape)) for _, _, shape in slots)
+
+
+@struct.dataclass
+class Data:
+    """One simulation's state: `raw` is the engine's own, `packed` the readable fields."""
+
+    raw: Any
+    packed: jax.Array
+    slots: Slots = struct.field(pytree_node=False)
+
+    def __getitem__(self, name: str) -> jax.Array:
+        """Field `name` as float32, in its MuJoCo shape."""
+        for slot, offset, shape in self.slots:
+            if slot == name:
+                size = int(np.prod(shape))
+                return self.packed[offset : offset + size].reshape(shape)
+        raise KeyError(f"field {name!r} is not read from this simulation; it has {[s[0] for s in self.slots]}")
+
+    def moved(self, before: Data, name: str) -> jax.Array:
+        """Change of a `precise` field since `before`, without float32 cancellation."""
+        low = f"{name}.low"
+        return (self[name] - before[name]) + (self[low] - before[low])
+
+
+class Engine(Protocol):
+    """The functional interface; every method works on one simulation and vmaps."""
+
+    name: str
+    options: dict[str, Any]
+
+    def init(self, qpos: jax.Array, qvel: jax.Array) -> Data: ...
+
+    def step(self, data: Data, ctrl: jax.Array, active: jax.Array | bool = True) -> Data:
+        """`frame_skip` substeps under `ctrl` [nu]; an inactive simulation stays as it is."""
+        ...
+
+    def reset_where(self, mask: jax.Array, data: Data, qpos: jax.Array, qvel: jax.Array) -> Data:
+        """A fresh start at (`qpos`, `qvel`) where `mask`, `data` elsewhere."""
+        ...
+
+
+def select(mask: jax.Array, new: Any, old: Any) -> Any:
+    """Leafwise `where` for one simulation's state."""
+    return jax.tree.map(lambda a, b: jnp.where(mask, a, b), new, old)

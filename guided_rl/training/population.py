@@ -1,0 +1,251 @@
+"""How one population learns: seeds × grid points, one compiled program.
+
+Axis 0 of every array of `Population.members` and of the replay is the population. The step
+count is shared and unbatched, so that ring pointers, schedules and warm-up stay branches of
+the program instead of becoming selects.
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import struct
+
+from guided_rl.data.replay import Layout, insert, sample_indices
+from guided_rl.envs.base import Env, State
+from guided_rl.guides.base import Guide
+from guided_rl.methods.base import Agent, Batch, Context, HParams, Method, Setup
+
+
+@dataclass(frozen=True)
+class Loop:
+    """Static settings of the training loop, in steps.
+
+    Attributes:
+      batch: transitions per update.
+      capacity: replay rows per member.
+      learning_starts: stored steps before the first update.
+      random_steps: leading steps whose actions are uniform in [-1, 1].
+      block: environment steps collected before the same number of updates.
+      timeout_is_terminal: do not bootstrap through the time limit (the PAG table's setting).
+      execution: `vmap` or `map` over members during updates.
+    """
+
+    batch: int = 256
+    capacity: int = 1_000_000
+    learning_starts: int = 5_000
+    random_steps: int = 5_000
+    block: int = 1
+    timeout_is_terminal: bool = False
+    execution: str = "vmap"
+
+
+@struct.dataclass
+class Totals:
+    """Sums over one chunk of training, per member."""
+
+    episodes: jax.Array
+    episode_return: jax.Array
+    failures: jax.Array
+    updates: jax.Array
+    metrics: dict[str, jax.Array]
+
+
+@struct.dataclass
+class Members:
+    """One learner each; leaves are [population, ...]."""
+
+    seed: jax.Array
+    key: jax.Array
+    agent: Agent
+    env: State
+    running_return: jax.Array
+    alive: jax.Array
+    died_at: jax.Array
+
+
+@struct.dataclass
+class Population:
+    """Everything that a run must keep to go on exactly where it stopped."""
+
+    members: Members
+    replay: jax.Array
+    step: jax.Array
+
+
+@struct.dataclass
+class Inputs:
+    """What a population reads but never changes: [population, ...], but for the shared data."""
+
+    hp: HParams
+    guide: Guide | None
+    offline: jax.Array | None = None
+
+
+class Trainer:
+    """The compiled programs of one (method, task, shape): `init`, `chunk`."""
+
+    def __init__(self, env: Env, method: Method, setup: Setup, loop: Loop):
+        self.env, self.method, self.setup, self.loop = env, method, setup, loop
+        self.layout = Layout.of(setup.observation_size, setup.action_size, method.columns(setup))
+        self.init = jax.jit(self._init)
+        self.chunk = jax.jit(self._chunk, static_argnames="steps", donate_argnums=0)
+
+    def _init(self, seeds: jax.Array, inputs: Inputs) -> Population:
+        """A fresh population for member seeds [population]."""
+        members = jax.vmap(self._init_member)(seeds, inputs.hp, inputs.guide)
+        replay = jnp.zeros((seeds.shape[0], self.loop.capacity, self.layout.width))
+        return Population(members, replay, jnp.int32(0))
+
+    def _init_member(self, seed: jax.Array, hp: HParams, guide: Guide | None) -> Members:
+        key = jax.random.fold_in(jax.random.key(0), seed)
+        agent_key, env_key, key = jax.random.split(key, 3)
+        agent = self.method.init(agent_key, hp, guide, self.setup)
+        zero = jnp.float32(0)
+        return Members(seed, key, agent, self.env.reset(env_key), zero, jnp.bool_(True), jnp.int32(-1))
+
+    def _chunk(self, population: Population, inputs: Inputs, steps: int) -> tuple[Population, Totals]:
+        """`steps` environment steps and their updates; sums of what happened."""
+        blocks, rest = divmod(steps, self.loop.block)
+        if rest:
+            raise ValueError(f"a chunk of {steps} steps is not a whole number of blocks of {self.loop.block}")
+
+        def block(carry, _):
+            carry, _ = jax.lax.scan(lambda c, _: (self._collect(c, inputs), None), carry, length=self.loop.block)
+            learn = carry[0].step > self.loop.learning_starts
+            numbers = jnp.arange(self.loop.block)
+            return jax.lax.cond(
+                learn,
+                lambda c: jax.lax.scan(lambda x, n: (self._update(x, inputs, n), None), c, numbers)[0],
+                lambda c: c,
+                carry,
+            ), None
+
+        before = population.members
+        (population, totals), _ = jax.lax.scan(block, (population, self._no_totals(population, inputs)), length=blocks)
+        return population.replace(members=_quarantine(before, population.members, population.step)), totals
+
+    def _collect(self, carry, inputs: Inputs):
+        """Every member acts once; one slice of the ring is written."""
+        population, totals = carry
+        act = functools.partial(self._act, step=population.step)
+        members, rows, ended = jax.vmap(act)(population.members, inputs.hp, inputs.guide)
+        replay = insert(population.replay, rows, population.step)
+        totals = totals.replace(
+            episodes=totals.episodes + ended["episode"],
+            episode_return=totals.episode_return + ended["return"],
+            failures=totals.failures + ended["failure"],
+        )
+        return Population(members, replay, population.step + 1), totals
+
+    def _act(self, member: Members, hp: HParams, guide: Guide | None, step: jax.Array):
+        act_key, random_key, reset_key = _keys(member.key, step, "act", "random", "reset")
+        ctx = Context(hp, step, guide, self.setup)
+        obs = member.env.obs
+
+        def explore():
+            choice = self.method.act(member.agent, obs, act_key, ctx)
+            return choice.executed, {"action": choice.executed, **choice.stored}
+
+        def uniform():
+            executed, stored = jax.eval_shape(explore)
+            action = jax.random.uniform(random_key, executed.shape, minval=-1.0, maxval=1.0)
+            extra = {k: jnp.zeros(v.shape, v.dtype) for k, v in stored.items()}
+            return action, {**extra, "action": action}
+
+        if self.loop.random_steps:
+            executed, stored = jax.lax.cond(step < self.loop.random_steps, uniform, explore)
+        else:
+            executed, stored = explore()
+
+        after = self.env.step(member.env, executed)
+        truncated = after.info["truncation"] * (0.0 if self.loop.timeout_is_terminal else 1.0)
+        terminated = after.done * (1.0 - truncated)
+        row = {"obs": obs, "reward": after.reward, "terminated": terminated, "next_obs": after.obs, **stored}
+        total = member.running_return + after.reward
+        ended = {
+            "episode": after.done,
+            "return": after.done * total,
+            "failure": after.done * (1.0 - after.info["truncation"]),
+        }
+        env = self.env.reset_where(after.done > 0, after, reset_key)
+        member = member.replace(env=env, running_return=total * (1.0 - after.done))
+        return member, self.layout.pack(row), ended
+
+    def _update(self, carry, inputs: Inputs, number: jax.Array):
+        """One gradient step of every member on its own sample."""
+        population, totals = carry
+        step = population.step
+        filled = jnp.minimum(step, self.loop.capacity)
+        stamp = step - self.loop.block + number
+
+        def sample(key, replay, hp):
+            sample_key, offline_key = _keys(key, stamp, "sample", "offline")
+            rows = replay[sample_indices(sample_key, self.loop.batch, filled)]
+            if inputs.offline is None:
+                return rows
+            other = inputs.offline[sample_indices(offline_key, self.loop.batch, inputs.offline.shape[0])]
+            mixed = jnp.arange(self.loop.batch) < jnp.round(hp["offline_ratio"] * self.loop.batch)
+            return jnp.where(mixed[:, None], other, rows)
+
+        def learn(key, agent, hp, guide, rows):
+            (update_key,) = _keys(key, stamp, "update")
+            batch: Batch = self.layout.unpack(rows)
+            return self.method.update(agent, batch, update_key, Context(hp, stamp, guide, self.setup))
+
+        members = population.members
+        rows = jax.vmap(sample)(members.key, population.replay, inputs.hp)
+        arguments = (members.key, members.agent, inputs.hp, inputs.guide, rows)
+        if self.loop.execution == "map":
+            agents, metrics = jax.lax.map(lambda xs: learn(*xs), arguments)
+        else:
+            agents, metrics = jax.vmap(learn)(*arguments)
+        totals = totals.replace(
+            updates=totals.updates + 1,
+            metrics=jax.tree.map(jnp.add, totals.metrics, metrics),
+        )
+        return population.replace(members=members.replace(agent=agents)), totals
+
+    def _no_totals(self, population: Population, inputs: Inputs) -> Totals:
+        size = population.members.seed.shape
+        zero = jnp.zeros(size)
+        probe = jnp.zeros((*size, self.loop.batch, self.layout.width))
+
+        def metrics_of(agent, hp, guide, key, rows):
+            ctx = Context(hp, population.step, guide, self.setup)
+            return self.method.update(agent, self.layout.unpack(rows), key, ctx)[1]
+
+        m = population.members
+        shapes = jax.eval_shape(jax.vmap(metrics_of), m.agent, inputs.hp, inputs.guide, m.key, probe)
+        metrics = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
+        return Totals(zero, zero, zero, jnp.int32(0), metrics)
+
+
+STREAMS = ("act", "random", "reset", "sample", "offline", "update")
+
+
+def _keys(key: jax.Array, step: jax.Array, *names: str) -> list[jax.Array]:
+    """This step's keys for the named purposes; a purpose's numbers do not depend on the others'."""
+    step_key = jax.random.fold_in(key, step)
+    return [jax.random.fold_in(step_key, STREAMS.index(name)) for name in names]
+
+
+def _finite(tree: Any) -> jax.Array:
+    """[population]: whether every float of each member is finite."""
+    leaves = [leaf for leaf in jax.tree.leaves(tree) if jnp.issubdtype(leaf.dtype, jnp.floating)]
+    return functools.reduce(jnp.logical_and, [jnp.isfinite(x).reshape(x.shape[0], -1).all(1) for x in leaves])
+
+
+def _quarantine(before: Members, after: Members, step: jax.Array) -> Members:
+    """Freeze members whose state turned non-finite in this chunk as they were before it."""
+    finite = _finite((after.agent, after.env.obs, after.env.reward))
+    alive = before.alive & finite
+    frozen = jax.tree.map(
+        lambda old, new: jnp.where(alive.reshape(alive.shape + (1,) * (new.ndim - 1)), new, old), before, after
+    )
+    died_at = jnp.where(before.alive & ~finite, step, before.died_at)
+    return frozen.replace(alive=alive, died_at=died_at)
