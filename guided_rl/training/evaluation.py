@@ -1,0 +1,72 @@
+"""Evaluation: fresh environments, own key stream, every protocol of a method at once.
+
+Episodes of all members and protocols run side by side; ended ones are masked, and the loop
+stops when the last one ends. No training step is ever counted or influenced.
+"""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+from flax import struct
+
+from guided_rl.envs.base import Env
+from guided_rl.guides.base import Guide
+from guided_rl.methods.base import Agent, Context, HParams, Method, Setup
+
+EVALUATION_STREAM = 1_000_003
+
+
+@struct.dataclass
+class Episodes:
+    """Outcome of evaluation episodes, each [population, protocol, episode]."""
+
+    episode_return: jax.Array
+    length: jax.Array
+    failed: jax.Array
+
+
+def evaluator(env: Env, method: Method, setup: Setup, episodes: int):
+    """A compiled `(seeds, agents, hp, guide, step) -> Episodes` for `episodes` per protocol."""
+    protocols = tuple(method.policies.values())
+
+    def act(agent: Agent, hp: HParams, guide: Guide | None, step, obs, key):
+        """Actions [protocol, episode, action] of one member."""
+        ctx = Context(hp, step, guide, setup)
+        keys = jax.random.split(key, episodes)
+        return jnp.stack(
+            [
+                jax.vmap(lambda o, k, policy=policy: policy(agent, o, k, ctx))(obs[i], keys)
+                for i, policy in enumerate(protocols)
+            ]
+        )
+
+    def start(seed, step):
+        """The same starts for every protocol and every method that shares the seed."""
+        key = jax.random.fold_in(jax.random.fold_in(jax.random.key(EVALUATION_STREAM), seed), step)
+        keys = jax.random.split(key, episodes)
+        state = jax.vmap(lambda _: jax.vmap(env.reset)(keys))(jnp.arange(len(protocols)))
+        return state, jax.random.fold_in(key, 0)
+
+    def run(seeds: jax.Array, agents: Agent, hp: HParams, guide: Guide | None, step: jax.Array) -> Episodes:
+        state, keys = jax.vmap(start, in_axes=(0, None))(seeds, step)
+        zeros = jnp.zeros(state.reward.shape)
+
+        def running(carry):
+            return jnp.any(carry[2])
+
+        def advance(carry):
+            state, result, active, time = carry
+            step_keys = jax.vmap(lambda k: jax.random.fold_in(k, time))(keys)
+            actions = jax.vmap(act, in_axes=(0, 0, 0, None, 0, 0))(agents, hp, guide, step, state.obs, step_keys)
+            state = jax.vmap(jax.vmap(jax.vmap(env.step)))(state, actions, active)
+            live = active.astype(jnp.float32)
+            failed = live * state.done * (1.0 - state.info["truncation"])
+            result = Episodes(result.episode_return + live * state.reward, result.length + live, result.failed + failed)
+            return state, result, active & (state.done == 0) & (time + 1 < env.episode_length), time + 1
+
+        active = jnp.ones(state.reward.shape, bool)
+        carry = (state, Episodes(zeros, zeros, zeros), active, jnp.int32(0))
+        return jax.lax.while_loop(running, advance, carry)[1]
+
+    return jax.jit(run)
