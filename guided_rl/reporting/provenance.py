@@ -1,0 +1,92 @@
+"""Where a number came from: code, versions, device, engine and precision."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import subprocess
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import jax
+
+PACKAGES = [
+    "jax",
+    "jaxlib",
+    "mujoco",
+    "mujoco-mjx",
+    "brax",
+    "flax",
+    "optax",
+    "orbax-checkpoint",
+    "gymnasium",
+    "dm-control",
+    "numpy",
+    "guided-rl",
+]
+_PACKAGE = Path(__file__).resolve().parents[1]
+
+
+def provenance(engine: Any = None) -> dict[str, Any]:
+    """Facts about this process, as plain JSON; nothing that names the machine or its user.
+
+    Args:
+      engine: a `guided_rl.physics.Engine`, or None where no physics ran.
+    """
+    commit, dirty = _git()
+    return {
+        "commit": commit,
+        "dirty": dirty,
+        "versions": {name: _version(name) for name in PACKAGES},
+        "python": platform.python_version(),
+        "platform": f"{platform.system()} {platform.machine()}",
+        "device": f"{jax.device_count()} × {jax.devices()[0].device_kind}",
+        "backend": jax.default_backend(),
+        "cores": _cores(),
+        "engine": getattr(engine, "name", None),
+        "engine_options": dict(getattr(engine, "options", None) or {}),
+        "precision": _precision(),
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def _version(name: str) -> str | None:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _precision() -> str:
+    width = "float64" if jax.config.jax_enable_x64 else "float32"
+    return f"{width}, matmul {jax.config.jax_default_matmul_precision or 'default'}"
+
+
+def _cores() -> int:
+    """Cores that this process may use, which in a container are fewer than the machine has."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+
+def _git() -> tuple[str | None, bool | None]:
+    """Commit of the checkout that this package is in, and whether its sources differ; None for a wheel.
+
+    `results` is left out, because the run that asks is about to write there.
+    """
+    top = _run("rev-parse", "--show-toplevel")
+    if top is None or Path(top).resolve() / _PACKAGE.name != _PACKAGE:
+        return None, None
+    changes = _run("status", "--porcelain", "--", ".", ":(top,exclude)results")
+    return _run("rev-parse", "HEAD"), None if changes is None else bool(changes)
+
+
+def _run(*arguments: str) -> str | None:
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(_PACKAGE.parent), *arguments], capture_output=True, text=True, timeout=10, check=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()
