@@ -1,0 +1,107 @@
+"""MJX, MuJoCo written in JAX, for accelerators; the JAX implementation only, never Warp.
+
+The model is the one that the native engine steps, with the XML's own solver settings in
+float32. What MJX must do otherwise (no PGS solver: Newton instead) and any faster, less
+exact preset are recorded in `MjxEngine.options`. Derived fields are those of the last
+substep, and of its last Runge-Kutta stage, as C MuJoCo leaves them in `MjData`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import io
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import mujoco
+
+from guided_rl.errors import UserError, unknown
+from guided_rl.physics.base import Data, Simulation, select
+
+with contextlib.redirect_stdout(io.StringIO()):  # it prints that Warp is absent, which is what we want
+    from mujoco import mjx
+
+PRESETS: dict[str, dict[str, int]] = {"xml": {}, "fast": {"iterations": 1, "ls_iterations": 4}}
+CARRIED = ("qpos", "qvel", "act", "qacc_warmstart")
+
+
+class MjxEngine:
+    """MJX behind the `Engine` interface.
+
+    `Data.raw` holds only what persists between steps (`CARRIED`); contacts and the like are
+    recomputed, so a population's state stays small. `precise` fields carry no more than
+    float32 here: their `.low` parts are zero.
+
+    Args:
+      sim: what to step.
+      preset: a key of `PRESETS`; `xml` keeps the XML's solver settings.
+
+    Raises:
+      UserError: the preset is unknown, or the model needs something that MJX lacks.
+    """
+
+    name = "mjx"
+
+    def __init__(self, sim: Simulation, preset: str = "xml"):
+        if preset not in PRESETS:
+            raise unknown("MJX preset", preset, PRESETS)
+        self.sim, self.slots = sim, sim.slots()
+        model, self.options = _adapted(sim.model, preset)
+        try:
+            self._model = mjx.put_model(model, impl="jax")
+            self._empty = mjx.make_data(model, impl="jax")
+        except NotImplementedError as error:
+            raise _missing(error) from error
+        for field in sim.fields:
+            if _find(self._empty, field) is None:
+                raise _missing(f"the field {field!r}")
+
+    def init(self, qpos: jax.Array, qvel: jax.Array) -> Data:
+        qpos, qvel = (jnp.asarray(x, jnp.float32) for x in (qpos, qvel))
+        start = self._empty.replace(qpos=qpos, qvel=qvel)
+        # The compiler drops whatever of `forward` no field is read from, the solver first of all.
+        return self._read(mjx.forward(self._model, start), start)
+
+    def step(self, data: Data, ctrl: jax.Array, active: jax.Array | bool = True) -> Data:
+        state = self._empty.replace(ctrl=ctrl.astype(jnp.float32), **data.raw)
+        try:
+            state = jax.lax.fori_loop(0, self.sim.frame_skip, lambda _, d: mjx.step(self._model, d), state)
+            derived = mjx.rne_postconstraint(self._model, state) if self.sim.rne_post_constraint else state
+        except NotImplementedError as error:
+            raise _missing(error) from error
+        return select(jnp.asarray(active), self._read(derived, state), data)
+
+    def reset_where(self, mask: jax.Array, data: Data, qpos: jax.Array, qvel: jax.Array) -> Data:
+        return select(mask, self.init(qpos, qvel), data)
+
+    def _read(self, derived: mjx.Data, state: mjx.Data) -> Data:
+        fields = [jnp.ravel(_find(derived, name)) for name in self.sim.fields]
+        low = [jnp.zeros_like(jnp.ravel(_find(derived, name))) for name in self.sim.precise]
+        packed = jnp.concatenate([*fields, *low]).astype(jnp.float32)
+        raw = {name: getattr(state, name) for name in CARRIED}
+        return Data({name: leaf for name, leaf in raw.items() if leaf.size}, packed, self.slots)
+
+
+def _adapted(model: mujoco.MjModel, preset: str) -> tuple[mujoco.MjModel, dict[str, Any]]:
+    """The model that MJX steps, and a record of how it differs from the XML's."""
+    options: dict[str, Any] = {"mujoco": mujoco.__version__, "implementation": "jax", "preset": preset}
+    model = copy.copy(model)
+    if model.opt.solver == mujoco.mjtSolver.mjSOL_PGS:
+        model.opt.solver = mujoco.mjtSolver.mjSOL_NEWTON
+        options["solver_in_xml"] = "PGS"
+    for name, value in PRESETS[preset].items():
+        setattr(model.opt, name, value)
+    options["solver"] = mujoco.mjtSolver(model.opt.solver).name.removeprefix("mjSOL_").capitalize()
+    options |= {"iterations": int(model.opt.iterations), "ls_iterations": int(model.opt.ls_iterations)}
+    return model, options
+
+
+def _find(data: mjx.Data, name: str) -> jax.Array | None:
+    """A field of `mjx.Data`, wherever this implementation of MJX keeps it."""
+    return getattr(data, name, getattr(data._impl, name, None))
+
+
+def _missing(what: object) -> UserError:
+    return UserError(f"MJX {mujoco.__version__} lacks what this model needs ({what}); use physics='native'")
