@@ -1,0 +1,211 @@
+"""Weights & Biases: one run per seed and grid point, and one for the whole population.
+
+All runs of a cell share the group "table/task/method", so that W&B's own dashboards compare
+seeds. Runs are offline unless the user is logged in; `WANDB_MODE` decides where it is set.
+Nothing here may stop a training run: what goes wrong is said once, in one sentence.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from guided_rl.reporting.records import plain
+from guided_rl.reporting.statistics import iqm
+
+PROJECT = "guided-rl"
+
+
+def say_stderr(sentence: str) -> None:
+    print(sentence, file=sys.stderr)
+
+
+class Logger:
+    """Logs a population's metrics to W&B.
+
+    Args:
+      folder: where W&B keeps its files (in `<folder>/wandb`).
+      group: "table/task/method".
+      config: the run's configuration; each run adds its `seed` and grid values.
+      seeds: each member's seed [population].
+      points: each member's grid values, one mapping per member.
+      limit: members that get a run of their own; the population run always has all of them.
+      say: receives the one sentence when W&B cannot be used.
+      timeout: seconds to wait for W&B's server before going on offline.
+    """
+
+    def __init__(
+        self,
+        folder: str | Path,
+        group: str,
+        config: Mapping[str, Any],
+        seeds: Sequence[int],
+        points: Sequence[Mapping[str, float]],
+        limit: int = 16,
+        say: Callable[[str], None] = say_stderr,
+        timeout: float = 20.0,
+    ):
+        self._say, self._runs, self._population = say, [], None
+        self._labels = [_label(point) for point in points]
+        if _asked_mode() == "disabled":
+            return
+        try:
+            import wandb
+        except ImportError:
+            say("W&B is not installed, so nothing is logged to it; `pip install wandb` adds it")
+            return
+        members = [
+            (f"seed {seed}{label and ' '}{label}", {"seed": int(seed), **point})
+            for seed, point, label in zip(seeds, points, self._labels, strict=True)
+        ][:limit]
+        whole = ("population", {"seeds": [int(s) for s in seeds], "grid": sorted(set(self._labels))})
+        start = functools.partial(_start, wandb, Path(folder), group, plain(config), timeout, [*members, whole])
+        *self._runs, self._population = self._start_somehow(start, wandb, folder) or [None]
+
+    def _start_somehow(self, start: Callable[[str], list[Any]], wandb: Any, folder: str | Path) -> list[Any]:
+        """The runs, online if that is wanted and works, else offline; none where not even that works."""
+        if (mode := _asked_mode() or _login_mode(wandb)) == "online":
+            try:
+                return start("online")
+            except Exception:  # W&B raises many kinds, none of which may end a training run
+                self._say("W&B cannot be reached, so this run is logged offline; `wandb sync` uploads it later")
+                mode = "offline"
+        try:
+            return start(mode)
+        except Exception as error:
+            self._say(f"W&B cannot write to {folder} ({_first_line(error)}), so nothing is logged to it")
+            return []
+
+    def log(self, step: int, per_member: Mapping[str, np.ndarray]) -> None:
+        """Log one step of every member; metrics are [population], NaN where a member has failed."""
+        if self._population is None:
+            return
+        try:
+            for member, run in enumerate(self._runs):
+                values = {name: float(value[member]) for name, value in per_member.items()}
+                run.log(values, step=int(step))
+            self._population.log(self._aggregate(per_member), step=int(step))
+        except Exception as error:
+            self._say(f"W&B stopped taking data ({_first_line(error)}); training goes on without it")
+            self._population, self._runs = None, []
+
+    def finish(self) -> None:
+        """Close every run."""
+        runs, self._runs, self._population = [*self._runs, self._population], [], None
+        for run in runs:
+            if run is not None:
+                _quietly(run.finish)
+
+    def _aggregate(self, per_member: Mapping[str, np.ndarray]) -> dict[str, float]:
+        """Mean and IQM of each metric over the finite members of each grid point."""
+        values = {}
+        for label in dict.fromkeys(self._labels):
+            mine = np.asarray([other == label for other in self._labels])
+            for name, value in per_member.items():
+                finite = np.asarray(value, np.float64)[mine]
+                finite = finite[np.isfinite(finite)]
+                prefix = f"{name} {label}" if label else name
+                values[f"{prefix}/members"] = float(finite.size)
+                if finite.size:
+                    values[f"{prefix}/mean"] = float(finite.mean())
+                    values[f"{prefix}/iqm"] = float(iqm(finite))
+        return values
+
+
+def _start(
+    wandb: Any,
+    folder: Path,
+    group: str,
+    config: Mapping[str, Any],
+    timeout: float,
+    members: Sequence[tuple[str, Mapping[str, Any]]],
+    mode: str,
+) -> list[Any]:
+    """One open run for each (name, extra configuration), in order; none stays open if one fails."""
+    folder.mkdir(parents=True, exist_ok=True)
+    settings = _settings(wandb, timeout)
+    runs: list[Any] = []
+    try:
+        for name, extra in members:
+            whole = {**config, **plain(extra)}
+            run = wandb.init(
+                project=os.environ.get("WANDB_PROJECT", PROJECT),
+                group=group,
+                job_type="population" if name == "population" else "seed",
+                name=f"{group} {name}",
+                id=_identity(folder, group, name, whole, mode),
+                config=whole,
+                dir=str(folder),
+                mode=mode,
+                resume="allow" if mode == "online" else None,
+                reinit="create_new",
+                settings=settings,
+            )
+            runs.append(run)
+    except Exception:
+        for run in runs:
+            _quietly(run.finish)
+        raise
+    return runs
+
+
+def _settings(wandb: Any, timeout: float) -> Any:
+    """Quiet runs, without what a record's provenance says better."""
+    return wandb.Settings(
+        silent=True,
+        console="off",
+        disable_git=True,
+        disable_code=True,
+        init_timeout=timeout,
+        x_disable_stats=True,
+        x_disable_meta=True,
+        x_save_requirements=False,
+    )
+
+
+def _identity(folder: Path, group: str, name: str, config: Mapping[str, Any], mode: str) -> str:
+    """The same for the same run, so that a resumed one goes on in the same place."""
+    text = json.dumps([str(folder.resolve()), group, name, config, mode], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _asked_mode() -> str | None:
+    """What the environment asks for, if it does."""
+    asked = os.environ.get("WANDB_MODE", "").lower()
+    if asked in ("online", "offline", "disabled"):
+        return asked
+    if asked == "dryrun":
+        return "offline"
+    return "disabled" if os.environ.get("WANDB_DISABLED", "").lower() in ("true", "1") else None
+
+
+def _login_mode(wandb: Any) -> str:
+    """Online for a user who is logged in, else offline; asks nobody and no server."""
+    try:
+        wandb.setup(settings=wandb.Settings(silent=True))
+        return "online" if wandb.login(prompt=False, verify=False) else "offline"
+    except Exception:  # an unreadable login is no login
+        return "offline"
+
+
+def _label(point: Mapping[str, float]) -> str:
+    return " ".join(f"{name}={value:g}" for name, value in point.items())
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
+
+
+def _quietly(function: Callable[[], Any]) -> None:
+    try:
+        function()
+    except Exception:  # closing must not hide what is being reported
+        return

@@ -1,0 +1,153 @@
+"""W&B: the offline files hold one run per seed, comparable in its own dashboards."""
+
+from __future__ import annotations
+
+import json
+import os
+import struct
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from guided_rl.reporting.wandb_log import Logger
+
+GROUP = "dai/HalfCheetah-v5/dai-sac"
+POINTS = [{"t_change": 0.1}, {"t_change": 0.5}]
+
+
+@pytest.fixture(autouse=True)
+def offline(monkeypatch):
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    monkeypatch.setenv("WANDB_SILENT", "true")
+    for name in ("WANDB_PROJECT", "WANDB_DISABLED", "WANDB_API_KEY", "WANDB_BASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def messages(path: Path) -> Iterator[bytes]:
+    """The records of a .wandb file: a 7-byte header, then LevelDB's log format in 32 KiB blocks."""
+    content, at, begun = path.read_bytes(), 7, b""
+    while at + 7 <= len(content):
+        if (left := 32768 - at % 32768) < 7:
+            at += left
+            continue
+        _, length, kind = struct.unpack_from("<IHB", content, at)
+        begun += content[at + 7 : at + 7 + length]
+        at += 7 + length
+        if kind in (1, 4):  # a whole record, or the last part of one
+            yield begun
+            begun = b""
+
+
+def runs(folder: Path) -> dict[str, dict]:
+    """Display name to group, job type, configuration and history of every run in a folder."""
+    from wandb.proto.wandb_internal_pb2 import Record
+
+    found = {}
+    for path in sorted(folder.glob("wandb/offline-run-*/*.wandb")):
+        history, run = [], None
+        for content in messages(path):
+            record = Record()
+            record.ParseFromString(content)
+            if record.WhichOneof("record_type") == "run":
+                run = record.run
+            elif record.WhichOneof("record_type") == "history":
+                items = record.history.item
+                history.append({i.key or "/".join(i.nested_key): json.loads(i.value_json) for i in items})
+        config = {i.key: json.loads(i.value_json) for i in run.config.update}
+        found[run.display_name] = {
+            "group": run.run_group,
+            "kind": run.job_type,
+            "id": run.run_id,
+            "config": config,
+            "history": history,
+        }
+    return found
+
+
+def log_population(folder: Path, **options) -> list[str]:
+    sentences: list[str] = []
+    seeds, points = [0, 0, 1, 1, 2, 2], POINTS * 3
+    logger = Logger(folder, GROUP, {"budget": 300, "net": [64, 64]}, seeds, points, say=sentences.append, **options)
+    for step in (100, 200, 300):
+        returns = np.arange(6, dtype=np.float32) * step
+        returns[5] = np.nan
+        logger.log(step, {"return/policy": returns})
+    logger.finish()
+    return sentences
+
+
+def test_one_run_per_seed_and_point_with_group_seed_config_and_returns(tmp_path):
+    assert log_population(tmp_path) == []
+    found = runs(tmp_path)
+    assert len(found) == 7
+    assert {run["group"] for run in found.values()} == {GROUP}
+    for member in range(6):
+        seed, point = member // 2, POINTS[member % 2]
+        run = found[f"{GROUP} seed {seed} t_change={point['t_change']:g}"]
+        assert run["kind"] == "seed"
+        assert run["config"]["seed"] == seed
+        assert run["config"]["t_change"] == point["t_change"]
+        assert run["config"]["budget"] == 300
+        assert run["config"]["net"] == [64, 64]
+        assert [row["_step"] for row in run["history"]] == [100, 200, 300]
+        returns = [row["return/policy"] for row in run["history"]]
+        expected = np.full(3, np.nan) if member == 5 else member * np.array([100.0, 200.0, 300.0])
+        np.testing.assert_array_equal(returns, expected)
+
+
+def test_the_population_run_aggregates_each_grid_point_without_failed_members(tmp_path):
+    log_population(tmp_path)
+    run = runs(tmp_path)[f"{GROUP} population"]
+    last = run["history"][-1]
+    assert run["kind"] == "population"
+    assert run["config"]["seeds"] == [0, 0, 1, 1, 2, 2]
+    assert last["return/policy t_change=0.1/mean"] == pytest.approx(np.mean([0, 2, 4]) * 300)
+    assert last["return/policy t_change=0.5/mean"] == pytest.approx(np.mean([1, 3]) * 300)
+    assert last["return/policy t_change=0.5/members"] == 2
+    assert last["return/policy t_change=0.5/iqm"] == pytest.approx(600)
+
+
+def test_a_limit_keeps_the_population_run(tmp_path):
+    log_population(tmp_path, limit=2)
+    assert [run["kind"] for run in runs(tmp_path).values()].count("seed") == 2
+    assert f"{GROUP} population" in runs(tmp_path)
+
+
+ALONE = """
+import sys
+from pathlib import Path
+from tests.reporting.test_wandb_log import log_population
+print(*log_population(Path(sys.argv[1]), limit=1, timeout=1.0), sep="\\n")
+"""
+
+
+def test_an_unreachable_server_means_offline_and_one_sentence(tmp_path):
+    """In a process of its own, because W&B reads the server's address once per process."""
+    there = {"WANDB_MODE": "online", "WANDB_BASE_URL": "http://127.0.0.1:9", "WANDB_API_KEY": "x" * 40}
+    command = [sys.executable, "-c", ALONE, str(tmp_path)]
+    root = Path(__file__).parents[2]
+    done = subprocess.run(command, cwd=root, env={**os.environ, **there}, capture_output=True, text=True, check=True)
+    assert done.stdout == "W&B cannot be reached, so this run is logged offline; `wandb sync` uploads it later\n"
+    assert len(runs(tmp_path)) == 2
+
+
+def test_a_missing_wandb_is_one_sentence(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "wandb", None)
+    (sentence,) = log_population(tmp_path)
+    assert "not installed" in sentence
+
+
+def test_an_unwritable_folder_is_one_sentence(tmp_path):
+    (tmp_path / "file").write_text("")
+    (sentence,) = log_population(tmp_path / "file")
+    assert "nothing is logged" in sentence
+
+
+def test_disabled_writes_nothing(tmp_path, monkeypatch):
+    monkeypatch.setenv("WANDB_MODE", "disabled")
+    assert log_population(tmp_path) == []
+    assert list(tmp_path.iterdir()) == []
