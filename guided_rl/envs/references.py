@@ -1,0 +1,83 @@
+"""Reference returns per task, in one place, each with its source.
+
+A normalised return is 100 · (R − random) / (expert − random). D4RL's constants stand
+beside ours because papers quote them; they belong to the `-v2` bodies of older simulators
+and are never mixed with our own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from guided_rl.envs.base import Env
+from guided_rl.errors import UserError, unknown
+
+_RANDOM = "measure_random(make(task, 'native')), 1,000 episodes, MuJoCo 3.17.0"
+_D4RL = "d4rl/infos.py, REF_MIN_SCORE and REF_MAX_SCORE, the same for all versions and qualities"
+
+
+@dataclass(frozen=True)
+class Return:
+    """An undiscounted episode return: mean, standard error over episodes, and where it comes from."""
+
+    mean: float
+    stderr: float
+    source: str
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What 0 and 100 are on a task; `d4rl` holds D4RL's own (random, expert) pair."""
+
+    random: Return
+    expert: Return | None = None
+    d4rl: tuple[float, float] | None = None
+    d4rl_source: str = _D4RL
+
+
+REFERENCES = {
+    "HalfCheetah-v5": Reference(Return(-282.17, 2.58, _RANDOM), d4rl=(-280.178953, 12135.0)),
+    "Hopper-v5": Reference(Return(16.93, 0.50, _RANDOM), d4rl=(-20.272305, 3234.3)),
+    "Walker2d-v5": Reference(Return(1.64, 0.19, _RANDOM), d4rl=(1.629008, 4592.3)),
+    "Ant-v5": Reference(Return(-52.29, 2.81, _RANDOM), d4rl=(-325.6, 3879.7)),
+    "Humanoid-v5": Reference(Return(112.09, 1.00, _RANDOM)),
+    "InvertedPendulum-v5": Reference(Return(5.00, 0.10, _RANDOM)),
+    "Reacher-v5": Reference(Return(-43.06, 0.13, _RANDOM)),
+}
+
+
+def normalised(task: str, returns: np.ndarray | float) -> np.ndarray:
+    """Returns on the scale where the random policy is 0 and the task's expert 100.
+
+    Raises:
+      UserError: the task has no references, or none for its expert yet.
+    """
+    if task not in REFERENCES:
+        raise unknown("task with reference returns", task, REFERENCES)
+    reference = REFERENCES[task]
+    if reference.expert is None:
+        raise UserError(f"{task} has no expert return in guided_rl/envs/references.py; report raw returns or add one")
+    random, expert = reference.random.mean, reference.expert.mean
+    return 100.0 * (np.asarray(returns, np.float64) - random) / (expert - random)
+
+
+def measure_random(env: Env, episodes: int = 1000, seed: int = 0) -> np.ndarray:
+    """Returns [episodes] of actions drawn uniformly in [-1, 1], one full episode each."""
+
+    def step(carry, key):
+        state, total, alive = carry
+        action = jax.random.uniform(key, (episodes, env.action_size), minval=-1, maxval=1)
+        state = jax.vmap(env.step)(state, action, alive)
+        return (state, total + jnp.where(alive, state.reward, 0.0), alive & (state.done == 0)), None
+
+    def run(key):
+        start, actions = jax.random.split(key)
+        state = jax.vmap(env.reset)(jax.random.split(start, episodes))
+        carry = (state, jnp.zeros(episodes), jnp.ones(episodes, bool))
+        return jax.lax.scan(step, carry, jax.random.split(actions, env.episode_length))[0][1]
+
+    return np.asarray(jax.jit(run)(jax.random.key(seed)), np.float64)
