@@ -1,0 +1,54 @@
+"""The peers' own Python environment: `python -m benchmarks.peers.environment` makes it.
+
+Peers need packages that this suite must not depend on, torch among them. They live in
+`.cache/peers-venv`, made from `requirements.txt` once and made again when that file changes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from guided_rl.errors import UserError
+
+HERE = Path(__file__).resolve().parent
+REQUIREMENTS = HERE / "requirements.txt"
+FOLDER = HERE.parents[1] / ".cache" / "peers-venv"
+
+
+def peers_python() -> Path:
+    """The peers' interpreter; installs them first where that has not been done.
+
+    Raises:
+      UserError: the installation failed.
+    """
+    python, stamp = FOLDER / "bin" / "python", FOLDER / "requirements.sha256"
+    wanted = hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()
+    if python.exists() and stamp.exists() and stamp.read_text() == wanted:
+        return python
+    print(f"installing the peers into {FOLDER} (once, some minutes)", file=sys.stderr)
+    _run(sys.executable, "-m", "venv", str(FOLDER))
+    requirements = [line for line in REQUIREMENTS.read_text().splitlines() if line and not line.startswith("#")]
+    for group in (requirements[:1], requirements):
+        _run(str(python), "-m", "pip", "install", "--quiet", *group)
+    stamp.write_text(wanted)
+    return python
+
+
+def peer_variables() -> dict[str, str]:
+    """This process' variables, less the Python ones that would mix the two environments."""
+    return {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONHOME")}
+
+
+def _run(*command: str) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, env=peer_variables())
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or ["no output"])[-1]
+        raise UserError(f"could not install the peers with `{' '.join(command)}`: {last}")
+
+
+if __name__ == "__main__":
+    print(peers_python())
