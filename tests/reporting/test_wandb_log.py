@@ -7,6 +7,7 @@ import os
 import struct
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -42,28 +43,31 @@ def messages(path: Path) -> Iterator[bytes]:
             begun = b""
 
 
-def runs(folder: Path) -> dict[str, dict]:
-    """Display name to group, job type, configuration and history of every run in a folder."""
+def complete(path: Path, patience: float = 20.0) -> list:
+    """The records of a finished run; W&B's own process writes the last ones a moment after `finish`."""
     from wandb.proto.wandb_internal_pb2 import Record
 
+    until = time.monotonic() + patience
+    while True:
+        records = [Record.FromString(content) for content in messages(path)]
+        if any(r.WhichOneof("record_type") == "exit" for r in records):
+            return records
+        assert time.monotonic() < until, f"{path} was never completed"
+        time.sleep(0.05)
+
+
+def runs(folder: Path) -> dict[str, dict]:
+    """Display name to group, job type, configuration and history of every run in a folder."""
     found = {}
     for path in sorted(folder.glob("wandb/offline-run-*/*.wandb")):
-        history, run = [], None
-        for content in messages(path):
-            record = Record()
-            record.ParseFromString(content)
-            if record.WhichOneof("record_type") == "run":
-                run = record.run
-            elif record.WhichOneof("record_type") == "history":
-                items = record.history.item
-                history.append({i.key or "/".join(i.nested_key): json.loads(i.value_json) for i in items})
-        config = {i.key: json.loads(i.value_json) for i in run.config.update}
+        records = complete(path)
+        run = next(r.run for r in records if r.WhichOneof("record_type") == "run")
+        rows = [r.history.item for r in records if r.WhichOneof("record_type") == "history"]
         found[run.display_name] = {
             "group": run.run_group,
             "kind": run.job_type,
-            "id": run.run_id,
-            "config": config,
-            "history": history,
+            "config": {item.key: json.loads(item.value_json) for item in run.config.update},
+            "history": [{i.key or "/".join(i.nested_key): json.loads(i.value_json) for i in row} for row in rows],
         }
     return found
 
