@@ -21,7 +21,13 @@ ASSETS = Path(gymnasium.__file__).parent / "envs" / "mujoco" / "assets"
 
 
 def _load(xml: str) -> mujoco.MjModel:
-    return mujoco.MjModel.from_xml_path(str(ASSETS / xml))
+    """Gymnasium's own model. MuJoCo's notes on attributes of its XML are not for our users to mend."""
+    handler = mujoco.get_mju_user_warning()
+    mujoco.set_mju_user_warning(lambda message: None)
+    try:
+        return mujoco.MjModel.from_xml_path(str(ASSETS / xml))
+    finally:
+        mujoco.set_mju_user_warning(handler)
 
 
 def _forward_velocity(sim: Simulation, field: str = "qpos", index=0):

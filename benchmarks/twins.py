@@ -1,0 +1,180 @@
+"""A task and its Gymnasium twin on the same action tape, compared step by step.
+
+`record` plays the twin alone. `native_errors` plays our environment over the whole tape;
+`mjx_errors` takes one MJX step from every state of it, so that errors do not accumulate.
+Both the parity tests and the parity page read these errors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import gymnasium
+import jax
+import jax.numpy as jnp
+import mujoco
+import numpy as np
+
+from guided_rl.envs import TASKS, MujocoEnv, State, Task
+from guided_rl.physics.mjx import CARRIED, MjxEngine
+from guided_rl.physics.native import STATE, NativeEngine
+
+Edit = Callable[[mujoco.MjModel], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Tape:
+    """What the twin did, one row per step; `carried` and `first` are before the step, the rest after.
+
+    Attributes:
+      task: our side, with `edit` applied to its model as to the twin's.
+      action: [steps, action] in [-1, 1].
+      first: [steps] bool, an episode starts with this step, from `carried`'s qpos and qvel.
+      carried: the physics state before the step by MuJoCo's names, each [steps, n].
+      state: [steps, n], MuJoCo's whole integration state in float64.
+      observation, reward, terminated, truncated, terms: as the twin returned them.
+      initial: [steps, observation], what the twin's reset observed where `first`.
+    """
+
+    task: Task
+    action: np.ndarray
+    first: np.ndarray
+    carried: dict[str, np.ndarray]
+    state: np.ndarray
+    observation: np.ndarray
+    reward: np.ndarray
+    terminated: np.ndarray
+    truncated: np.ndarray
+    terms: dict[str, np.ndarray]
+    initial: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Errors:
+    """Ours minus the twin's, [steps] each: the largest over components.
+
+    `state` is absolute, in MuJoCo's units; `observation`, `reward` and `terms` are relative
+    to 1 + |twin|; `termination` and `truncation` are true where the two disagree.
+    """
+
+    state: np.ndarray
+    observation: np.ndarray
+    reward: np.ndarray
+    terms: np.ndarray
+    termination: np.ndarray
+    truncation: np.ndarray
+
+    def share_above(self, bound: float = 1e-3) -> float:
+        """Share of steps whose state differs by more than `bound`."""
+        return float(np.mean(self.state > bound))
+
+
+def record(name: str, steps: int = 1000, seed: int = 0, edit: Edit | None = None) -> Tape:
+    """Play uniform random actions in the Gymnasium twin of task `name`."""
+    task, twin = TASKS[name](), gymnasium.make(name)
+    data, model = twin.unwrapped.data, twin.unwrapped.model
+    if edit:
+        edit(task.simulation.model)
+        edit(model)
+    low, high = twin.action_space.low, twin.action_space.high
+    actions = np.random.default_rng(seed).uniform(-1, 1, (steps, model.nu)).astype(np.float32)
+    twin.reset(seed=seed)
+    rows, ended = [], True
+    for action in actions:
+        first, initial = ended, np.zeros(twin.observation_space.shape)
+        if first:
+            initial = _restart(twin)
+        row = {name: getattr(data, name).copy() for name in CARRIED}
+        control = action * ((high - low) / 2) + (high + low) / 2
+        observation, reward, terminated, truncated, info = twin.step(control)
+        row |= {"first": first, "initial": initial, "observation": observation, "reward": reward}
+        row |= {"terminated": terminated, "truncated": truncated, "state": _state(model, data)}
+        rows.append(row | {name: value for name, value in info.items() if name.startswith("reward_")})
+        ended = terminated or truncated
+    columns = {name: np.stack([row[name] for row in rows]) for name in rows[0]}
+    carried = {name: columns.pop(name) for name in CARRIED}
+    terms = {name: columns.pop(name) for name in list(columns) if name.startswith("reward_")}
+    return Tape(task=task, action=actions, carried=carried, terms=terms, **columns)
+
+
+def native_errors(tape: Tape, threads: int | None = None) -> Errors:
+    """Our environment over the whole tape, without any correction on the way."""
+    _, after = _play(tape, MujocoEnv(tape.task, NativeEngine(tape.task.simulation, threads)))
+    state = np.asarray(after.pipeline_state.raw).view(np.float64)
+    return _compare(tape, after, _largest(state - tape.state))
+
+
+def mjx_errors(tape: Tape, preset: str = "xml", compiler_options: dict | None = None) -> Errors:
+    """One MJX step from every state of the tape, all at once.
+
+    Args:
+      compiler_options: for XLA; a lower optimisation level compiles several times faster.
+    """
+    before, _ = _play(tape, MujocoEnv(tape.task, NativeEngine(tape.task.simulation)))
+    env = MujocoEnv(tape.task, MjxEngine(tape.task.simulation, preset))
+    carried = {name: jnp.asarray(x, jnp.float32) for name, x in tape.carried.items() if x.size}
+    before = before.replace(pipeline_state=before.pipeline_state.replace(raw=carried))
+    step = jax.jit(jax.vmap(env.step)).lower(before, tape.action).compile(compiler_options)
+    after = step(before, tape.action)
+    ours = np.concatenate([after.pipeline_state.raw["qpos"], after.pipeline_state.raw["qvel"]], axis=1)
+    model = tape.task.simulation.model
+    return _compare(tape, after, _largest(ours - tape.state[:, 1 : 1 + model.nq + model.nv]))
+
+
+def _restart(twin: gymnasium.Env) -> np.ndarray:
+    """Reset the twin to a start that float32 holds exactly, so that ours can be the same."""
+    twin.reset()
+    data, model = twin.unwrapped.data, twin.unwrapped.model
+    qpos, qvel = (np.float64(np.float32(x)) for x in (data.qpos, data.qvel))
+    mujoco.mj_resetData(model, data)
+    twin.unwrapped.set_state(qpos, qvel)
+    return twin.unwrapped._get_obs()
+
+
+def _state(model: mujoco.MjModel, data: mujoco.MjData) -> np.ndarray:
+    state = np.empty(mujoco.mj_stateSize(model, STATE))
+    mujoco.mj_getState(model, data, state, STATE)
+    return state
+
+
+def _play(tape: Tape, env: MujocoEnv) -> tuple[State, State]:
+    """Our states before and after each step of the tape, [steps, ...]."""
+
+    def step(state: State, row: tuple) -> tuple[State, tuple[State, State]]:
+        first, qpos, qvel, action = row
+        fresh = env.init(qpos, qvel)
+        before = jax.tree.map(lambda a, b: jnp.where(first, a, b), fresh, state)
+        after = env.step(before, action)
+        return after, (before, after)
+
+    qpos, qvel = (jnp.asarray(tape.carried[name], jnp.float32) for name in ("qpos", "qvel"))
+    start = jax.jit(env.init)(qpos[0], qvel[0])
+    before, after = jax.jit(lambda s, rows: jax.lax.scan(step, s, rows)[1])(
+        start, (tape.first, qpos, qvel, tape.action)
+    )
+    initial = np.asarray(before.obs)[tape.first]
+    np.testing.assert_allclose(initial, tape.initial[tape.first], rtol=1e-6, atol=1e-6, err_msg="reset observation")
+    return before, after
+
+
+def _compare(tape: Tape, ours: State, state: np.ndarray) -> Errors:
+    truncated = np.asarray(ours.info["truncation"]) > 0
+    terminated = (np.asarray(ours.done) > 0) & ~truncated
+    terms = [_relative(ours.metrics[name], value)[:, None] for name, value in tape.terms.items()]
+    return Errors(
+        state=state,
+        observation=_largest(_relative(ours.obs, tape.observation)),
+        reward=_relative(ours.reward, tape.reward),
+        terms=_largest(np.concatenate(terms, axis=1)),
+        termination=terminated != tape.terminated,
+        truncation=truncated != (tape.truncated & ~tape.terminated),
+    )
+
+
+def _relative(ours: jax.Array, twin: np.ndarray) -> np.ndarray:
+    return np.abs(np.asarray(ours, np.float64) - twin) / (1 + np.abs(twin))
+
+
+def _largest(errors: np.ndarray) -> np.ndarray:
+    return np.max(np.abs(errors), axis=-1)
