@@ -8,7 +8,7 @@ Both the parity tests and the parity page read these errors.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import gymnasium
 import jax
@@ -106,20 +106,45 @@ def native_errors(tape: Tape, threads: int | None = None) -> Errors:
 
 
 def mjx_errors(tape: Tape, preset: str = "xml", compiler_options: dict | None = None) -> Errors:
-    """One MJX step from every state of the tape, all at once.
+    """One MJX control step from every state of the tape, all at once.
 
     Args:
       compiler_options: for XLA; a lower optimisation level compiles several times faster.
     """
     before, _ = _play(tape, MujocoEnv(tape.task, NativeEngine(tape.task.simulation)))
     env = MujocoEnv(tape.task, MjxEngine(tape.task.simulation, preset))
-    carried = {name: jnp.asarray(x, jnp.float32) for name, x in tape.carried.items() if x.size}
-    before = before.replace(pipeline_state=before.pipeline_state.replace(raw=carried))
-    step = jax.jit(jax.vmap(env.step)).lower(before, tape.action).compile(compiler_options)
-    after = step(before, tape.action)
-    ours = np.concatenate([after.pipeline_state.raw["qpos"], after.pipeline_state.raw["qvel"]], axis=1)
+    before = before.replace(pipeline_state=before.pipeline_state.replace(raw=_mjx_state(tape)))
+    after = _compiled(env.step, compiler_options, before, tape.action)
     model = tape.task.simulation.model
-    return _compare(tape, after, _largest(ours - tape.state[:, 1 : 1 + model.nq + model.nv]))
+    return _compare(tape, after, _largest(_mjx_position(after) - tape.state[:, 1 : 1 + model.nq + model.nv]))
+
+
+def mjx_substep_errors(tape: Tape, preset: str = "xml", compiler_options: dict | None = None) -> np.ndarray:
+    """State errors [steps] of one physics substep, the first of each control step of the tape."""
+    task = replace(tape.task, simulation=replace(tape.task.simulation, frame_skip=1))
+    native = MujocoEnv(task, NativeEngine(task.simulation))
+    mjx = MujocoEnv(task, MjxEngine(task.simulation, preset))
+    before, _ = _play(tape, MujocoEnv(tape.task, NativeEngine(tape.task.simulation)))
+    truth = jax.jit(jax.vmap(native.step))(before, tape.action)
+    before = before.replace(pipeline_state=before.pipeline_state.replace(raw=_mjx_state(tape)))
+    after = _compiled(mjx.step, compiler_options, before, tape.action)
+    model = task.simulation.model
+    state = np.asarray(truth.pipeline_state.raw).view(np.float64)[:, 1 : 1 + model.nq + model.nv]
+    return _largest(_mjx_position(after) - state)
+
+
+def _mjx_state(tape: Tape) -> dict[str, jax.Array]:
+    return {name: jnp.asarray(x, jnp.float32) for name, x in tape.carried.items() if x.size}
+
+
+def _mjx_position(state: State) -> np.ndarray:
+    """qpos and qvel [steps, nq + nv] of MJX states, in float64."""
+    raw = state.pipeline_state.raw
+    return np.concatenate([raw["qpos"], raw["qvel"]], axis=1).astype(np.float64)
+
+
+def _compiled(step: Callable, options: dict | None, state: State, action: np.ndarray) -> State:
+    return jax.jit(jax.vmap(step)).lower(state, action).compile(options)(state, action)
 
 
 def _restart(twin: gymnasium.Env) -> np.ndarray:

@@ -7,6 +7,7 @@ and are never mixed with our own.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import jax
@@ -66,12 +67,17 @@ def normalised(task: str, returns: np.ndarray | float) -> np.ndarray:
 
 
 def measure_random(env: Env, episodes: int = 1000, seed: int = 0) -> np.ndarray:
-    """Returns [episodes] of actions drawn uniformly in [-1, 1], one full episode each."""
+    """Returns [episodes] of actions drawn uniformly in [-1, 1]."""
+    uniform = lambda key, obs: jax.random.uniform(key, (obs.shape[0], env.action_size), minval=-1, maxval=1)
+    return measure(env, uniform, episodes, seed)
+
+
+def measure(env: Env, act: Callable[[jax.Array, jax.Array], jax.Array], episodes: int, seed: int = 0) -> np.ndarray:
+    """Undiscounted returns [episodes], one whole episode each, of `act(key, obs [episodes, n])`."""
 
     def step(carry, key):
         state, total, alive = carry
-        action = jax.random.uniform(key, (episodes, env.action_size), minval=-1, maxval=1)
-        state = jax.vmap(env.step)(state, action, alive)
+        state = jax.vmap(env.step)(state, act(key, state.obs), alive)
         return (state, total + jnp.where(alive, state.reward, 0.0), alive & (state.done == 0)), None
 
     def run(key):
