@@ -1,0 +1,47 @@
+"""Methods by name. A user's own method is `path/to/file.py:NAME`, a `Method` or a function returning one."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from guided_rl.errors import UserError, unknown
+from guided_rl.methods.base import Method
+from guided_rl.methods.sac import SAC
+from guided_rl.methods.td3 import TD3
+from guided_rl.plugins import is_plugin, load
+
+METHODS: dict[str, Method | Callable[..., Method]] = {
+    "sac": SAC,
+    "td3": TD3,
+}
+
+__all__ = ["METHODS", "Method", "build"]
+
+
+def build(name: str, options: Mapping[str, Any] | None = None) -> Method:
+    """The method `name` with its static switches set to `options`.
+
+    Raises:
+      UserError: unknown method or switch, or a value the switch does not take.
+    """
+    if is_plugin(name):
+        entry = load(name)
+    elif name in METHODS:
+        entry = METHODS[name]
+    else:
+        raise unknown("method", name, METHODS)
+    options = dict(options or {})
+    if isinstance(entry, Method):
+        if options:
+            raise UserError(f"method {name!r} has no switches, but {sorted(options)} were given; leave them out")
+        return entry
+    known = inspect.signature(entry).parameters
+    for option in options:
+        if option not in known:
+            raise unknown(f"switch of method {name!r}", option, known)
+    method = entry(**options)
+    if not isinstance(method, Method):
+        raise UserError(f"{name} gave a {type(method).__name__}, not a guided_rl.methods.Method; return a Method")
+    return method

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import optax
 from flax import struct
 
@@ -22,6 +21,7 @@ HParams = dict[str, jax.Array]
 Batch = dict[str, jax.Array]
 Metrics = dict[str, jax.Array]
 ADAM = optax.scale_by_adam()
+RANGES = {"gamma": (0.0, 1.0), "tau": (0.0, 1.0), "offline_ratio": (0.0, 1.0)}
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,9 @@ class Method:
       warmup: share of the budget that is stored before the first update.
       random_warmup: whether those first steps are uniformly random instead of `act`'s.
       needs_guide: whether a guide must be given.
-      offline_ratio: whether batches mix in rows of an offline dataset (`hp["offline_ratio"]`).
+      needs_dataset: whether offline rows must be given; batches then hold the share
+        `hp["offline_ratio"]` of them.
+      ranges: the closed interval in which a hyper-parameter makes sense.
     """
 
     name: str
@@ -102,6 +104,7 @@ class Method:
     random_warmup: bool = True
     needs_guide: bool = False
     needs_dataset: bool = False
+    ranges: Mapping[str, tuple[float, float]] = field(default_factory=lambda: dict(RANGES))
 
 
 def optimizer(params: Any) -> Any:
@@ -127,7 +130,3 @@ def polyak(agent: Agent, name: str, tau: jax.Array) -> Agent:
     """Move `agent.targets[name]` towards its parameters by the fraction `tau`."""
     target = jax.tree.map(lambda t, p: t + tau * (p - t), agent.targets[name], agent.params[name])
     return agent.replace(targets={**agent.targets, name: target})
-
-
-def mean(value: jax.Array) -> jax.Array:
-    return jnp.mean(value)

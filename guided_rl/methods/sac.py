@@ -12,8 +12,19 @@ import jax
 import jax.numpy as jnp
 
 from guided_rl.guides.base import Guide
-from guided_rl.methods.base import Act, Agent, Batch, Context, HParams, Method, Metrics, Setup
-from guided_rl.methods.base import descend, optimizer, polyak
+from guided_rl.methods.base import (
+    Act,
+    Agent,
+    Batch,
+    Context,
+    HParams,
+    Method,
+    Metrics,
+    Setup,
+    descend,
+    optimizer,
+    polyak,
+)
 from guided_rl.methods.networks import GaussianActor, TwinCritic, sample_squashed
 
 HPARAMS = {

@@ -9,8 +9,7 @@ uint32. Nothing is rounded between steps, and no result depends on which thread 
 from __future__ import annotations
 
 import hashlib
-import os
-import threading
+import queue
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -19,16 +18,13 @@ import jax.numpy as jnp
 import mujoco
 import numpy as np
 
+from guided_rl.devices import cores
 from guided_rl.physics import ffi
 from guided_rl.physics.base import Data, Simulation, width
 
 STATE = mujoco.mjtState.mjSTATE_INTEGRATION
+LEAST_PER_THREAD = 2  # handing fewer simulations to a thread costs more than stepping them
 _engines: dict[int, NativeEngine] = {}
-
-
-def thread_count() -> int:
-    """Host threads for physics: `GUIDED_RL_THREADS`, else the cores this process may use."""
-    return int(os.environ.get("GUIDED_RL_THREADS", 0)) or len(os.sched_getaffinity(0))
 
 
 class _Worker:
@@ -75,10 +71,11 @@ class NativeEngine:
         self.options: dict[str, Any] = {"mujoco": mujoco.__version__, "solver": int(sim.model.opt.solver)}
         self.slots, self.width = sim.slots(), width(sim.slots())
         self.state_words = 2 * mujoco.mj_stateSize(sim.model, STATE)
-        self.threads = threads or thread_count()
+        self.threads = threads or cores()
         self._pool: ThreadPoolExecutor | None = None
-        self._workers = [_Worker(sim) for _ in range(self.threads)]
-        self._lock = threading.Lock()
+        self._idle: queue.SimpleQueue[_Worker] = queue.SimpleQueue()
+        for _ in range(self.threads):
+            self._idle.put(_Worker(sim))
         self.key = _content_key(sim)
         _engines[self.key] = self
         for name, function in _TARGETS.items():
@@ -127,16 +124,31 @@ class NativeEngine:
                 for i in indices:
                     function(values[i, :nq], values[i, nq:], states[i], rows[i])
 
-        with self._lock:
-            if len(active) < 2 or self.threads == 1:
-                return work(self._workers[0], active)
-            parts = np.array_split(active, min(self.threads, len(active)))
-            if self._pool is None:
-                self._pool = ThreadPoolExecutor(self.threads - 1, thread_name_prefix="guided-rl-physics")
-            futures = [self._pool.submit(work, w, p) for w, p in zip(self._workers[1:], parts[1:], strict=False)]
-            work(self._workers[0], parts[0])
-            for future in futures:
-                future.result()
+        workers = self._take(len(active))
+        try:
+            parts = np.array_split(active, len(workers))
+            helpers = [self._threads().submit(work, *pair) for pair in zip(workers[1:], parts[1:], strict=True)]
+            work(workers[0], parts[0])
+            for helper in helpers:
+                helper.result()
+        finally:
+            for worker in workers:
+                self._idle.put(worker)
+
+    def _take(self, simulations: int) -> list[_Worker]:
+        """One worker, waiting for it if need be, and as many idle ones as pay their way."""
+        workers = [self._idle.get()]
+        while len(workers) * LEAST_PER_THREAD < simulations:
+            try:
+                workers.append(self._idle.get_nowait())
+            except queue.Empty:
+                break
+        return workers
+
+    def _threads(self) -> ThreadPoolExecutor:
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(self.threads, thread_name_prefix="guided-rl-physics")
+        return self._pool
 
 
 def _content_key(sim: Simulation) -> int:

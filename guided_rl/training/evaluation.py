@@ -9,10 +9,13 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 from flax import struct
+from jax.sharding import Mesh
 
 from guided_rl.envs.base import Env
 from guided_rl.guides.base import Guide
 from guided_rl.methods.base import Agent, Context, HParams, Method, Setup
+from guided_rl.training.population import INPUTS, Inputs, over_members
+from guided_rl.training.sharding import SAME, SPLIT, sharded
 
 EVALUATION_STREAM = 1_000_003
 
@@ -26,20 +29,10 @@ class Episodes:
     failed: jax.Array
 
 
-def evaluator(env: Env, method: Method, setup: Setup, episodes: int):
-    """A compiled `(seeds, agents, hp, guide, step) -> Episodes` for `episodes` per protocol."""
+def evaluator(env: Env, method: Method, setup: Setup, episodes: int, execution: str, mesh: Mesh):
+    """A compiled `(seeds, agents, inputs, step) -> Episodes` for `episodes` per protocol."""
+    each = over_members(execution)
     protocols = tuple(method.policies.values())
-
-    def act(agent: Agent, hp: HParams, guide: Guide | None, step, obs, key):
-        """Actions [protocol, episode, action] of one member."""
-        ctx = Context(hp, step, guide, setup)
-        keys = jax.random.split(key, episodes)
-        return jnp.stack(
-            [
-                jax.vmap(lambda o, k, policy=policy: policy(agent, o, k, ctx))(obs[i], keys)
-                for i, policy in enumerate(protocols)
-            ]
-        )
 
     def start(seed, step):
         """The same starts for every protocol and every method that shares the seed."""
@@ -48,7 +41,18 @@ def evaluator(env: Env, method: Method, setup: Setup, episodes: int):
         state = jax.vmap(lambda _: jax.vmap(env.reset)(keys))(jnp.arange(len(protocols)))
         return state, jax.random.fold_in(key, 0)
 
-    def run(seeds: jax.Array, agents: Agent, hp: HParams, guide: Guide | None, step: jax.Array) -> Episodes:
+    def run(seeds: jax.Array, agents: Agent, inputs: Inputs, step: jax.Array) -> Episodes:
+        def act(agent: Agent, hp: HParams, guide: Guide | None, obs, key):
+            """Actions [protocol, episode, action] of one member."""
+            ctx = Context(hp, step, guide, setup)
+            keys = jax.random.split(key, episodes)
+            return jnp.stack(
+                [
+                    jax.vmap(lambda o, k, policy=policy: policy(agent, o, k, ctx))(obs[i], keys)
+                    for i, policy in enumerate(protocols)
+                ]
+            )
+
         state, keys = jax.vmap(start, in_axes=(0, None))(seeds, step)
         zeros = jnp.zeros(state.reward.shape)
 
@@ -58,7 +62,7 @@ def evaluator(env: Env, method: Method, setup: Setup, episodes: int):
         def advance(carry):
             state, result, active, time = carry
             step_keys = jax.vmap(lambda k: jax.random.fold_in(k, time))(keys)
-            actions = jax.vmap(act, in_axes=(0, 0, 0, None, 0, 0))(agents, hp, guide, step, state.obs, step_keys)
+            actions = each(act)(agents, inputs.hp, inputs.guide, state.obs, step_keys)
             state = jax.vmap(jax.vmap(jax.vmap(env.step)))(state, actions, active)
             live = active.astype(jnp.float32)
             failed = live * state.done * (1.0 - state.info["truncation"])
@@ -69,4 +73,4 @@ def evaluator(env: Env, method: Method, setup: Setup, episodes: int):
         carry = (state, Episodes(zeros, zeros, zeros), active, jnp.int32(0))
         return jax.lax.while_loop(running, advance, carry)[1]
 
-    return jax.jit(run)
+    return sharded(run, mesh, (SPLIT, SPLIT, INPUTS, SAME), SPLIT)

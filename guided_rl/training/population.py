@@ -8,17 +8,20 @@ the program instead of becoming selects.
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 from flax import struct
+from jax.sharding import Mesh
 
 from guided_rl.data.replay import Layout, insert, sample_indices
 from guided_rl.envs.base import Env, State
 from guided_rl.guides.base import Guide
 from guided_rl.methods.base import Agent, Batch, Context, HParams, Method, Setup
+from guided_rl.training.sharding import SAME, SPLIT, sharded
 
 
 @dataclass(frozen=True)
@@ -86,18 +89,42 @@ class Inputs:
     offline: jax.Array | None = None
 
 
+POPULATION = Population(members=SPLIT, replay=SPLIT, step=SAME)
+INPUTS = Inputs(hp=SPLIT, guide=SPLIT, offline=SAME)
+TOTALS = Totals(episodes=SPLIT, episode_return=SPLIT, failures=SPLIT, updates=SAME, metrics=SPLIT)
+
+
+def over_members(execution: str) -> Callable[[Callable], Callable]:
+    """How one device runs its members: batched together (`vmap`), or one by one (`map`).
+
+    One by one, a member's arithmetic is the same program whoever else runs, so that on CPU
+    its result does not depend on the crowd; batched, rounding varies with the batch.
+    """
+    if execution == "vmap":
+        return jax.vmap
+    return lambda function: lambda *xs: jax.lax.map(lambda x: function(*x), xs)
+
+
 class Trainer:
-    """The compiled programs of one (method, task, shape): `init`, `chunk`."""
+    """The compiled programs of one (method, task, shape): `init`, and `chunk` for some steps."""
 
     def __init__(self, env: Env, method: Method, setup: Setup, loop: Loop):
         self.env, self.method, self.setup, self.loop = env, method, setup, loop
         self.layout = Layout.of(setup.observation_size, setup.action_size, method.columns(setup))
-        self.init = jax.jit(self._init)
-        self.chunk = jax.jit(self._chunk, static_argnames="steps", donate_argnums=0)
+        self.each = over_members(loop.execution)
+
+    def init(self, mesh: Mesh) -> Callable[[jax.Array, Inputs], Population]:
+        """A fresh population for member seeds [population]."""
+        return sharded(self._init, mesh, (SPLIT, INPUTS), POPULATION)
+
+    def chunk(self, mesh: Mesh, steps: int) -> Callable[[Population, Inputs], tuple[Population, Totals]]:
+        """The compiled advance by `steps`; the population it is given is consumed."""
+        advance = functools.partial(self._chunk, steps=steps)
+        return sharded(advance, mesh, (POPULATION, INPUTS), (POPULATION, TOTALS), donate_argnums=0)
 
     def _init(self, seeds: jax.Array, inputs: Inputs) -> Population:
         """A fresh population for member seeds [population]."""
-        members = jax.vmap(self._init_member)(seeds, inputs.hp, inputs.guide)
+        members = self.each(self._init_member)(seeds, inputs.hp, inputs.guide)
         replay = jnp.zeros((seeds.shape[0], self.loop.capacity, self.layout.width))
         return Population(members, replay, jnp.int32(0))
 
@@ -132,8 +159,11 @@ class Trainer:
     def _collect(self, carry, inputs: Inputs):
         """Every member acts once; one slice of the ring is written."""
         population, totals = carry
-        act = functools.partial(self._act, step=population.step)
-        members, rows, ended = jax.vmap(act)(population.members, inputs.hp, inputs.guide)
+        step = population.step
+        choose = functools.partial(self._choose, step=step)
+        executed, stored = self.each(choose)(population.members, inputs.hp, inputs.guide)
+        live = functools.partial(self._live, step=step)
+        members, rows, ended = jax.vmap(live)(population.members, executed, stored)
         replay = insert(population.replay, rows, population.step)
         totals = totals.replace(
             episodes=totals.episodes + ended["episode"],
@@ -142,30 +172,36 @@ class Trainer:
         )
         return Population(members, replay, population.step + 1), totals
 
-    def _act(self, member: Members, hp: HParams, guide: Guide | None, step: jax.Array):
-        act_key, random_key, reset_key = _keys(member.key, step, "act", "random", "reset")
+    def _choose(self, member: Members, hp: HParams, guide: Guide | None, step: jax.Array):
+        """The action to execute and the transition columns it brings along."""
+        act_key, random_key = _keys(member.key, step, "act", "random")
         ctx = Context(hp, step, guide, self.setup)
-        obs = member.env.obs
 
         def explore():
-            choice = self.method.act(member.agent, obs, act_key, ctx)
+            choice = self.method.act(member.agent, member.env.obs, act_key, ctx)
             return choice.executed, {"action": choice.executed, **choice.stored}
 
         def uniform():
             executed, stored = jax.eval_shape(explore)
             action = jax.random.uniform(random_key, executed.shape, minval=-1.0, maxval=1.0)
-            extra = {k: jnp.zeros(v.shape, v.dtype) for k, v in stored.items()}
-            return action, {**extra, "action": action}
+            return action, {**{k: jnp.zeros(v.shape, v.dtype) for k, v in stored.items()}, "action": action}
 
-        if self.loop.random_steps:
-            executed, stored = jax.lax.cond(step < self.loop.random_steps, uniform, explore)
-        else:
-            executed, stored = explore()
+        if not self.loop.random_steps:
+            return explore()
+        return jax.lax.cond(step < self.loop.random_steps, uniform, explore)
 
+    def _live(self, member: Members, executed: jax.Array, stored: dict[str, jax.Array], step: jax.Array):
+        """One environment step, the transition row [width], and what ended."""
+        (reset_key,) = _keys(member.key, step, "reset")
         after = self.env.step(member.env, executed)
         truncated = after.info["truncation"] * (0.0 if self.loop.timeout_is_terminal else 1.0)
-        terminated = after.done * (1.0 - truncated)
-        row = {"obs": obs, "reward": after.reward, "terminated": terminated, "next_obs": after.obs, **stored}
+        row = {
+            "obs": member.env.obs,
+            "reward": after.reward,
+            "terminated": after.done * (1.0 - truncated),
+            "next_obs": after.obs,
+            **stored,
+        }
         total = member.running_return + after.reward
         ended = {
             "episode": after.done,
@@ -199,11 +235,7 @@ class Trainer:
 
         members = population.members
         rows = jax.vmap(sample)(members.key, population.replay, inputs.hp)
-        arguments = (members.key, members.agent, inputs.hp, inputs.guide, rows)
-        if self.loop.execution == "map":
-            agents, metrics = jax.lax.map(lambda xs: learn(*xs), arguments)
-        else:
-            agents, metrics = jax.vmap(learn)(*arguments)
+        agents, metrics = self.each(learn)(members.key, members.agent, inputs.hp, inputs.guide, rows)
         totals = totals.replace(
             updates=totals.updates + 1,
             metrics=jax.tree.map(jnp.add, totals.metrics, metrics),

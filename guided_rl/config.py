@@ -1,0 +1,120 @@
+"""What decides a run's numbers, as one frozen dataclass that is stored with its results."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from guided_rl.errors import UserError, unknown
+from guided_rl.methods.base import Method
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """One population: a method on a task for every seed and grid point.
+
+    Attributes:
+      task: a task name, `brax:<name>`, or `file.py:function`.
+      method: a method name, or `file.py:NAME`.
+      guide: who advises: `bc`, `sac`, `bc@50` (an expert of this task at a quality level in
+        per cent), a weights file, or `module:function`.
+      steps: environment steps per member, the budget that all schedules are fractions of.
+      seeds: how many learner seeds.
+      first_seed: the first of them.
+      grid: hyper-parameter name -> values; every combination runs for every seed.
+      hparams: hyper-parameters that differ from the method's defaults.
+      options: the method's static switches.
+      hidden: widths of the hidden layers of every network.
+      batch: transitions per update.
+      warmup: share of the budget stored before the first update; None is the method's own.
+      capacity: replay rows per member; None is min(1M, steps).
+      evaluations: evenly spaced evaluation points.
+      episodes: evaluation episodes per point and protocol.
+      physics: `auto`, `native` or `mjx`.
+      block: environment steps collected before as many updates.
+      timeout_is_terminal: do not bootstrap through the time limit.
+      execution: `vmap` (members batched) or `map` (one by one on each device); `auto` is map on CPU.
+    """
+
+    task: str = "HalfCheetah-v5"
+    method: str = "sac"
+    guide: str | None = None
+    steps: int = 100_000
+    seeds: int = 10
+    first_seed: int = 0
+    grid: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    hparams: Mapping[str, float] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
+    hidden: tuple[int, ...] = (64, 64)
+    batch: int = 128
+    warmup: float | None = None
+    capacity: int | None = None
+    evaluations: int = 20
+    episodes: int = 10
+    physics: str = "auto"
+    block: int = 1
+    timeout_is_terminal: bool = False
+    execution: str = "auto"
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON types, the form in which records keep it."""
+        return json.loads(json.dumps(dataclasses.asdict(self)))
+
+    @property
+    def interval(self) -> int:
+        """Steps between evaluation points."""
+        return self.steps // self.evaluations
+
+    def points(self) -> list[dict[str, float]]:
+        """Every combination of the grid's values, in order; one empty point without a grid."""
+        return [dict(zip(self.grid, values, strict=True)) for values in itertools.product(*self.grid.values())]
+
+    def members(self) -> tuple[np.ndarray, np.ndarray]:
+        """Seed and grid-point index of every member, [population] each; seeds vary fastest."""
+        seeds = np.arange(self.first_seed, self.first_seed + self.seeds, dtype=np.int32)
+        points = np.arange(len(self.points()), dtype=np.int32)
+        return np.tile(seeds, len(points)), np.repeat(points, len(seeds))
+
+    def member_hparams(self, method: Method) -> dict[str, np.ndarray]:
+        """Each hyper-parameter as float32 [population]."""
+        base = {**method.hparams, **self.hparams}
+        rows = [{**base, **point} for point in self.points()]
+        _, points = self.members()
+        return {name: np.asarray([rows[p][name] for p in points], np.float32) for name in base}
+
+
+def check(config: RunConfig, method: Method) -> None:
+    """Refuse a configuration that cannot run, before anything compiles.
+
+    Raises:
+      UserError: the first thing that is wrong, where, and what to do.
+    """
+    for name in ("seeds", "steps", "batch", "evaluations", "episodes", "block"):
+        if getattr(config, name) < 1:
+            raise UserError(f"{name} is {getattr(config, name)}; it must be at least 1")
+    if config.steps % (config.evaluations * config.block):
+        raise UserError(
+            f"steps={config.steps} is not a multiple of evaluations×block={config.evaluations * config.block}; "
+            "change one so that evaluation points fall on whole steps"
+        )
+    if not config.hidden or min(config.hidden) < 1:
+        raise UserError(f"hidden={config.hidden} must name at least one layer of at least one unit")
+    if config.warmup is not None and not 0 <= config.warmup <= 1:
+        raise UserError(f"warmup={config.warmup} is a share of the budget; give a number in [0, 1]")
+    if config.execution not in ("auto", "vmap", "map"):
+        raise unknown("execution", config.execution, ("auto", "vmap", "map"))
+    for name, values in {**{k: (v,) for k, v in config.hparams.items()}, **config.grid}.items():
+        if name not in method.hparams:
+            raise unknown(f"hyper-parameter of {method.name!r}", name, method.hparams)
+        if not values:
+            raise UserError(f"the grid of {name} is empty; give at least one value")
+        low, high = method.ranges.get(name, (-np.inf, np.inf))
+        for value in values:
+            if not np.isfinite(value) or not low <= value <= high:
+                raise UserError(f"{name}={value} is outside [{low:g}, {high:g}]; give finite values within it")

@@ -1,0 +1,144 @@
+"""Run folders: one owner at a time, one configuration, and whole checkpoints only.
+
+Orbax writes a checkpoint beside the old one and renames it, so that a run killed at any
+moment finds either the old state or the new one, never a mixture.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import orbax.checkpoint as ocp
+
+from guided_rl.errors import UserError
+
+
+def differences(old: dict[str, Any], new: dict[str, Any], prefix: str = "") -> list[str]:
+    """`name: old -> new` for every entry in which two configurations differ."""
+    found = []
+    for name in sorted(old.keys() | new.keys()):
+        a, b = old.get(name), new.get(name)
+        if isinstance(a, dict) and isinstance(b, dict):
+            found += differences(a, b, f"{prefix}{name}.")
+        elif a != b:
+            found.append(f"{prefix}{name}: {a} -> {b}")
+    return found
+
+
+@contextmanager
+def own(folder: Path, config: dict[str, Any]) -> Iterator[None]:
+    """Hold `folder` for this process and this configuration.
+
+    Raises:
+      UserError: another process holds it, it belongs to another configuration, or it cannot
+        be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / "lock").open("w")
+    except OSError as error:
+        raise UserError(f"cannot write to the run folder {folder} ({error.strerror}); choose another folder") from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise UserError(f"another process is running in {folder}; wait for it or choose another folder") from None
+        _claim(folder / "config.json", config)
+        yield
+
+
+def _claim(path: Path, config: dict[str, Any]) -> None:
+    if path.exists():
+        changed = differences(json.loads(path.read_text()), config)
+        if changed:
+            raise UserError(
+                f"{path.parent} holds a run of another configuration ({'; '.join(changed)}); "
+                "choose another folder or remove it"
+            )
+        return
+    write_text(path, json.dumps(config, indent=1))
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file whole: beside it, then renamed over it."""
+    beside = path.with_name(path.name + ".part")
+    beside.write_text(text)
+    os.replace(beside, path)
+
+
+class Checkpoints:
+    """The latest checkpoint of one population, in `folder`."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder.absolute()
+        self._orbax = ocp.Checkpointer(ocp.StandardCheckpointHandler())
+
+    def latest(self) -> Path | None:
+        """The newest complete checkpoint."""
+        steps = [p for p in self.folder.glob("step_*") if p.name.removeprefix("step_").isdigit()]
+        return max(steps, key=lambda p: int(p.name.removeprefix("step_")), default=None)
+
+    def save(self, step: int, tree: Any) -> None:
+        """Keep `tree` as the state at `step`, then drop the older ones.
+
+        Raises:
+          UserError: the disk is full or the folder cannot be written; older checkpoints stay.
+        """
+        old = [p for p in self.folder.glob("step_*") if p.name != f"step_{step}"]
+        try:
+            self._orbax.save(self.folder / f"step_{step}", args=ocp.args.StandardSave(_to_arrays(tree)), force=True)
+        except (OSError, ValueError) as error:
+            raise UserError(
+                f"saving a checkpoint in {self.folder} failed ({error}); free some space or choose another folder"
+            ) from error
+        for path in old:
+            shutil.rmtree(path, ignore_errors=True)
+
+    def restore(self, like: Any) -> Any | None:
+        """The newest state in the shape of `like` (abstract or concrete), or None.
+
+        Raises:
+          UserError: the checkpoint cannot be read.
+        """
+        path = self.latest()
+        if path is None:
+            return None
+        abstract = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), jax.eval_shape(_to_arrays, like))
+        try:
+            tree = self._orbax.restore(path, args=ocp.args.StandardRestore(abstract))
+        except Exception as error:
+            raise UserError(
+                f"the checkpoint {path} cannot be read ({str(error).splitlines()[0]}); remove it to start afresh"
+            ) from error
+        return _from_arrays(tree, like)
+
+    def remove(self) -> None:
+        """Delete every checkpoint."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _is_key(leaf: Any) -> bool:
+    return jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
+
+
+def _to_arrays(tree: Any) -> Any:
+    return jax.tree.map(lambda x: jax.random.key_data(x) if _is_key(x) else x, tree)
+
+
+def _from_arrays(tree: Any, like: Any) -> Any:
+    return jax.tree.map(lambda x, y: jax.random.wrap_key_data(x) if _is_key(y) else x, tree, like)
+
+
+def tree_bytes(tree: Any) -> int:
+    """Bytes of every array in a concrete or abstract tree."""
+    return sum(int(np.prod(x.shape)) * x.dtype.itemsize for x in jax.tree.leaves(jax.eval_shape(_to_arrays, tree)))

@@ -1,0 +1,323 @@
+"""Train one population from the host: compile once, then chunks, evaluations and checkpoints.
+
+`train` is the one Python call of the suite. A run that stops, by Ctrl-C, a kill or a power
+cut, goes on from its last checkpoint when it is called again with the same folder, and ends
+bit-identical to an unbroken one on CPU.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import functools
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from guided_rl import envs, methods
+from guided_rl.config import RunConfig, check
+from guided_rl.envs.base import Env
+from guided_rl.errors import UserError
+from guided_rl.guides import find_guide
+from guided_rl.guides.base import Guide
+from guided_rl.methods.base import Method, Setup
+from guided_rl.training.cache import enable_compile_cache
+from guided_rl.training.checkpoint import Checkpoints, own
+from guided_rl.training.evaluation import evaluator
+from guided_rl.training.history import History
+from guided_rl.training.plan import Plan, abstract_population, make_plan
+from guided_rl.training.population import INPUTS, POPULATION, Inputs, Loop, Population, Trainer
+from guided_rl.training.sharding import SPLIT, place, population_mesh
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What observers see at every evaluation point.
+
+    Attributes:
+      point: index of the evaluation point; step: environment steps per member.
+      seeds, points: seed and grid-point index of this wave's members [population].
+      history: all measurements so far. population: the live state (do not keep it: its
+        buffers are reused by the next chunk).
+      seconds: wall time of training and evaluation so far in this process.
+    """
+
+    point: int
+    step: int
+    seeds: np.ndarray
+    points: np.ndarray
+    history: History
+    population: Population
+    seconds: float
+
+
+Observer = Callable[[Progress], None]
+
+
+@dataclass(frozen=True)
+class Result:
+    """A finished population.
+
+    Attributes:
+      seeds, points: seed and grid-point index of every member [population].
+      protocols: names of the evaluation protocols, in the order of the history's axis.
+      steps: environment steps at each evaluation point [points].
+      died_at: step at which a member turned non-finite, -1 for healthy ones [population].
+      agents: final learner states, leaves [population, ...], on the host.
+    """
+
+    config: RunConfig
+    method: Method
+    env: Env
+    guide: Guide | None
+    seeds: np.ndarray
+    points: np.ndarray
+    protocols: tuple[str, ...]
+    steps: np.ndarray
+    history: History
+    died_at: np.ndarray
+    agents: Any
+    wall_seconds: float
+    compile_seconds: float
+    plan: Plan
+
+
+class Interrupted(Exception):
+    """The user asked to stop; the state is saved and the same command goes on from it."""
+
+
+def train(
+    config: RunConfig,
+    *,
+    folder: str | Path | None = None,
+    guide: Guide | str | None = None,
+    offline: np.ndarray | None = None,
+    observers: Sequence[Observer] = (),
+    checkpoint_seconds: float = 60.0,
+) -> Result:
+    """Train every seed and grid point of `config`.
+
+    Args:
+      config: what to run.
+      folder: where checkpoints go, and from where a stopped run resumes; None keeps nothing.
+      guide: overrides `config.guide`, as a value or a name.
+      offline: shared rows [n, width] in the replay's layout, for methods that mix them in.
+      observers: called at every evaluation point.
+      checkpoint_seconds: least time between checkpoints.
+
+    Raises:
+      UserError: the configuration cannot run. Interrupted: stopped on request, state saved.
+    """
+    return Session(config, guide, offline).run(folder, observers, checkpoint_seconds)
+
+
+def loop_settings(config: RunConfig, method: Method) -> Loop:
+    """The training loop's static settings, schedules turned into steps."""
+    warmup = method.warmup if config.warmup is None else config.warmup
+    starts = round(warmup * config.steps)
+    return Loop(
+        batch=config.batch,
+        capacity=config.capacity or min(1_000_000, config.steps),
+        learning_starts=starts,
+        random_steps=starts if method.random_warmup else 0,
+        block=config.block,
+        timeout_is_terminal=config.timeout_is_terminal,
+        execution=config.execution if config.execution != "auto" else default_execution(),
+    )
+
+
+def default_execution() -> str:
+    """`map` on CPU, where it keeps seeds independent and cores busy; `vmap` on accelerators."""
+    return "map" if jax.default_backend() == "cpu" else "vmap"
+
+
+class Session:
+    """A configuration made concrete: environment, method, guide and compiled programs."""
+
+    def __init__(self, config: RunConfig, guide: Guide | str | None = None, offline: np.ndarray | None = None):
+        enable_compile_cache()
+        self.config = config
+        self.method = methods.build(config.method, config.options)
+        check(config, self.method)
+        self.env = envs.make(config.task, config.physics)
+        self.setup = Setup(self.env.observation_size, self.env.action_size, tuple(config.hidden), config.steps)
+        self.loop = loop_settings(config, self.method)
+        named = config.guide if guide is None else guide
+        self.guide = find_guide(named, self.env) if self.method.needs_guide else None
+        if self.method.needs_dataset and offline is None:
+            raise UserError(f"method {self.method.name!r} learns from a dataset; give one with --dataset")
+        self.offline = offline
+        self.seeds, self.points = config.members()
+        self.hparams = config.member_hparams(self.method)
+        self.trainer = Trainer(self.env, self.method, self.setup, self.loop)
+        self.plan = make_plan(self)
+        self.mesh = population_mesh(self.plan.devices)
+        self.compile_seconds = 0.0
+        self._programs: dict[str, Callable] = {}
+
+    def inputs(self, members: np.ndarray) -> Inputs:
+        """What the chosen members read: hyper-parameters, their expert, shared data."""
+        hp = {name: jnp.asarray(values[members]) for name, values in self.hparams.items()}
+        guide = self.guide
+        if guide is not None:
+            guide = jax.vmap(guide.of)(jnp.asarray(self.seeds[members]))
+        offline = None if self.offline is None else jnp.asarray(self.offline)
+        return Inputs(hp, guide, offline)
+
+    def empty_history(self, width: int) -> History:
+        advance = functools.partial(self.trainer._chunk, steps=self.loop.block)
+        inputs = self.inputs(np.zeros(width, int))
+        shapes = jax.eval_shape(advance, abstract_population(self, width), inputs)[1]
+        config = self.config
+        return History.empty(
+            config.evaluations, width, len(self.method.policies), config.episodes, tuple(shapes.metrics)
+        )
+
+    def run(self, folder: str | Path | None, observers: Sequence[Observer], checkpoint_seconds: float) -> Result:
+        started = time.monotonic()
+        with contextlib.ExitStack() as stack:
+            if folder is not None:
+                stack.enter_context(own(Path(folder), self.config.to_json()))
+            stop = stack.enter_context(_stop_on_interrupt())
+            waves = []
+            for number, members in enumerate(self.plan.waves()):
+                checkpoints = None if folder is None else Checkpoints(Path(folder) / f"wave_{number}")
+                wave = _Wave(self, members, checkpoints, observers, stop, checkpoint_seconds)
+                waves.append(wave.run())
+        history = _merge([w[0] for w in waves], self.plan.population)
+        died_at = np.concatenate([w[1] for w in waves])[: self.plan.population]
+        agents = jax.tree.map(lambda *xs: np.concatenate(xs)[: self.plan.population], *[w[2] for w in waves])
+        steps = self.config.interval * np.arange(1, self.config.evaluations + 1)
+        return Result(
+            self.config,
+            self.method,
+            self.env,
+            self.guide,
+            self.seeds,
+            self.points,
+            tuple(self.method.policies),
+            steps,
+            history,
+            died_at,
+            agents,
+            time.monotonic() - started,
+            self.compile_seconds,
+            self.plan,
+        )
+
+    def program(self, name: str, *arguments: Any) -> Callable:
+        """The compiled program `name`, compiled ahead of time at its first use, its time counted apart."""
+        if name not in self._programs:
+            begun = time.monotonic()
+            self._programs[name] = self._jitted(name).lower(*arguments).compile()
+            self.compile_seconds += time.monotonic() - begun
+        return self._programs[name]
+
+    def _jitted(self, name: str) -> Callable:
+        if name == "init":
+            return self.trainer.init(self.mesh)
+        if name == "chunk":
+            return self.trainer.chunk(self.mesh, self.plan.chunk)
+        return evaluator(self.env, self.method, self.setup, self.config.episodes, self.loop.execution, self.mesh)
+
+
+class _Wave:
+    """One slice of the population, as wide as the device holds."""
+
+    def __init__(self, session: Session, members, checkpoints, observers, stop, checkpoint_seconds):
+        self.session, self.members, self.checkpoints = session, members, checkpoints
+        self.observers, self.stop, self.checkpoint_seconds = observers, stop, checkpoint_seconds
+        self.inputs = place(session.inputs(members), session.mesh, INPUTS)
+        self.seeds = place(jnp.asarray(session.seeds[members]), session.mesh, SPLIT)
+
+    def run(self) -> tuple[History, np.ndarray, Any]:
+        population, history = self._restore()
+        session, config = self.session, self.session.config
+        chunk = session.plan.chunk
+        begun = saved = time.monotonic()
+        while (step := int(population.step)) < config.steps:
+            population, totals = session.program("chunk", population, self.inputs)(population, self.inputs)
+            point = step // config.interval
+            history.add(point, totals)
+            step += chunk
+            if step % config.interval == 0:
+                history.record(point, self._evaluate(population))
+                seconds = time.monotonic() - begun
+                seeds, points = session.seeds[self.members], session.points[self.members]
+                for observe in self.observers:
+                    observe(Progress(point, step, seeds, points, history, population, seconds))
+            due = time.monotonic() - saved >= self.checkpoint_seconds
+            if self.checkpoints and (due or step >= config.steps or self.stop.is_set()):
+                self._save(step, population, history)
+                saved = time.monotonic()
+            if self.stop.is_set() and step < config.steps:
+                raise Interrupted(
+                    f"stopped at step {step} of {config.steps}"
+                    + ("; run the same command to go on" if self.checkpoints else "; nothing was saved")
+                )
+        agents = jax.tree.map(np.asarray, population.members.agent)
+        return history, np.asarray(population.members.died_at), agents
+
+    def _evaluate(self, population: Population):
+        session, m = self.session, population.members
+        arguments = (m.seed, m.agent, self.inputs, population.step)
+        return session.program("evaluate", *arguments)(*arguments)
+
+    def _restore(self) -> tuple[Population, History]:
+        session = self.session
+        history = session.empty_history(len(self.members))
+        if self.checkpoints:
+            like = {
+                "population": abstract_population(session, len(self.members)),
+                "history": history.tree(),
+            }
+            tree = self.checkpoints.restore(like)
+            if tree is not None:
+                return place(tree["population"], session.mesh, POPULATION), History.of(tree["history"])
+        return session.program("init", self.seeds, self.inputs)(self.seeds, self.inputs), history
+
+    def _save(self, step: int, population: Population, history: History) -> None:
+        self.checkpoints.save(step, {"population": population, "history": history.tree()})
+
+
+def _merge(histories: list[History], population: int) -> History:
+    """Waves side by side along the population axis, padding dropped."""
+
+    def join(*arrays):
+        return arrays[0] if arrays[0].ndim == 1 else np.concatenate(arrays, axis=1)[:, :population]
+
+    return History.of(jax.tree.map(join, *[h.tree() for h in histories]))
+
+
+@contextlib.contextmanager
+def _stop_on_interrupt() -> Iterator[threading.Event]:
+    """The first Ctrl-C or TERM asks for a stop at the next chunk; a second one is immediate."""
+    stop = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield stop
+        return
+
+    def ask(number, frame):
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+
+    before = {s: signal.signal(s, ask) for s in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def with_changes(config: RunConfig, **changes: Any) -> RunConfig:
+    """A copy of `config` with some fields changed."""
+    return dataclasses.replace(config, **changes)

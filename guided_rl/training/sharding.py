@@ -1,0 +1,39 @@
+"""The population axis over the devices of this process.
+
+On CPU every core is a device of its own (`guided_rl.devices`): members are independent, so
+two cores each training half of a population beat both cores sharing every small product.
+Inside a shard nothing is communicated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+AXIS = "population"
+SPLIT, SAME = PartitionSpec(AXIS), PartitionSpec()
+
+
+def population_mesh(population: int) -> Mesh:
+    """As many devices as there are members to give one to, in a row."""
+    devices = jax.devices()[: max(1, population)]
+    return Mesh(np.array(devices), (AXIS,))
+
+
+def sharded(function: Callable, mesh: Mesh, inputs: Any, outputs: Any, **jit: Any) -> Callable:
+    """`function` compiled with each device working on its own members.
+
+    `inputs` and `outputs` are prefixes of partition specs: SPLIT along axis 0, or SAME.
+    """
+    mapped = jax.shard_map(function, mesh=mesh, in_specs=inputs, out_specs=outputs, check_vma=False)
+    return jax.jit(mapped, **jit)
+
+
+def place(tree: Any, mesh: Mesh, specs: Any) -> Any:
+    """Put host or device arrays where `sharded` functions expect them."""
+    shardings = jax.tree.map(lambda s: NamedSharding(mesh, s), specs, is_leaf=lambda x: isinstance(x, PartitionSpec))
+    return jax.device_put(tree, shardings)
