@@ -69,11 +69,13 @@ class Record:
 
     Attributes:
       table, cell, task, method, preset: names; `cell` is the folder's name.
-      config: the full run configuration as plain JSON; `budget` is its number of environment steps.
+      config: the full run configuration as plain JSON; its `steps` are the budget.
       seeds: learner seeds.
       grid: hyper-parameter name to its values; points are their product, the last name fastest.
       returns, training: tidy Arrow tables.
       experts: advisers, in the order in which seeds take them.
+      variant: what sets this cell apart from the method's main one on this task, such as
+        "expert 50 %"; empty for the main one, which is what claims look at.
       failed: "seed/point" to the step at which that member turned non-finite.
       wall_seconds, compile_seconds: of the whole cell, and the part spent compiling.
       provenance: see `guided_rl.reporting.provenance`.
@@ -90,6 +92,7 @@ class Record:
     returns: pa.Table
     training: pa.Table
     experts: tuple[Expert, ...] = ()
+    variant: str = ""
     failed: Mapping[str, int] = dataclasses.field(default_factory=dict)
     wall_seconds: float = 0.0
     compile_seconds: float = 0.0
@@ -103,8 +106,8 @@ class Record:
     @property
     def budget(self) -> int:
         """Environment steps per member, evaluation excluded; the last evaluated step if not configured."""
-        if "budget" in self.config:
-            return int(self.config["budget"])
+        if "steps" in self.config:
+            return int(self.config["steps"])
         return int(np.max(self.returns["step"].to_numpy(), initial=0))
 
 
@@ -146,7 +149,7 @@ def returns_table(
             "step": np.asarray(step)[at].astype(np.int64),
             "episode": episode.astype(np.int16),
             "episode_return": returns.ravel().astype(np.float32),
-            "episode_length": np.asarray(episode_length[protocol]).ravel().astype(np.int32),
+            "episode_length": np.nan_to_num(episode_length[protocol]).ravel().astype(np.int32),
         }
         parts.append(pa.table(columns))
     return pa.concat_tables(parts).unify_dictionaries() if parts else _empty_returns(grid)

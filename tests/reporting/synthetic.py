@@ -31,6 +31,7 @@ def make_record(
     experts: Sequence[records.Expert] = (),
     failed: Mapping[str, int] | None = None,
     config: Mapping[str, object] | None = None,
+    variant: str = "",
 ) -> records.Record:
     """A record whose every episode of a seed returns exactly its curve."""
     grid = {name: tuple(values) for name, values in (grid or {}).items()}
@@ -52,11 +53,11 @@ def make_record(
     lengths = {name: np.full(r.shape, 1000) for name, r in returns.items()}
     return records.Record(
         table=table,
-        cell=f"{method}--{task}",
+        cell="--".join([method, task, *([variant] if variant else [])]),
         task=task,
         method=method,
         preset=preset,
-        config={"budget": budget, **(config or {})},
+        config={"steps": budget, **(config or {})},
         seeds=tuple(seeds),
         grid=grid,
         returns=records.returns_table(grid, seed, point, step, returns, lengths),
@@ -64,6 +65,7 @@ def make_record(
             seed, point, step, {"episodes": np.ones((evaluations, len(seed))), "critic_loss": returns["policy"][..., 0]}
         ),
         experts=tuple(experts),
+        variant=variant,
         failed=dict(failed or {}),
         wall_seconds=12.5,
         compile_seconds=2.5,

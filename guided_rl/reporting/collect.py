@@ -1,0 +1,52 @@
+"""From a finished population to its record."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from guided_rl.reporting import records
+from guided_rl.reporting.provenance import provenance
+
+if TYPE_CHECKING:
+    from guided_rl.training.run import Result
+
+
+def from_result(
+    result: Result, table: str, preset: str, cell: str, experts: Sequence[records.Expert] = (), variant: str = ""
+) -> records.Record:
+    """The record of one `guided_rl.train` result."""
+    config, history = result.config, result.history
+    returns, lengths = (history.evaluation[name] for name in ("episode_return", "length"))
+    members = (result.seeds, result.points)
+    failed = {
+        f"{seed}/{point}": int(step)
+        for seed, point, step in zip(*members, np.asarray(result.died_at), strict=True)
+        if step >= 0
+    }
+    return records.Record(
+        table=table,
+        cell=cell,
+        task=config.task,
+        method=result.method.name,
+        preset=preset,
+        config=config.to_json(),
+        seeds=tuple(int(seed) for seed in np.unique(result.seeds)),
+        grid={name: tuple(map(float, values)) for name, values in config.grid.items()},
+        returns=records.returns_table(
+            config.grid,
+            *members,
+            result.steps,
+            {name: returns[:, :, i] for i, name in enumerate(result.protocols)},
+            {name: lengths[:, :, i] for i, name in enumerate(result.protocols)},
+        ),
+        training=records.training_table(*members, result.steps, history.training_means()),
+        experts=tuple(experts),
+        variant=variant,
+        failed=failed,
+        wall_seconds=result.wall_seconds,
+        compile_seconds=result.compile_seconds,
+        provenance=provenance(getattr(result.env, "engine", None)),
+    )

@@ -1,0 +1,114 @@
+"""From a record's episodes to one number per seed: curves, and summaries of curves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from guided_rl.errors import UserError
+from guided_rl.reporting.records import POLICY, Record
+from guided_rl.reporting.statistics import Sample
+
+FINAL_SHARE = 0.1
+EARLY_SHARE = 0.25
+
+
+@dataclass(frozen=True, eq=False)
+class Curves:
+    """Mean evaluation return of every healthy seed at every evaluation point.
+
+    Attributes:
+      seeds: [n]. steps: [m], ascending. values: [n, m].
+      failed: seeds that are left out, with the step at which they turned non-finite.
+    """
+
+    seeds: np.ndarray
+    steps: np.ndarray
+    values: np.ndarray
+    failed: dict[int, int]
+
+
+def protocols(record: Record) -> list[str]:
+    """Evaluation protocols of a record, the learner's own policy first."""
+    found = set(record.returns["protocol"].unique().to_pylist())
+    return sorted(found, key=lambda name: (name != POLICY, name))
+
+
+def curves(record: Record, protocol: str = POLICY, point: int = 0, column: str = "episode_return") -> Curves:
+    """Per-seed means over episodes; seeds that failed are listed, never averaged in.
+
+    Raises:
+      UserError: seeds were not evaluated at the same steps.
+    """
+    table = record.returns
+    mine = pc.and_(pc.equal(table["protocol"].cast(pa.string()), protocol), pc.equal(table["point"], point))
+    return _pivot(record, table.filter(mine), column, point, what=f"protocol {protocol!r}")
+
+
+def training_curves(record: Record, metric: str, point: int = 0) -> Curves:
+    """A training metric of every healthy seed, for instance `failures` or `critic_loss`."""
+    table = record.training
+    mine = pc.and_(pc.equal(table["metric"].cast(pa.string()), metric), pc.equal(table["point"], point))
+    return _pivot(record, table.filter(mine), "value", point, what=f"metric {metric!r}")
+
+
+def summarise(curve: Curves, budget: int, metric: str) -> np.ndarray:
+    """One number per seed [n].
+
+    Args:
+      metric: `final`, mean of the last 10 % of the evaluation points; `early`, the point at 25 %
+        of the budget; `auc`, mean of all points; `at:x`, the point at the share x of the budget;
+        `auc:x`, mean of the points up to that share; `sum`, the sum of all points, for counts.
+        What is evaluated before the first step belongs to no summary.
+    """
+    started = curve.steps > 0
+    steps, values = curve.steps[started], curve.values[:, started]
+    name, _, share = metric.partition(":")
+    if steps.size == 0:
+        return np.zeros(0)
+    if name == "final":
+        return values[:, -max(1, round(FINAL_SHARE * steps.size)) :].mean(1)
+    if name == "sum":
+        return values.sum(1)
+    if name in ("early", "at"):
+        target = budget * (float(share) if share else EARLY_SHARE)
+        return values[:, np.abs(steps - target).argmin()]
+    if name == "auc":
+        within = steps <= budget * (float(share) if share else np.inf)
+        return values[:, within | (np.arange(steps.size) == 0)].mean(1)
+    raise ValueError(f"unknown metric {metric!r}")
+
+
+def sample(record: Record, metric: str, protocol: str = POLICY, point: int = 0) -> Sample:
+    """A record's summary, one value per healthy seed, ready for `statistics`."""
+    curve = curves(record, protocol, point)
+    return Sample(summarise(curve, record.budget, metric), curve.seeds, max(1, len(record.experts)))
+
+
+def shared(a: Record, b: Record) -> bool:
+    """Whether two records may be paired by seed: the same experts, seeds and evaluation points.
+
+    Evaluation episodes of one seed start alike for every method; a method without an expert
+    shares none with one that has.
+    """
+    same = all(a.config.get(name) == b.config.get(name) for name in ("steps", "evaluations", "episodes"))
+    return bool(a.experts) and a.experts == b.experts and a.seeds == b.seeds and a.task == b.task and same
+
+
+def _pivot(record: Record, table: pa.Table, column: str, point: int, what: str) -> Curves:
+    """Rows to [seeds, steps], means of what shares a place."""
+    failed = {int(k.split("/")[0]): step for k, step in record.failed.items() if int(k.split("/")[1]) == point}
+    means = table.group_by(["seed", "step"]).aggregate([(column, "mean")])
+    seeds, row = np.unique(means["seed"].to_numpy(), return_inverse=True)
+    steps, at = np.unique(means["step"].to_numpy(), return_inverse=True)
+    if means.num_rows != seeds.size * steps.size:
+        raise UserError(f"record {record.cell}: {what} lacks some seeds at some steps; run that cell again")
+    values = np.empty((seeds.size, steps.size))
+    values[row, at] = means[f"{column}_mean"].to_numpy()
+    for index in np.flatnonzero(~np.isfinite(values).all(1)):
+        failed.setdefault(int(seeds[index]), int(steps[~np.isfinite(values[index])][0]))
+    healthy = ~np.isin(seeds, list(failed))
+    return Curves(seeds[healthy], steps, values[healthy], dict(sorted(failed.items())))

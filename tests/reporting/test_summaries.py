@@ -1,0 +1,87 @@
+"""Per-seed summaries: what early, final and AUC mean, and that failed seeds are left out."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pyarrow.compute as pc
+import pytest
+
+from guided_rl.errors import UserError
+from guided_rl.reporting import records, summaries
+from tests.reporting.synthetic import constant, make_record
+
+RAMP = lambda seed, point, share: 100 * share + seed
+
+
+@pytest.mark.parametrize(
+    ("metric", "expected"),
+    [
+        ("final", (95 + 100) / 2),
+        ("early", 25),
+        ("auc", np.arange(5, 101, 5).mean()),
+        ("at:0.5", 50),
+        ("auc:0.25", (5 + 10 + 15 + 20 + 25) / 5),
+        ("sum", np.arange(5, 101, 5).sum()),
+    ],
+)
+def test_summaries_of_twenty_points(metric, expected):
+    record = make_record("sac", curve=RAMP, seeds=(0, 3))
+    ours = summaries.sample(record, metric)
+    np.testing.assert_allclose(ours.values, [expected, expected + 3 * (20 if metric == "sum" else 1)], rtol=1e-6)
+    np.testing.assert_array_equal(ours.seeds, [0, 3])
+
+
+@pytest.mark.parametrize(("evaluations", "last"), [(1, 1), (5, 1), (20, 2), (40, 4)])
+def test_final_is_the_last_tenth_of_the_points(evaluations, last):
+    record = make_record("sac", curve=RAMP, seeds=(0,), evaluations=evaluations, budget=10_000)
+    shares = np.arange(1, evaluations + 1) / evaluations
+    np.testing.assert_allclose(summaries.sample(record, "final").values, 100 * shares[-last:].mean(), rtol=1e-6)
+
+
+def test_what_is_evaluated_before_the_first_step_belongs_to_no_summary():
+    curve = summaries.Curves(np.array([0]), np.array([0, 50, 100]), np.array([[99.0, 1.0, 3.0]]), {})
+    assert summaries.summarise(curve, 100, "auc") == [2.0]
+    assert summaries.summarise(curve, 100, "early") == [1.0]
+
+
+def test_protocols_and_grid_points_stay_apart():
+    curve = {"policy": lambda seed, point, share: np.full(share.shape, point["t_change"]), "mixture": constant(7.0)}
+    record = make_record("dai-sac", curve=curve, grid={"t_change": (0.1, 0.5)})
+    assert summaries.protocols(record) == ["policy", "mixture"]
+    assert summaries.sample(record, "final", point=1).values == pytest.approx(np.full(10, 0.5))
+    assert summaries.sample(record, "final", "mixture", 0).values == pytest.approx(np.full(10, 7.0))
+
+
+def test_failed_seeds_are_listed_and_never_averaged_in():
+    curve = lambda seed, point, share: np.where((seed == 4) & (share > 0.5), np.nan, 1.0 + 1000 * (seed == 2))
+    record = make_record("sac", curve=curve, failed={"2/0": 300})
+    ours = summaries.curves(record)
+    assert ours.failed == {2: 300, 4: 550}
+    assert summaries.sample(record, "final").values == pytest.approx(np.ones(8))
+
+
+def test_a_ragged_record_is_refused():
+    record = make_record("sac")
+    rows = record.returns
+    ragged = dataclasses.replace(
+        record, returns=rows.filter(pc.invert(pc.and_(pc.equal(rows["seed"], 3), pc.equal(rows["step"], 500))))
+    )
+    with pytest.raises(UserError, match="lacks some seeds"):
+        summaries.sample(ragged, "final")
+
+
+def test_only_records_with_the_same_experts_are_paired():
+    expert = records.Expert("e", 1.0, 2, "c")
+    guided, other = make_record("dai-sac", experts=[expert]), make_record("step-dai-sac", experts=[expert])
+    assert summaries.shared(guided, other)
+    assert not summaries.shared(guided, make_record("sac"))
+    assert not summaries.shared(make_record("sac"), make_record("td3"))
+    assert not summaries.shared(guided, make_record("bc", experts=[expert], seeds=(0, 1)))
+
+
+def test_training_metrics_are_read_the_same_way():
+    record = make_record("sac")
+    curve = summaries.training_curves(record, "episodes")
+    np.testing.assert_array_equal(summaries.summarise(curve, record.budget, "sum"), np.full(10, 20.0))
