@@ -1,0 +1,227 @@
+"""Building blocks for claims: each returns a pure function from a view of records to an outcome.
+
+Gains are of returns above random, (A − B) / (B − random). The learner's own deterministic policy
+decides; what the executed mixture says stands in the note, because part of that is the expert.
+A claim over several tasks is undecided unless all of them were run.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from guided_rl.reporting import statistics
+from guided_rl.reporting.claims import FAILS, HOLDS, UNDECIDED, Judge, Missing, Outcome, View
+from guided_rl.reporting.records import POLICY
+from guided_rl.reporting.statistics import CONFIDENCE, Interval
+from guided_rl.reporting.summaries import protocols, shared
+
+Tasks = Sequence[str]
+
+
+def above(interval: Interval, threshold: float) -> str:
+    """Verdict on "more than `threshold`"."""
+    if not interval.decisive:
+        return UNDECIDED
+    return HOLDS if interval.low > threshold else FAILS if interval.high <= threshold else UNDECIDED
+
+
+def below(interval: Interval, threshold: float) -> str:
+    """Verdict on "less than `threshold`"."""
+    if not interval.decisive:
+        return UNDECIDED
+    return HOLDS if interval.high < threshold else FAILS if interval.low >= threshold else UNDECIDED
+
+
+def about(interval: Interval, x: float) -> str:
+    """Verdict on "about x": the interval contains x and its half-width is at most 25 % of x."""
+    if not interval.decisive:
+        return UNDECIDED
+    if not interval.contains(x):
+        return FAILS
+    return HOLDS if interval.half_width <= statistics.ABOUT * abs(x) else UNDECIDED
+
+
+def mean_gain(method: str, base: str, tasks: Tasks, metric: str, threshold: float) -> Judge:
+    """Mean over tasks of (A − B) / B is more than `threshold`.
+
+    "On average" can mean the average of ratios or the ratio of averages; a verdict is given only
+    where both readings agree. The value is the average of ratios.
+    """
+
+    def judge(view: View) -> Outcome:
+        there, absent = _there(view, (method, base), tasks)
+        ratios, averages = _two_gains(view, method, base, there, metric, POLICY)
+        verdict, other = above(ratios, threshold), above(averages, threshold)
+        notes = [f"ratio of averages {_text(averages)}", ratios.note, absent, view.failed((method, base), there)]
+        if verdict != other:
+            verdict = UNDECIDED
+            notes.insert(0, "the two readings of an average disagree")
+        if any("mixture" in protocols(view.record(method, task)) for task in there):
+            mixed = _two_gains(view, method, base, there, metric, "mixture")[0]
+            notes.append(f"executed mixture {_text(mixed)}")
+        return _outcome(ratios, UNDECIDED if absent else verdict, notes)
+
+    return judge
+
+
+def gain_on_each(method: str, base: str, tasks: Tasks, metric: str, threshold: float) -> Judge:
+    """(A − B) / B is more than `threshold` on every task; the value is the least gain."""
+
+    def gain(view: View, task: str) -> Interval:
+        return _shift(statistics.ratio(*_pair(view, method, base, task, metric), _random(view, task)), -1.0)
+
+    return _on_tasks((method, base), tasks, gain, lambda i: above(i, threshold), _all)
+
+
+def ratio_about(method: str, base: str, task: str, metric: str, x: float) -> Judge:
+    """A / B on one task is about `x`."""
+
+    def ratio(view: View, task: str) -> Interval:
+        return statistics.ratio(*_pair(view, method, base, task, metric), _random(view, task))
+
+    return _on_tasks((method, base), [task], ratio, lambda i: about(i, x), _all)
+
+
+def not_worse(method: str, base: str, tasks: Tasks, metric: str, margin: float = 0.05) -> Judge:
+    """A is not below B by more than the share `margin` of B, on every task."""
+    return gain_on_each(method, base, tasks, metric, -margin)
+
+
+def beats(method: str, base: str, tasks: Tasks, metric: str, at_least: int) -> Judge:
+    """A − B is above zero on `at_least` of the tasks and below it on none.
+
+    Paired by seed only where expert and resets are shared. The value is the least difference.
+    """
+
+    def gap(view: View, task: str) -> Interval:
+        paired = shared(view.record(method, task), view.record(base, task))
+        return statistics.difference(*_pair(view, method, base, task, metric), paired)
+
+    def verdict(verdicts: Sequence[str]) -> str:
+        if FAILS in verdicts or verdicts.count(HOLDS) + verdicts.count(UNDECIDED) < at_least:
+            return FAILS
+        return HOLDS if verdicts.count(HOLDS) >= at_least else UNDECIDED
+
+    return _on_tasks((method, base), tasks, gap, lambda i: above(i, 0.0), verdict)
+
+
+def smaller_spread(method: str, base: str, tasks: Tasks, metric: str) -> Judge:
+    """The standard deviation across seeds is smaller: geometric mean over tasks of std A / std B."""
+
+    def judge(view: View) -> Outcome:
+        there, absent = _there(view, (method, base), tasks)
+        a, b = ([view.sample(m, task, metric) for task in there] for m in (method, base))
+        interval = statistics.spread_ratio(a, b)
+        notes = [interval.note, absent, view.failed((method, base), there)]
+        return _outcome(interval, UNDECIDED if absent else below(interval, 1.0), notes)
+
+    return judge
+
+
+def exceeds_expert(method: str, tasks: Tasks, metric: str = "final") -> Judge:
+    """The learner's own policy ends above the expert that advised it, on at least one task.
+
+    Each seed is compared with its own expert's return. The level is raised to 1 − 5 % / tasks,
+    because one success among several chances is asked for. The value is the greatest surplus.
+    """
+    confidence = 1 - (1 - CONFIDENCE) / len(tasks)
+
+    def surplus(view: View, task: str) -> Interval:
+        record = view.record(method, task)
+        if not record.experts:
+            raise Missing(f"{method} on {task} names no expert")
+        own = view.sample(method, task, metric)
+        returns = np.asarray([expert.episode_return for expert in record.experts])[own.seeds % len(record.experts)]
+        return statistics.mean_interval(own.map(lambda values: values - returns), confidence)
+
+    def verdict(verdicts: Sequence[str]) -> str:
+        return HOLDS if HOLDS in verdicts else FAILS if set(verdicts) == {FAILS} else UNDECIDED
+
+    return _on_tasks((method,), tasks, surplus, lambda i: above(i, 0.0), verdict, best=True)
+
+
+def no_extra_parameters(method: str, base: str, tasks: Tasks) -> Judge:
+    """The method learns exactly as many numbers as its base, by the records' own `parameters`."""
+
+    def judge(view: View) -> Outcome:
+        there, absent = _there(view, (method, base), tasks)
+        counts = [[view.record(m, task).config.get("parameters") for m in (method, base)] for task in there]
+        if any(None in pair for pair in counts):
+            raise Missing("the records do not say how many parameters were learnt")
+        extra = max(a - b for a, b in counts)
+        verdict = UNDECIDED if absent else HOLDS if extra <= 0 else FAILS
+        return Outcome(float(extra), None, verdict, absent)
+
+    return judge
+
+
+def _on_tasks(
+    methods: Sequence[str],
+    tasks: Tasks,
+    measure: Callable[[View, str], Interval],
+    verdict: Callable[[Interval], str],
+    combine: Callable[[Sequence[str]], str],
+    best: bool = False,
+) -> Judge:
+    """Measure each task apart and combine the verdicts; the value is the worst task's, or the best's."""
+
+    def judge(view: View) -> Outcome:
+        there, absent = _there(view, methods, tasks)
+        found = {task: measure(view, task) for task in there}
+        chosen = (max if best else min)(found, key=lambda task: np.nan_to_num(found[task].value, nan=-np.inf))
+        lines = [f"{task} {_text(i)}" + (f" ({i.note})" if i.note else "") for task, i in found.items()]
+        overall = combine([verdict(interval) for interval in found.values()])
+        notes = ["; ".join(lines) if len(tasks) > 1 else found[chosen].note, absent, view.failed(methods, there)]
+        return _outcome(found[chosen], UNDECIDED if absent else overall, notes)
+
+    return judge
+
+
+def _all(verdicts: Sequence[str]) -> str:
+    return FAILS if FAILS in verdicts else UNDECIDED if UNDECIDED in verdicts else HOLDS
+
+
+def _there(view: View, methods: Sequence[str], tasks: Tasks) -> tuple[list[str], str]:
+    """Tasks on which every method was run, and a phrase about the others."""
+    there = [task for task in tasks if all(view.find(method, task) for method in methods)]
+    if not there:
+        raise Missing(f"no cells of {' and '.join(methods)} on {' or '.join(tasks)}")
+    absent = [task for task in tasks if task not in there]
+    return there, f"not run on {', '.join(absent)}" if absent else ""
+
+
+def _two_gains(view: View, method: str, base: str, tasks: Tasks, metric: str, protocol: str):
+    """Average of ratios and ratio of averages over tasks, each less one."""
+    a = [view.sample(method, task, metric, protocol) for task in tasks]
+    b = [view.sample(base, task, metric) for task in tasks]
+    random = [_random(view, task) for task in tasks]
+    both = (statistics.mean_of_ratios(a, b, random), statistics.ratio_of_means(a, b, random))
+    return tuple(_shift(interval, -1.0) for interval in both)
+
+
+def _pair(view: View, method: str, base: str, task: str, metric: str):
+    return view.sample(method, task, metric), view.sample(base, task, metric)
+
+
+def _random(view: View, task: str) -> float:
+    return view.scale(task).random
+
+
+def _shift(interval: Interval, by: float) -> Interval:
+    return dataclasses.replace(interval, value=interval.value + by, low=interval.low + by, high=interval.high + by)
+
+
+def _outcome(interval: Interval, verdict: str, notes: Sequence[str]) -> Outcome:
+    value = interval.value if np.isfinite(interval.value) else None
+    return Outcome(value, interval, verdict, "; ".join(note for note in notes if note))
+
+
+def _text(interval: Interval) -> str:
+    if not np.isfinite(interval.value):
+        return "undefined"
+    if not np.isfinite(interval.low):
+        return f"{interval.value:.3g}"
+    return f"{interval.value:.3g} [{interval.low:.3g}, {interval.high:.3g}]"

@@ -1,0 +1,44 @@
+"""The scale on which a task's returns are read: random is 0, the task's expert 100."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from guided_rl.envs.references import REFERENCES
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Reference returns of one task; NaN or None where nobody has measured them."""
+
+    random: float = math.nan
+    expert: float | None = None
+    d4rl: tuple[float, float] | None = None
+
+    @property
+    def normalises(self) -> bool:
+        return self.expert is not None and math.isfinite(self.random) and self.expert != self.random
+
+    def normalise(self, returns):
+        """100 · (R − random) / (expert − random), or the returns themselves where a reference is missing."""
+        return 100.0 * (returns - self.random) / (self.expert - self.random) if self.normalises else returns
+
+    def normalise_d4rl(self, returns):
+        """The same with D4RL's constants, or None where D4RL has none."""
+        if self.d4rl is None:
+            return None
+        low, high = self.d4rl
+        return 100.0 * (returns - low) / (high - low)
+
+
+ScaleOf = Callable[[str], Scale]
+
+
+def scale_of(task: str) -> Scale:
+    """The scale from `guided_rl.envs.references`; an empty one for a task it does not know."""
+    reference = REFERENCES.get(task)
+    if reference is None:
+        return Scale()
+    return Scale(reference.random.mean, reference.expert and reference.expert.mean, reference.d4rl)

@@ -1,0 +1,200 @@
+"""Verdicts: each of them from made-up records with known gains."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from guided_rl.reporting import claim_tests, claims
+from guided_rl.reporting.claims import ELSEWHERE, FAILS, HOLDS, TESTED, UNDECIDED, Claim, View
+from guided_rl.reporting.records import Expert
+from guided_rl.reporting.scales import Scale
+from guided_rl.reporting.statistics import Interval
+from tests.reporting.synthetic import constant, make_record
+
+A, B = "HalfCheetah-v5", "Walker2d-v5"
+RANDOM = -100.0
+
+
+def spread(centre: float, width: float):
+    """A curve whose seeds 0..9 lie evenly in centre ± width."""
+    return lambda seed, point, share: np.full(share.shape, centre + width * (seed % 10 - 4.5) / 4.5)
+
+
+def view(*records, preset: str = "paper") -> View:
+    return View(records, preset, scale=lambda task: Scale(random=RANDOM))
+
+
+def pair(dai: float, base: float, width: float = 1.0, task: str = A, seeds: int = 10, **options):
+    """DAI and its base with these returns above random."""
+    return [
+        make_record("dai-sac", task, spread(dai + RANDOM, width), seeds=range(seeds), **options),
+        make_record("sac", task, spread(base + RANDOM, width), seeds=range(seeds)),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("dai", "width", "seeds", "verdict"),
+    [
+        (300, 5, 10, HOLDS),
+        (200, 5, 10, FAILS),
+        (260, 60, 10, UNDECIDED),
+        (300, 5, 9, UNDECIDED),
+    ],
+)
+def test_a_mean_gain_over_160_per_cent(dai, width, seeds, verdict):
+    judge = claim_tests.mean_gain("dai-sac", "sac", [A], "early", 1.6)
+    outcome = judge(view(*pair(dai, 100, width, seeds=seeds)))
+    assert outcome.verdict == verdict
+    if seeds == 10:
+        assert outcome.value == pytest.approx(dai / 100 - 1, rel=0.02)
+    else:
+        assert "fewer than 10" in outcome.note
+
+
+def test_readings_of_an_average_that_disagree_are_undecided():
+    """Ratios 9 and 1 average to a gain of 4; of sums 90 + 1000 over 10 + 1000 the gain is 0.08."""
+    judge = claim_tests.mean_gain("dai-sac", "sac", [A, B], "final", 1.6)
+    outcome = judge(view(*pair(90, 10, 0.1), *pair(1000, 1000, 0.1, task=B)))
+    assert outcome.value == pytest.approx(4.0, rel=0.01)
+    assert outcome.verdict == UNDECIDED
+    assert "disagree" in outcome.note
+    assert "ratio of averages 0.0792" in outcome.note
+
+
+def test_a_task_that_was_not_run_leaves_a_claim_undecided_but_shows_the_rest():
+    outcome = claim_tests.mean_gain("dai-sac", "sac", [A, B], "early", 1.6)(view(*pair(500, 100)))
+    assert (outcome.verdict, round(outcome.value, 1)) == (UNDECIDED, 4.0)
+    assert f"not run on {B}" in outcome.note
+
+
+def test_no_cells_is_undecided_with_the_reason():
+    claim = Claim("x/1", "X", "s", "s", "m", "t", claim_tests.mean_gain("dai-sac", "sac", [A], "early", 1.6))
+    outcome = claims.judge(claim, view())
+    assert (outcome.value, outcome.verdict) == (None, UNDECIDED)
+    assert "no cells of dai-sac and sac" in outcome.note
+
+
+def test_a_base_at_random_leaves_a_ratio_undefined_and_the_claim_undecided():
+    outcome = claim_tests.mean_gain("dai-sac", "sac", [A], "early", 1.6)(view(*pair(500, 1, width=20)))
+    assert (outcome.value, outcome.verdict) == (None, UNDECIDED)
+    assert "undefined" in outcome.note
+
+
+def test_the_executed_mixture_stands_in_the_note_and_never_decides():
+    curves = {"policy": constant(100.0 + RANDOM), "mixture": constant(900.0 + RANDOM)}
+    records = make_record("dai-sac", A, curves), make_record("sac", A, spread(100 + RANDOM, 1))
+    outcome = claim_tests.mean_gain("dai-sac", "sac", [A], "early", 1.6)(view(*records))
+    assert outcome.verdict == FAILS
+    assert "executed mixture 8 [" in outcome.note
+
+
+@pytest.mark.parametrize(("least", "verdict"), [(300, HOLDS), (150, FAILS)])
+def test_a_gain_on_each_task_needs_the_least_one(least, verdict):
+    judge = claim_tests.gain_on_each("dai-sac", "sac", [A, B], "early", 1.6)
+    outcome = judge(view(*pair(500, 100), *pair(least, 100, task=B)))
+    assert outcome.verdict == verdict
+    assert outcome.value == pytest.approx(least / 100 - 1)
+
+
+@pytest.mark.parametrize(
+    ("ratio", "width", "verdict"), [(4.0, 5, HOLDS), (6.0, 5, FAILS), (4.0, 190, UNDECIDED), (3.9, 20, HOLDS)]
+)
+def test_about_four_times(ratio, width, verdict):
+    dai = make_record("dai-sac", A, spread(100 * ratio + RANDOM, width))
+    base = make_record("sac", A, spread(100 + RANDOM, width / 4))
+    outcome = claim_tests.ratio_about("dai-sac", "sac", A, "early", 4.0)(view(dai, base))
+    assert outcome.verdict == verdict
+
+
+@pytest.mark.parametrize(("ours", "theirs", "verdict"), [(1, 20, HOLDS), (20, 1, FAILS), (10, 10, UNDECIDED)])
+def test_a_smaller_spread_across_seeds(ours, theirs, verdict):
+    records = make_record("dai-sac", A, spread(0, ours)), make_record("sac", A, spread(50, theirs))
+    outcome = claim_tests.smaller_spread("dai-sac", "sac", [A], "final")(view(*records))
+    assert outcome.verdict == verdict
+    assert outcome.value == pytest.approx(ours / theirs)
+
+
+@pytest.mark.parametrize(("dai", "verdict"), [(100, HOLDS), (90, FAILS), (95.5, UNDECIDED)])
+def test_not_worse_than_the_base(dai, verdict):
+    judge = claim_tests.not_worse("dai-sac", "sac", [A], "final")
+    assert judge(view(*pair(dai, 100, width=2))).verdict == verdict
+
+
+@pytest.mark.parametrize(("best", "verdict"), [(120, HOLDS), (80, FAILS), (101, UNDECIDED)])
+def test_exceeding_the_expert_on_a_task_compares_each_seed_with_its_own(best, verdict):
+    """Two experts at 50 and 150; seeds follow their own, so only the surplus counts."""
+    experts = [Expert("weak", 50.0, 1, "a"), Expert("strong", 150.0, 1, "b")]
+    follow = lambda shift: (
+        lambda seed, point, share: np.full(share.shape, shift + (50.0 if seed % 2 == 0 else 150.0) + (seed % 5 - 2))
+    )
+    records = [
+        make_record("dai-sac", A, follow(best - 100.0), experts=experts),
+        make_record("dai-sac", B, follow(-30.0), experts=experts),
+    ]
+    outcome = claim_tests.exceeds_expert("dai-sac", [A, B])(view(*records))
+    assert outcome.verdict == verdict
+    assert outcome.value == pytest.approx(best - 100)
+
+
+def test_beating_on_most_tasks_with_none_reversed():
+    tasks = [A, B, "Ant-v5"]
+    judge = claim_tests.beats("dai-sac", "sac", tasks, "auc", at_least=2)
+    rows = lambda *gaps: [r for task, gap in zip(tasks, gaps, strict=True) for r in pair(100 + gap, 100, 5, task)]
+    assert judge(view(*rows(20, 20, 0.5))).verdict == HOLDS
+    assert judge(view(*rows(20, 20, -20))).verdict == FAILS
+    assert judge(view(*rows(20, 0.5, 0.5))).verdict == UNDECIDED
+
+
+def test_parameters_are_compared_from_the_records():
+    judge = claim_tests.no_extra_parameters("dai-sac", "sac", [A])
+    make = lambda method, count: make_record(method, A, config={"parameters": count} if count else {})
+    assert judge(view(make("dai-sac", 10), make("sac", 10))).verdict == HOLDS
+    assert judge(view(make("dai-sac", 11), make("sac", 10))).verdict == FAILS
+    assert claims.judge(Claim("x", "X", "", "", "", "", judge), view(make("dai-sac", 0), make("sac", 1))).value is None
+
+
+def test_failed_seeds_are_named_in_the_note():
+    records = pair(500, 100, failed={"3/0": 70})
+    outcome = claim_tests.mean_gain("dai-sac", "sac", [A], "early", 1.6)(view(*records))
+    assert outcome.verdict == UNDECIDED
+    assert "dai-sac on HalfCheetah-v5: seeds 3" in outcome.note
+
+
+def test_only_the_paper_preset_judges_a_claim_and_others_only_its_twin():
+    claim = Claim("dai/D1", "DAI", "s", "s", "m", "t", claim_tests.mean_gain("dai-sac", "sac", [A], "early", 1.6))
+    mechanism = Claim("dai/D7", "DAI", "s", "s", "m", "t", test="tests/methods/test_dai.py::test_x")
+    records = pair(500, 100)
+    paper, built = claims.ledger([claim, mechanism], view(*records))
+    assert (paper.outcome.verdict, paper.twin) == (HOLDS, None)
+    assert (built.outcome.verdict, built.outcome.note) == (TESTED, mechanism.test)
+    reduced = claims.ledger([claim], view(*records, preset="cpu"))[0]
+    assert (reduced.outcome.verdict, reduced.twin.verdict) == (ELSEWHERE, HOLDS)
+    assert reduced.outcome.value is None
+    assert claim.twin == "dai/D1~"
+
+
+def test_sweeps_and_variants_are_not_the_main_cell():
+    main = pair(500, 100)
+    sweep = make_record("dai-sac", A, constant(0.0), grid={"t_change": (0.1, 0.5)}, variant="t_change sweep")
+    weak = make_record("dai-sac", A, constant(0.0), variant="expert 50 %")
+    assert view(*main, sweep, weak).find("dai-sac", A) is main[0]
+    with pytest.raises(claims.Missing, match="2 cells claim to be"):
+        view(*main, main[0]).find("dai-sac", A)
+
+
+def test_a_claim_needs_a_judge_or_a_test():
+    with pytest.raises(ValueError, match="either a judge or a test"):
+        Claim("x", "X", "", "", "", "")
+
+
+@settings(max_examples=30, deadline=None)
+@given(value=st.floats(-10, 10), width=st.floats(0, 5), threshold=st.floats(-10, 10))
+def test_more_and_less_are_never_both_and_one_that_holds_refutes_the_other(value, width, threshold):
+    interval = Interval(value, value - width, value + width, 10, "bootstrap")
+    more, less = claim_tests.above(interval, threshold), claim_tests.below(interval, threshold)
+    assert HOLDS not in (more, less) or FAILS in (more, less)
+    weak = Interval(value, value - width, value + width, 5, "t")
+    assert claim_tests.above(weak, threshold) == claim_tests.below(weak, threshold) == UNDECIDED
