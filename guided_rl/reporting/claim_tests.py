@@ -17,6 +17,7 @@ from guided_rl.reporting.claims import FAILS, HOLDS, UNDECIDED, Judge, Missing, 
 from guided_rl.reporting.records import POLICY
 from guided_rl.reporting.statistics import CONFIDENCE, Interval
 from guided_rl.reporting.summaries import protocols, shared
+from guided_rl.reporting.tables import estimate, percent
 
 Tasks = Sequence[str]
 
@@ -55,13 +56,13 @@ def mean_gain(method: str, base: str, tasks: Tasks, metric: str, threshold: floa
         there, absent = _there(view, (method, base), tasks)
         ratios, averages = _two_gains(view, method, base, there, metric, POLICY)
         verdict, other = above(ratios, threshold), above(averages, threshold)
-        notes = [f"ratio of averages {_text(averages)}", ratios.note, absent, view.failed((method, base), there)]
+        notes = [f"ratio of averages {percent(averages)}", ratios.note, absent, view.failed((method, base), there)]
         if verdict != other:
             verdict = UNDECIDED
             notes.insert(0, "the two readings of an average disagree")
         if any("mixture" in protocols(view.record(method, task)) for task in there):
             mixed = _two_gains(view, method, base, there, metric, "mixture")[0]
-            notes.append(f"executed mixture {_text(mixed)}")
+            notes.append(f"executed mixture {percent(mixed)}")
         return _outcome(ratios, UNDECIDED if absent else verdict, notes)
 
     return judge
@@ -73,7 +74,7 @@ def gain_on_each(method: str, base: str, tasks: Tasks, metric: str, threshold: f
     def gain(view: View, task: str) -> Interval:
         return _shift(statistics.ratio(*_pair(view, method, base, task, metric), _random(view, task)), -1.0)
 
-    return _on_tasks((method, base), tasks, gain, lambda i: above(i, threshold), _all)
+    return _on_tasks((method, base), tasks, gain, lambda i: above(i, threshold), _all, form=percent)
 
 
 def ratio_about(method: str, base: str, task: str, metric: str, x: float) -> Judge:
@@ -165,6 +166,7 @@ def _on_tasks(
     verdict: Callable[[Interval], str],
     combine: Callable[[Sequence[str]], str],
     best: bool = False,
+    form: Callable[[Interval], str] = estimate,
 ) -> Judge:
     """Measure each task apart and combine the verdicts; the value is the worst task's, or the best's."""
 
@@ -172,7 +174,7 @@ def _on_tasks(
         there, absent = _there(view, methods, tasks)
         found = {task: measure(view, task) for task in there}
         chosen = (max if best else min)(found, key=lambda task: np.nan_to_num(found[task].value, nan=-np.inf))
-        lines = [f"{task} {_text(i)}" + (f" ({i.note})" if i.note else "") for task, i in found.items()]
+        lines = [f"{task} {form(i)}" + (f" ({i.note})" if i.note else "") for task, i in found.items()]
         overall = combine([verdict(interval) for interval in found.values()])
         notes = ["; ".join(lines) if len(tasks) > 1 else found[chosen].note, absent, view.failed(methods, there)]
         return _outcome(found[chosen], UNDECIDED if absent else overall, notes)
@@ -217,11 +219,3 @@ def _shift(interval: Interval, by: float) -> Interval:
 def _outcome(interval: Interval, verdict: str, notes: Sequence[str]) -> Outcome:
     value = interval.value if np.isfinite(interval.value) else None
     return Outcome(value, interval, verdict, "; ".join(note for note in notes if note))
-
-
-def _text(interval: Interval) -> str:
-    if not np.isfinite(interval.value):
-        return "undefined"
-    if not np.isfinite(interval.low):
-        return f"{interval.value:.3g}"
-    return f"{interval.value:.3g} [{interval.low:.3g}, {interval.high:.3g}]"

@@ -61,7 +61,7 @@ def test_readings_of_an_average_that_disagree_are_undecided():
     assert outcome.value == pytest.approx(4.0, rel=0.01)
     assert outcome.verdict == UNDECIDED
     assert "disagree" in outcome.note
-    assert "ratio of averages 0.0792" in outcome.note
+    assert "ratio of averages +8 %" in outcome.note
 
 
 def test_a_task_that_was_not_run_leaves_a_claim_undecided_but_shows_the_rest():
@@ -88,7 +88,7 @@ def test_the_executed_mixture_stands_in_the_note_and_never_decides():
     records = make_record("dai-sac", A, curves), make_record("sac", A, spread(100 + RANDOM, 1))
     outcome = claim_tests.mean_gain("dai-sac", "sac", [A], "early", 1.6)(view(*records))
     assert outcome.verdict == FAILS
-    assert "executed mixture 8 [" in outcome.note
+    assert "executed mixture +800 % [" in outcome.note
 
 
 @pytest.mark.parametrize(("least", "verdict"), [(300, HOLDS), (150, FAILS)])

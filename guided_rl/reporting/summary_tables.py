@@ -1,0 +1,262 @@
+"""The tables of a report: returns per task and method, gains of guidance, claims, provenance."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from guided_rl.reporting import statistics
+from guided_rl.reporting.claims import Outcome, Row
+from guided_rl.reporting.progress import duration
+from guided_rl.reporting.records import POLICY, Record
+from guided_rl.reporting.scales import ScaleOf, scale_of
+from guided_rl.reporting.statistics import Interval, Sample
+from guided_rl.reporting.summaries import curves, protocols, shared, summarise
+from guided_rl.reporting.tables import Table, estimate, number, percent, section_starts, steps
+
+SUMMARIES = ("early", "final", "auc")
+EVALUATED = {POLICY: "own policy", "mixture": "executed mixture"}
+FEW = "ᵗ Student's t on the mean of fewer than ten seeds; no verdict rests on it."
+EXPLAINED = (
+    "Early is the evaluation at 25 % of the budget, final the mean of the last 10 % of evaluations, "
+    "AUC the mean of all. Intervals are 95 %, over seeds and, where there are several, experts."
+)
+
+
+def ordered(records: Sequence[Record]) -> list[Record]:
+    """By task, then main cells before variants, base methods before guided ones."""
+    return sorted(
+        records, key=lambda r: (r.task, bool(r.variant), len(r.points) > 1, bool(r.experts), r.method, r.cell)
+    )
+
+
+def label(record: Record, point: int = 0) -> str:
+    """Method, variant and, in a sweep, the grid point."""
+    values = record.points[point] if len(record.points) > 1 else {}
+    grid = ", ".join(f"{name} {value:g}" for name, value in values.items())
+    extra = ", ".join(part for part in (record.variant, grid) if part)
+    return f"{record.method} ({extra})" if extra else record.method
+
+
+def returns_table(records: Sequence[Record], title: str, scale: ScaleOf = scale_of) -> Table:
+    """Per task, method, grid point and protocol: early, final and AUC with IQM and mean.
+
+    Returns are normalised (random 0, expert 100) where the task's references are known, raw elsewhere.
+    """
+    records = ordered(records)
+    rows, data = [], []
+    for record in records:
+        for point in range(len(record.points)):
+            for protocol in protocols(record):
+                row, facts = _returns_row(record, point, protocol, scale)
+                rows.append(row)
+                data.append(facts)
+    notes = [EXPLAINED, *_scale_notes(records, scale), *_failure_notes(records)]
+    if any("ᵗ" in cell for row in rows for cell in row):
+        notes.append(FEW)
+    columns = (
+        "Task",
+        "Method",
+        "Evaluated",
+        "Early",
+        "Final",
+        "AUC",
+        "Final\nreturn",
+        "D4RL",
+        "Seeds",
+        "Expert",
+    )
+    sections = section_starts([row[0] for row in rows])
+    return Table(title, columns, tuple(rows), 3, tuple(notes), tuple(data), sections)
+
+
+def gains_table(
+    records: Sequence[Record], pairs: Sequence[tuple[str, str]], title: str, scale: ScaleOf = scale_of
+) -> Table:
+    """What guidance gained: (A − B) / B above random, the difference, and the seeds that it needs.
+
+    Args:
+      pairs: (guided method, its base), judged by the learner's own policy.
+    """
+    rows, data = [], []
+    for task in sorted({r.task for r in records}):
+        for guided, base in pairs:
+            a, b = _main(records, guided, task), _main(records, base, task)
+            if a is None or b is None:
+                continue
+            for metric in SUMMARIES:
+                x, y = _sample(a, metric), _sample(b, metric)
+                gain = statistics.ratio(x, y, scale(task).random)
+                gain = dataclasses.replace(gain, value=gain.value - 1, low=gain.low - 1, high=gain.high - 1)
+                gap = statistics.difference(x, y, shared(a, b))
+                needed = statistics.seeds_needed(x, y)
+                sure = ("yes" if gap.low > 0 or gap.high < 0 else "no") if gap.decisive else "too few seeds"
+                rows.append((task, guided, base, metric, percent(gain), estimate(gap), sure, str(needed or "–")))
+                data.append(
+                    {
+                        "task": task,
+                        "method": guided,
+                        "base": base,
+                        "metric": metric,
+                        "gain": gain,
+                        "difference": gap,
+                        "paired": shared(a, b),
+                        "seeds_needed": needed,
+                    }
+                )
+    columns = ("Task", "Method", "Base", "At", "Gain", "Difference of returns", "Separated", "Seeds needed")
+    notes = [
+        "Gain is (method − base) / (base − random), undefined (–) where the base is not above random.",
+        "Seeds needed: per method, to find the observed difference with 80 % power.",
+    ]
+    if any("ᵗ" in cell for row in rows for cell in row):
+        notes.append(FEW)
+    return Table(title, columns, tuple(rows), 4, tuple(notes), tuple(data), section_starts([row[0] for row in rows]))
+
+
+def claims_table(rows: Sequence[Row], preset: str, title: str) -> Table:
+    """Claims with their own verdict and, in another column, that of the scaled twin."""
+    text, data = [], []
+    for row in rows:
+        unit = row.claim.unit
+        twin = "–" if row.twin is None else _verdict(row.twin, unit)
+        claimed = f"{row.claim.statement}\n{row.claim.threshold}  ({row.claim.source})"
+        text.append((row.claim.id, claimed, _verdict(row.outcome, unit), twin))
+        facts = {
+            "id": row.claim.id,
+            "twin": row.claim.twin,
+            "test": row.claim.test,
+            "preset": preset,
+            **{name: getattr(row.claim, name) for name in ("paper", "statement", "source", "metric", "threshold")},
+        }
+        data.append({**facts, "outcome": _facts(row.outcome), "at_reduced_scale": row.twin and _facts(row.twin)})
+    notes = [
+        f"Verdicts rest on 95 % intervals of at least ten seeds. At reduced scale: preset {preset} judges the same "
+        "statement at the same fractions of its own budget; that is no verdict on the paper's claim."
+    ]
+    for row in rows:
+        shown = row.twin or row.outcome
+        if shown.note and row.claim.test is None:
+            notes.append(f"{row.claim.twin if row.twin else row.claim.id}: {shown.note}.")
+    return Table(
+        title, ("Claim", "Statement", "Verdict", "At reduced scale"), tuple(text), 4, tuple(notes), tuple(data)
+    )
+
+
+def provenance_table(records: Sequence[Record], title: str) -> Table:
+    """Where each cell ran, with what, and how long it took."""
+    rows, data = [], []
+    for record in ordered(records):
+        facts = record.provenance
+        commit = f"{(facts.get('commit') or '–')[:10]}{' + changes' if facts.get('dirty') else ''}"
+        versions = facts.get("versions", {})
+        shown = " ".join(f"{name} {versions[name]}" for name in ("jax", "mujoco") if versions.get(name))
+        time = f"{duration(record.wall_seconds)} ({duration(record.compile_seconds)} compiling)"
+        device = f"{facts.get('device', '–')}, {facts.get('cores', '–')} cores"
+        size = f"{len(record.seeds)} × {len(record.points)} × {steps(record.budget)}"
+        rows.append(
+            (record.cell, size, str(facts.get("engine")), device, time, commit, shown, str(facts.get("date", "–"))[:10])
+        )
+        data.append({"cell": record.cell, "config": record.config, "provenance": facts, "wall": record.wall_seconds})
+    columns = ("Cell", "Seeds × points × steps", "Engine", "Device", "Wall time", "Commit", "Versions", "Date")
+    return Table(title, columns, tuple(rows), 8, (), tuple(data))
+
+
+def _returns_row(record: Record, point: int, protocol: str, scale: ScaleOf) -> tuple[tuple[str, ...], dict[str, Any]]:
+    here = scale(record.task)
+    curve = curves(record, protocol, point)
+    cells, facts = [], {}
+    for metric in SUMMARIES:
+        raw = _sample(record, metric, protocol, point)
+        scaled = raw.map(here.normalise)
+        mean, iqm = statistics.mean_interval(scaled), statistics.iqm_interval(scaled)
+        cells.append(f"{estimate(mean)}\nIQM {estimate(iqm)}")
+        facts[metric] = {"mean": mean, "iqm": iqm, "raw_mean": statistics.mean_interval(raw), "raw": raw.values}
+    final = facts["final"]["raw"]
+    d4rl = here.normalise_d4rl(float(final.mean())) if final.size else None
+    whole = len(record.seeds)
+    seeds = f"{curve.seeds.size}" if curve.seeds.size == whole else f"{curve.seeds.size} of {whole}"
+    row = (
+        record.task,
+        label(record, point),
+        EVALUATED.get(protocol, protocol).replace(" ", "\n"),
+        *cells,
+        number(float(final.mean()) if final.size else np.nan),
+        "–" if d4rl is None else number(d4rl),
+        seeds,
+        _expert(record),
+    )
+    identity = {
+        "task": record.task,
+        "method": record.method,
+        "variant": record.variant,
+        "grid_point": record.points[point],
+        "protocol": protocol,
+        "normalised": here.normalises,
+        "references": here,
+        "seeds": curve.seeds,
+        "failed": {str(seed): step for seed, step in curve.failed.items()},
+        "experts": record.experts,
+        "d4rl_final": d4rl,
+    }
+    return row, {**identity, **facts}
+
+
+def _expert(record: Record) -> str:
+    """The experts' own mean return, and the environment steps spent on them all."""
+    if not record.experts:
+        return "–"
+    own = number(float(np.mean([expert.episode_return for expert in record.experts])))
+    count = f"{len(record.experts)} × " if len(record.experts) > 1 else ""
+    return f"{count}{own}\n{steps(sum(expert.steps for expert in record.experts))} steps"
+
+
+def _scale_notes(records: Sequence[Record], scale: ScaleOf) -> list[str]:
+    notes = []
+    for task in dict.fromkeys(r.task for r in records):
+        here = scale(task)
+        if here.normalises:
+            notes.append(
+                f"{task}: normalised, random {number(here.random)} is 0 and expert {number(here.expert)} is 100."
+            )
+        else:
+            notes.append(f"{task}: raw returns, no expert reference (random {number(here.random)}).")
+    return notes
+
+
+def _failure_notes(records: Sequence[Record]) -> list[str]:
+    notes = []
+    for record in records:
+        for point in range(len(record.points)):
+            for protocol in protocols(record)[:1]:
+                lost = curves(record, protocol, point).failed
+                if lost:
+                    listed = ", ".join(f"{seed} at step {step:,}" for seed, step in lost.items())
+                    notes.append(f"{label(record, point)} on {record.task}: left out, failed seeds {listed}.")
+    return notes
+
+
+def _main(records: Sequence[Record], method: str, task: str) -> Record | None:
+    found = [r for r in records if (r.method, r.task, r.variant, len(r.points)) == (method, task, "", 1)]
+    return found[0] if found else None
+
+
+def _sample(record: Record, metric: str, protocol: str = POLICY, point: int = 0) -> Sample:
+    curve = curves(record, protocol, point)
+    return Sample(summarise(curve, record.budget, metric), curve.seeds, max(1, len(record.experts)))
+
+
+def _verdict(outcome: Outcome, unit: str) -> str:
+    if outcome.interval is None:
+        value = "" if outcome.value is None else number(outcome.value)
+    else:
+        value = percent(outcome.interval) if unit == "gain" else estimate(outcome.interval)
+    return f"{outcome.verdict}\n{value}" if value and value != "–" else outcome.verdict
+
+
+def _facts(outcome: Outcome) -> dict[str, Any]:
+    interval: Interval | None = outcome.interval
+    return {"verdict": outcome.verdict, "value": outcome.value, "interval": interval, "note": outcome.note}
