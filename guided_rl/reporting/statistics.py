@@ -105,6 +105,19 @@ def mean_interval(sample: Sample, confidence: float = CONFIDENCE) -> Interval:
     return _fewer(value, low, high, sample.n)
 
 
+def mean_band(values: np.ndarray, seeds: np.ndarray, experts: int = 1) -> tuple[np.ndarray, np.ndarray]:
+    """Interval of the mean at every point of a curve, each by itself.
+
+    Args:
+      values: [seeds, points].
+
+    Returns:
+      low and high, [points]; NaN where there are fewer than two seeds.
+    """
+    bands = [mean_interval(Sample(column, seeds, experts)) for column in values.T]
+    return np.array([b.low for b in bands]), np.array([b.high for b in bands])
+
+
 def iqm_interval(sample: Sample) -> Interval:
     """Interquartile mean over seeds; no interval for fewer than ten."""
     if sample.n < LEAST_SEEDS:

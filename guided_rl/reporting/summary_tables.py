@@ -18,11 +18,12 @@ from guided_rl.reporting.summaries import curves, protocols, shared, summarise
 from guided_rl.reporting.tables import Table, estimate, number, percent, section_starts, steps
 
 SUMMARIES = ("early", "final", "auc")
-EVALUATED = {POLICY: "own policy", "mixture": "executed mixture"}
+EVALUATED = {POLICY: "own"}
 FEW = "ᵗ Student's t on the mean of fewer than ten seeds; no verdict rests on it."
 EXPLAINED = (
     "Early is the evaluation at 25 % of the budget, final the mean of the last 10 % of evaluations, "
-    "AUC the mean of all. Intervals are 95 %, over seeds and, where there are several, experts."
+    "AUC the mean of all. Policy: the learner's own, or what else was evaluated. Below the expert's own "
+    "return stand the environment steps spent on it. Intervals are 95 %, over seeds and, if several, experts."
 )
 
 
@@ -60,14 +61,14 @@ def returns_table(records: Sequence[Record], title: str, scale: ScaleOf = scale_
     columns = (
         "Task",
         "Method",
-        "Evaluated",
+        "Policy",
         "Early",
         "Final",
         "AUC",
         "Final\nreturn",
         "D4RL",
         "Seeds",
-        "Expert",
+        "Expert\nspent",
     )
     sections = section_starts([row[0] for row in rows])
     return Table(title, columns, tuple(rows), 3, tuple(notes), tuple(data), sections)
@@ -178,11 +179,11 @@ def _returns_row(record: Record, point: int, protocol: str, scale: ScaleOf) -> t
     final = facts["final"]["raw"]
     d4rl = here.normalise_d4rl(float(final.mean())) if final.size else None
     whole = len(record.seeds)
-    seeds = f"{curve.seeds.size}" if curve.seeds.size == whole else f"{curve.seeds.size} of {whole}"
+    seeds = f"{curve.seeds.size}" if curve.seeds.size == whole else f"{curve.seeds.size}/{whole}"
     row = (
         record.task,
         label(record, point),
-        EVALUATED.get(protocol, protocol).replace(" ", "\n"),
+        EVALUATED.get(protocol, protocol),
         *cells,
         number(float(final.mean()) if final.size else np.nan),
         "–" if d4rl is None else number(d4rl),
@@ -206,12 +207,12 @@ def _returns_row(record: Record, point: int, protocol: str, scale: ScaleOf) -> t
 
 
 def _expert(record: Record) -> str:
-    """The experts' own mean return, and the environment steps spent on them all."""
+    """The experts' own mean return, and below it the environment steps spent on each, on average."""
     if not record.experts:
         return "–"
     own = number(float(np.mean([expert.episode_return for expert in record.experts])))
     count = f"{len(record.experts)} × " if len(record.experts) > 1 else ""
-    return f"{count}{own}\n{steps(sum(expert.steps for expert in record.experts))} steps"
+    return f"{count}{own}\n{steps(float(np.mean([expert.steps for expert in record.experts])))}"
 
 
 def _scale_notes(records: Sequence[Record], scale: ScaleOf) -> list[str]:

@@ -1,0 +1,120 @@
+"""The report of one paper's table at one preset: everything computed from records alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from guided_rl.errors import UserError
+from guided_rl.reporting import figures, plot_style, storage, summary_tables
+from guided_rl.reporting.claims import PAPER, Claim, View, ledger
+from guided_rl.reporting.page import Section
+from guided_rl.reporting.records import Record
+from guided_rl.reporting.scales import ScaleOf, scale_of
+from guided_rl.reporting.tables import Table, to_json, to_markdown
+
+
+@dataclass(frozen=True)
+class Content:
+    """What a table's records amount to; figures that no record supports are left out."""
+
+    name: str
+    preset: str
+    returns: Table
+    gains: Table
+    claims: Table
+    provenance: Table
+    figures: dict[str, Figure]
+
+    def tables(self) -> dict[str, Table]:
+        return {name: getattr(self, name) for name in ("returns", "gains", "claims", "provenance")}
+
+
+def build(
+    records: Sequence[Record],
+    name: str,
+    preset: str,
+    claims: Sequence[Claim] = (),
+    pairs: Sequence[tuple[str, str]] = (),
+    sweeps: Sequence[tuple[str, str]] = (),
+    scale: ScaleOf = scale_of,
+) -> Content:
+    """Tables and figures of one paper.
+
+    Args:
+      records: of one table and preset. name: the paper's short name, for titles.
+      pairs: (guided method, its base). sweeps: (grid axis, the base to compare with).
+
+    Raises:
+      UserError: there are no records.
+    """
+    if not records:
+        raise UserError(f"there are no records of {name} at preset {preset}; run its table first")
+    title = f"{name}, preset {preset}"
+    view = View(tuple(records), preset, scale)
+    return Content(
+        name,
+        preset,
+        summary_tables.returns_table(records, f"{title}: returns", scale),
+        summary_tables.gains_table(records, pairs, f"{title}: what guidance gained", scale),
+        summary_tables.claims_table(ledger(claims, view), preset, f"{title}: claims"),
+        summary_tables.provenance_table(records, f"{title}: provenance"),
+        _figures(records, title, pairs, sweeps, scale),
+    )
+
+
+def section(content: Content) -> Section:
+    """The content as a section of the HTML page."""
+    reduced = (
+        "This is the paper's own scale."
+        if content.preset == PAPER
+        else "This preset runs at a reduced scale, so only the scaled twins of the claims are judged."
+    )
+    tables = (content.claims, content.gains, content.returns)
+    blocks = (*tables, *content.figures.values(), content.provenance)
+    return Section(f"{content.name}, preset {content.preset}", reduced, blocks)
+
+
+def write(content: Content, folder: str | Path) -> list[Path]:
+    """Write `<table>.md` and `<table>.json` for each table, and each figure as SVG and PNG.
+
+    Raises:
+      UserError: the folder cannot be written.
+    """
+    folder, written = Path(folder), []
+    try:
+        for name, table in content.tables().items():
+            for suffix, text in ((".md", to_markdown(table)), (".json", to_json(table))):
+                storage.replace_file(folder / f"{name}{suffix}", text.encode())
+                written.append(folder / f"{name}{suffix}")
+    except OSError as error:
+        raise UserError(f"cannot write the tables to {folder}: {error.strerror or error}") from error
+    for name, figure in content.figures.items():
+        written += plot_style.save(figure, folder, name)
+    return written
+
+
+def _figures(records, title: str, pairs, sweeps, scale: ScaleOf) -> dict[str, Figure]:
+    """Every figure that these records support, by file name."""
+    names = figures.method_names(records)
+    palette = plot_style.colours(names)
+    found: dict[str, Figure | None] = {}
+    if len(names) > 2:
+        found["curves"] = figures.learning_curves(
+            records, f"{title}: every method's own policy", names, scale, own_only=True, palette=palette
+        )
+    for guided, base in pairs:
+        two, slug = (base, guided), f"{guided}_{base}".replace("-", "_")
+        found[f"curves_{slug}"] = figures.learning_curves(
+            records, f"{guided} and {base}: own policy, and what was executed", two, scale, palette=palette
+        )
+        found[f"charged_{slug}"] = figures.learning_curves(
+            records, f"{guided} charged for its expert's steps", two, scale, True, True, palette
+        )
+        found[f"quality_{slug}"] = figures.expert_quality(records, guided, base, scale=scale)
+    for parameter, base in sweeps:
+        found[f"sweep_{parameter}"] = figures.sweep(records, parameter, base, f"{title}: sweep of {parameter}")
+    return {name: figure for name, figure in found.items() if figure is not None}

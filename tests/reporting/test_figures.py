@@ -1,0 +1,114 @@
+"""Figures: what is drawn is what the records say, and every file is a picture."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ElementTree
+
+import matplotlib.image
+import numpy as np
+import pytest
+
+from guided_rl.errors import UserError
+from guided_rl.reporting import figures, plot_style
+from guided_rl.reporting.records import Expert
+from guided_rl.reporting.scales import Scale
+from tests.reporting.synthetic import constant, make_record
+
+TASKS = ("Ant-v5", "HalfCheetah-v5")
+
+
+def scale(task: str) -> Scale:
+    return Scale(random=-100.0)
+
+
+def expert(quality: float, steps: int = 500) -> tuple[Expert, ...]:
+    return (Expert("e", quality, steps, "x"),)
+
+
+def ramp(height: float):
+    return lambda seed, point, share: height * share + seed
+
+
+def population():
+    main = [make_record("sac", task, ramp(100)) for task in TASKS]
+    both = {"policy": ramp(300), "mixture": ramp(400)}
+    main += [make_record("dai-sac", task, both, experts=expert(350)) for task in TASKS]
+    weak = make_record("dai-sac", "Ant-v5", ramp(200), experts=expert(150), variant="expert 50 %")
+    by_value = lambda seed, point, share: 100 * point["t_change"] + seed + 0 * share
+    swept = make_record("dai-sac", "Ant-v5", by_value, grid={"t_change": (0.1, 0.5, 1.0)}, variant="sweep")
+    return [*main, weak, swept]
+
+
+def lines(axis) -> dict[str, np.ndarray]:
+    return {line.get_label(): np.stack(line.get_data()) for line in axis.get_lines()}
+
+
+def test_learning_curves_show_both_protocols_the_expert_and_the_random_line():
+    figure = figures.learning_curves(population(), scale=scale)
+    assert len(figure.axes) == 2
+    found = lines(figure.axes[0])
+    assert set(found) == {"sac", "dai-sac", "dai-sac, mixture", figures.EXPERT_LINE, figures.RANDOM_LINE}
+    np.testing.assert_allclose(found["dai-sac"][0], np.arange(50, 1001, 50))
+    np.testing.assert_allclose(found["dai-sac"][1], 300 * np.arange(1, 21) / 20 + 4.5, rtol=1e-5)
+    assert set(found[figures.EXPERT_LINE][1]) == {350.0}
+    assert set(found[figures.RANDOM_LINE][1]) == {-100.0}
+    band = figure.axes[0].collections[0].get_paths()[0].get_extents()
+    assert band.height > 0
+    assert [text.get_text() for text in figure.legends[0].get_texts()][-2:] == [
+        figures.EXPERT_LINE,
+        figures.RANDOM_LINE,
+    ]
+
+
+def test_charged_curves_start_after_the_experts_steps():
+    figure = figures.learning_curves(population(), scale=scale, charged=True, own_only=True)
+    found = lines(figure.axes[0])
+    assert found["sac"][0][0] == 50
+    assert found["dai-sac"][0][0] == 550
+    assert "dai-sac, mixture" not in found
+
+
+def test_a_sweep_shows_each_value_beside_the_base():
+    figure = figures.sweep(population(), "t_change", "sac")
+    axis = figure.axes[0]
+    assert [text.get_text() for text in axis.get_xticklabels()] == ["0.1", "0.5", "1"]
+    final = next(c for c in axis.containers if c.get_label() == "final")
+    np.testing.assert_allclose(final.lines[0].get_ydata(), [14.5, 54.5, 104.5], rtol=1e-5)
+    assert "sac, final" in lines(axis)
+    assert figures.sweep(population(), "beta") is None
+
+
+def test_expert_quality_is_against_gain_over_the_base():
+    figure = figures.expert_quality(population(), "dai-sac", "sac", scale=scale)
+    axis = figure.axes[0]
+    final = next(c for c in axis.containers if c.get_label() == "final").lines[0]
+    # Above random: (195 + 4.5 + 100) / (97.5 + 4.5 + 100) − 1 and the same for 292.5.
+    np.testing.assert_allclose(final.get_ydata(), [100 * (299.5 / 202 - 1), 100 * (397 / 202 - 1)], rtol=1e-4)
+    np.testing.assert_allclose(final.get_xdata(), [150, 350], atol=5)
+    assert figures.expert_quality(population()[:4], "dai-sac", "sac", scale=scale) is None
+
+
+def test_figures_of_nothing_or_of_one_seed_do_not_fail():
+    assert figures.learning_curves([]) is None
+    assert figures.learning_curves(population(), methods=["ppo"]) is None
+    single = make_record("sac", "my-task", constant(1.0), seeds=(0,))
+    assert len(figures.learning_curves([single]).axes) == 1
+    lost = make_record("sac", "my-task", constant(float("nan")), seeds=(0,))
+    assert figures.learning_curves([lost]) is not None
+
+
+def test_files_are_pictures_and_the_same_every_time(tmp_path):
+    draw = lambda: figures.sweep(population(), "t_change", "sac")
+    vector, pixels = plot_style.save(draw(), tmp_path, "sweep")
+    assert ElementTree.fromstring(vector.read_text()).tag.endswith("svg")
+    assert matplotlib.image.imread(pixels).std() > 0.01
+    assert plot_style.svg(draw()) == vector.read_text()
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="cannot save figure"):
+        plot_style.save(draw(), tmp_path / "file", "sweep")
+
+
+def test_colours_stay_with_their_names():
+    palette = plot_style.colours(["sac", "dai-sac", "sac"])
+    assert list(palette) == ["sac", "dai-sac"]
+    assert len(set(plot_style.PALETTE)) == len(plot_style.PALETTE)
