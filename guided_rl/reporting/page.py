@@ -40,6 +40,7 @@ th { border-bottom: 2px solid var(--ink); vertical-align: bottom; }
 td { border-bottom: 1px solid var(--line); }
 tr.section td { border-top: 2px solid #b9c0c7; }
 th.label, td.label { text-align: left; }
+td.label:first-child { white-space: nowrap; padding-right: 18px; }
 td.wide { min-width: 22em; white-space: pre-line; }
 td.number { white-space: pre; }
 ul.notes { color: var(--faint); font-size: 13px; padding-left: 18px; max-width: 100ch; }

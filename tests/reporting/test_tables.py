@@ -105,6 +105,13 @@ def test_gains_say_how_much_whether_sure_and_how_many_seeds():
     assert [row[6] for row in table.rows] == ["yes", "yes", "yes"]
 
 
+def test_main_cells_come_before_variants_and_these_in_natural_order():
+    variants = [make_record("dai-sac", variant=f"expert {q} %", experts=EXPERTS) for q in (100, 25, 50)]
+    found = summary_tables.ordered([*variants, make_record("dai-sac", experts=EXPERTS), make_record("sac")])
+    labels = [summary_tables.label(record) for record in found]
+    assert labels == ["sac", "dai-sac", *(f"dai-sac (expert {q} %)" for q in (25, 50, 100))]
+
+
 def test_json_has_the_numbers_and_null_for_what_does_not_exist():
     content = json.loads(tables.to_json(summary_tables.returns_table(population(), "Returns", scale)))
     few = next(row for row in content["rows"] if row["task"] == "Ant-v5")
