@@ -30,9 +30,15 @@ EXPLAINED = (
 
 def ordered(records: Sequence[Record]) -> list[Record]:
     """By task, then main cells before variants, base methods before guided ones."""
-    return sorted(
-        records, key=lambda r: (r.task, bool(r.variant), len(r.points) > 1, bool(r.experts), r.method, r.cell)
-    )
+    swept = lambda r: len(r.points) > 1
+    place = lambda r: (r.task, bool(r.variant), swept(r), bool(r.experts), r.method, natural(r.variant), r.cell)
+    return sorted(records, key=place)
+
+
+def natural(text: str) -> list[tuple[int, float, str]]:
+    """A sort key in which "expert 25 %" comes before "expert 100 %"."""
+    parts = re.findall(r"\d+(?:\.\d+)?|\D+", text)
+    return [(0, float(part), "") if part[0].isdigit() else (1, 0.0, part) for part in parts]
 
 
 def label(record: Record, point: int = 0) -> str:
