@@ -10,6 +10,8 @@ version it finds there at run time.
 from __future__ import annotations
 
 import ctypes as ct
+import functools
+import struct
 from collections.abc import Callable
 
 import jax
@@ -19,6 +21,14 @@ _EXECUTE, _METADATA = 3, 1
 _INTERNAL_ERROR = 13
 _DTYPES = {1: np.bool_, 4: np.int32, 8: np.uint32, 5: np.int64, 9: np.uint64, 11: np.float32, 12: np.float64}
 _ELEMENT = {code: np.ctypeslib.as_ctypes_type(np.dtype(d)) for code, d in _DTYPES.items()}
+
+# These are read on every call, so as `struct` formats: walking ctypes structures takes three times as long.
+_BUFFER = struct.Struct("@NPiPqP")  # size, extension, dtype, data, rank, dims
+_BUFFERS = "NPqPP"  # size, extension, count, types, items
+_ATTRIBUTES = "NPqPPP"  # size, extension, count, types, names, items
+_FRAME = struct.Struct(f"@NPPPi{_BUFFERS}{_BUFFERS}{_ATTRIBUTES}")  # size, extension, api, context, stage, ...
+_SCALAR = struct.Struct("@iP")  # dtype, value
+_POINTER, _INT64 = struct.Struct("@P"), struct.Struct("@q")
 
 
 class _Extension(ct.Structure):
@@ -59,98 +69,72 @@ class _Api(ct.Structure):
     ]
 
 
-class _Buffer(ct.Structure):
-    _fields_ = [
-        ("size", ct.c_size_t),
-        ("extension", ct.c_void_p),
-        ("dtype", ct.c_int),
-        ("data", ct.c_void_p),
-        ("rank", ct.c_int64),
-        ("dims", ct.POINTER(ct.c_int64)),
-    ]
-
-
-class _Buffers(ct.Structure):
-    _fields_ = [
-        ("size", ct.c_size_t),
-        ("extension", ct.c_void_p),
-        ("count", ct.c_int64),
-        ("types", ct.c_void_p),
-        ("items", ct.POINTER(ct.POINTER(_Buffer))),
-    ]
-
-
-class _Scalar(ct.Structure):
-    _fields_ = [("dtype", ct.c_int), ("value", ct.POINTER(ct.c_int64))]
-
-
-class _Attributes(ct.Structure):
-    _fields_ = [
-        ("size", ct.c_size_t),
-        ("extension", ct.c_void_p),
-        ("count", ct.c_int64),
-        ("types", ct.c_void_p),
-        ("names", ct.c_void_p),
-        ("items", ct.POINTER(ct.POINTER(_Scalar))),
-    ]
-
-
-class _CallFrame(ct.Structure):
-    _fields_ = [
-        ("size", ct.c_size_t),
-        ("extension", ct.POINTER(_Extension)),
-        ("api", ct.POINTER(_Api)),
-        ("context", ct.c_void_p),
-        ("stage", ct.c_int),
-        ("args", _Buffers),
-        ("rets", _Buffers),
-        ("attributes", _Attributes),
-        ("future", ct.c_void_p),
-    ]
-
-
-_Handler = ct.CFUNCTYPE(ct.c_void_p, ct.POINTER(_CallFrame))
+_Handler = ct.CFUNCTYPE(ct.c_void_p, ct.c_void_p)
 _registered: dict[str, object] = {}
 
 
-def _array(buffer: _Buffer) -> np.ndarray:
-    """A NumPy view of one operand or result; no copy."""
-    shape = buffer.dims[: buffer.rank]
-    size = int(np.prod(shape)) if shape else 1
-    return np.frombuffer((_ELEMENT[buffer.dtype] * size).from_address(buffer.data), _DTYPES[buffer.dtype]).reshape(
-        shape
-    )
+@functools.lru_cache(maxsize=4096)
+def _view(data: int, dtype: int, shape: tuple[int, ...]) -> np.ndarray:
+    """A NumPy view of one operand or result; no copy. XLA hands out few addresses, again and again."""
+    size = int(np.prod(shape, dtype=np.int64))
+    return np.frombuffer((_ELEMENT[dtype] * size).from_address(data), _DTYPES[dtype]).reshape(shape)
+
+
+def _read(form: struct.Struct, address: int) -> tuple:
+    return form.unpack(ct.string_at(address, form.size))
+
+
+def _row(code: str, count: int, address: int) -> tuple[int, ...]:
+    return struct.unpack(f"@{count}{code}", ct.string_at(address, 8 * count))
+
+
+def _views(buffers: list[int]) -> list[np.ndarray]:
+    """The arrays of all operands or results; the same memory gives the same object."""
+    _, _, count, _, items = buffers
+    views = []
+    for item in _row("P", count, items):
+        _, _, dtype, data, rank, dims = _read(_BUFFER, item)
+        views.append(_view(data, dtype, _row("q", rank, dims)))
+    return views
+
+
+def _key(attributes: list[int]) -> int:
+    """The first attribute, an int64 scalar."""
+    (item,) = _read(_POINTER, attributes[-1])
+    return _read(_INT64, _read(_SCALAR, item)[1])[0]
 
 
 def register(name: str, function: Callable[[int, list[np.ndarray], list[np.ndarray]], None]) -> None:
     """Make `function(key, inputs, outputs)` the CPU target `name`, once per process.
 
-    `key` is the call's single int64 attribute; `outputs` are views to be filled in place.
-    An exception becomes an XLA error that carries its message.
+    `key` is the call's single int64 attribute; `outputs` are views to be filled in place, and
+    the very object of an input where XLA lets the two share memory. An exception becomes an
+    XLA error that carries its message. Calls may come from several threads at once.
     """
     if name in _registered:
         return
 
-    def handle(frame_pointer) -> int | None:
-        frame = frame_pointer[0]
-        extension = frame.extension
-        if extension and extension[0].type == _METADATA:
-            metadata = ct.cast(extension, ct.POINTER(_MetadataExtension))[0].metadata[0]
-            metadata.api_version.major = frame.api[0].version.major
-            metadata.api_version.minor = frame.api[0].version.minor
+    def handle(pointer: int) -> int | None:
+        _, extension, api, _, stage, *rest = _read(_FRAME, pointer)
+        if extension and _Extension.from_address(extension).type == _METADATA:
+            _answer(_Api.from_address(api), _MetadataExtension.from_address(extension).metadata[0])
             return None
-        if frame.stage != _EXECUTE:
+        if stage != _EXECUTE:
             return None
         try:
-            inputs = [_array(frame.args.items[i][0]) for i in range(frame.args.count)]
-            outputs = [_array(frame.rets.items[i][0]) for i in range(frame.rets.count)]
-            function(frame.attributes.items[0][0].value[0], inputs, outputs)
+            function(_key(rest[10:]), _views(rest[:5]), _views(rest[5:10]))
             return None
         except BaseException as error:  # nothing may cross the C boundary
             message = f"{name}: {type(error).__name__}: {error}".encode()
             args = _ErrorCreateArgs(ct.sizeof(_ErrorCreateArgs), None, message, _INTERNAL_ERROR)
-            return frame.api[0].error_create(ct.byref(args))
+            return _Api.from_address(api).error_create(ct.byref(args))
 
     handler = _Handler(handle)
     jax.ffi.register_ffi_target(name, jax.ffi.pycapsule(handler), platform="cpu")
     _registered[name] = handler
+
+
+def _answer(api: _Api, metadata: _Metadata) -> None:
+    """The runtime asks which version of the convention we speak: its own."""
+    metadata.api_version.major = api.version.major
+    metadata.api_version.minor = api.version.minor

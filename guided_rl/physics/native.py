@@ -8,9 +8,12 @@ uint32. Nothing is rounded between steps, and no result depends on which thread 
 
 from __future__ import annotations
 
+import collections
+import functools
 import hashlib
 import queue
-from concurrent.futures import ThreadPoolExecutor
+import threading
+import time
 from typing import Any
 
 import jax
@@ -22,43 +25,66 @@ from guided_rl.devices import cores
 from guided_rl.physics import ffi
 from guided_rl.physics.base import Data, Simulation, width
 
-STATE = mujoco.mjtState.mjSTATE_INTEGRATION
-LEAST_PER_THREAD = 2  # handing fewer simulations to a thread costs more than stepping them
+STATE = int(mujoco.mjtState.mjSTATE_INTEGRATION)
+STATE_FIELDS = {"qpos": int(mujoco.mjtState.mjSTATE_QPOS), "qvel": int(mujoco.mjtState.mjSTATE_QVEL)}
+WORTH_A_THREAD = 50e-6  # seconds of work; waking a thread costs about a fifth of it
 _engines: dict[int, NativeEngine] = {}
 
 
 class _Worker:
-    """One `MjData` with views of its arrays, so that a step touches no attribute lookups."""
+    """One `MjData`. The state's own fields are read from the state vector, for all rows at once."""
 
     def __init__(self, sim: Simulation):
         self.sim, self.model, self.data = sim, sim.model, mujoco.MjData(sim.model)
-        self.fields = [getattr(self.data, name).reshape(-1) for name in sim.fields]
-        self.precise = [getattr(self.data, name).reshape(-1) for name in sim.precise]
         self.ctrl, self.qpos, self.qvel = self.data.ctrl, self.data.qpos, self.data.qvel
+        fields = {name: getattr(self.data, name).reshape(-1) for name in sim.fields if name not in STATE_FIELDS}
+        places = {name: slice(offset, offset + int(np.prod(shape))) for name, offset, shape in sim.slots()}
+        self.fields = [(places[name], field) for name, field in fields.items()]
+        self.precise = [(places[f"{name}.low"], fields[name]) for name in sim.precise if name in fields]
 
-    def step(self, state: np.ndarray, ctrl: np.ndarray, state_out: np.ndarray, packed_out: np.ndarray) -> None:
+    def step(self, state: np.ndarray, ctrl: np.ndarray, packed: np.ndarray) -> None:
         mujoco.mj_setState(self.model, self.data, state, STATE)
         self.ctrl[:] = ctrl
         mujoco.mj_step(self.model, self.data, self.sim.frame_skip)
         if self.sim.rne_post_constraint:
             mujoco.mj_rnePostConstraint(self.model, self.data)
-        self._read(state_out, packed_out)
+        self._read(state, packed)
 
-    def start(self, qpos: np.ndarray, qvel: np.ndarray, state_out: np.ndarray, packed_out: np.ndarray) -> None:
+    def start(self, state: np.ndarray, start: np.ndarray, packed: np.ndarray) -> None:
         mujoco.mj_resetData(self.model, self.data)
-        self.qpos[:], self.qvel[:] = qpos, qvel
+        nq = self.model.nq
+        self.qpos[:], self.qvel[:] = start[:nq], start[nq:]
         mujoco.mj_forward(self.model, self.data)
-        self._read(state_out, packed_out)
+        self._read(state, packed)
 
-    def _read(self, state_out: np.ndarray, packed_out: np.ndarray) -> None:
-        mujoco.mj_getState(self.model, self.data, state_out, STATE)
-        offset = 0
-        for field in self.fields:
-            packed_out[offset : offset + field.size] = field
-            offset += field.size
-        for field in self.precise:
-            packed_out[offset : offset + field.size] = field - field.astype(np.float32)
-            offset += field.size
+    def _read(self, state: np.ndarray, packed: np.ndarray) -> None:
+        mujoco.mj_getState(self.model, self.data, state, STATE)
+        for place, field in self.fields:
+            packed[place] = field
+        for place, field in self.precise:
+            packed[place] = field - field.astype(np.float32)
+
+
+class _Job:
+    """Rows of one call; whichever thread is free takes the next."""
+
+    def __init__(self, method: str, rows: list[int], arrays: tuple[np.ndarray, ...]):
+        self.method, self.rows, self.arrays = method, iter(rows), arrays
+        self.finished: queue.SimpleQueue[int] = queue.SimpleQueue()
+        self.error: BaseException | None = None
+
+    def help(self, worker: _Worker) -> int:
+        """Work until no row is left; returns how many were taken."""
+        apply = getattr(worker, self.method)
+        states, values, packed = self.arrays
+        taken = 0
+        for i in self.rows:  # taking from a list iterator is atomic under the GIL
+            taken += 1
+            try:
+                apply(states[i], values[i], packed[i])
+            except BaseException as error:  # kept for the caller; other rows go on
+                self.error = error
+        return taken
 
 
 class NativeEngine:
@@ -72,10 +98,12 @@ class NativeEngine:
         self.slots, self.width = sim.slots(), width(sim.slots())
         self.state_words = 2 * mujoco.mj_stateSize(sim.model, STATE)
         self.threads = threads or cores()
-        self._pool: ThreadPoolExecutor | None = None
-        self._idle: queue.SimpleQueue[_Worker] = queue.SimpleQueue()
-        for _ in range(self.threads):
-            self._idle.put(_Worker(sim))
+        self._columns = _state_columns(sim)
+        self._idle = collections.deque([_Worker(sim)])
+        self._callers = 1
+        self._inbox: queue.SimpleQueue[_Job] = queue.SimpleQueue()
+        self._helpers: list[threading.Thread] = []
+        self._row_seconds = _time_row(self._idle[0])
         self.key = _content_key(sim)
         _engines[self.key] = self
         for name, function in _TARGETS.items():
@@ -105,50 +133,79 @@ class NativeEngine:
         """Apply a worker's `method` to every masked row, spread over the threads."""
         raw, packed, mask, values = inputs
         raw_out, packed_out = outputs
-        if raw.ctypes.data != raw_out.ctypes.data:
+        if raw_out is not raw:
             raw_out[...] = raw
-        if packed.ctypes.data != packed_out.ctypes.data:
+        if packed_out is not packed:
             packed_out[...] = packed
         states = raw_out.reshape(-1, self.state_words).view(np.float64)
         rows = packed_out.reshape(-1, self.width)
-        values = values.reshape(len(states), -1)
-        active = np.flatnonzero(mask)
+        active = np.flatnonzero(mask).tolist()
+        self._spread(_Job(method, active, (states, values.reshape(len(states), -1), rows)), len(active))
+        for place, source, low in self._columns:
+            column = states[:, source]
+            rows[:, place] = single = column.astype(np.float32)
+            if low:
+                rows[:, low] = column - single
 
-        def work(worker: _Worker, indices: np.ndarray) -> None:
-            function = getattr(worker, method)
-            if method == "step":
-                for i in indices:
-                    function(states[i], values[i], states[i], rows[i])
-            else:
-                nq = self.sim.model.nq
-                for i in indices:
-                    function(values[i, :nq], values[i, nq:], states[i], rows[i])
-
-        workers = self._take(len(active))
+    def _spread(self, job: _Job, rows: int) -> None:
+        """This thread works on the job; helpers join where they are free and it is worth it."""
         try:
-            parts = np.array_split(active, len(workers))
-            helpers = [self._threads().submit(work, *pair) for pair in zip(workers[1:], parts[1:], strict=True)]
-            work(workers[0], parts[0])
-            for helper in helpers:
-                helper.result()
-        finally:
-            for worker in workers:
-                self._idle.put(worker)
+            worker = self._idle.pop()
+        except IndexError:  # a call from another thread, such as another CPU device's, is under way
+            worker, self._callers = _Worker(self.sim), self._callers + 1
+        alone = len(self._idle) == self._callers - 1
+        helpers = min(self.threads, rows, int(rows * self._row_seconds / WORTH_A_THREAD)) - 1
+        if alone and helpers > 0 and self._inbox.empty():
+            self._hire()
+            for _ in range(helpers):
+                self._inbox.put(job)
+        done = job.help(worker)
+        while done < rows:
+            done += job.finished.get()
+        self._idle.append(worker)
+        if job.error is not None:
+            raise job.error
 
-    def _take(self, simulations: int) -> list[_Worker]:
-        """One worker, waiting for it if need be, and as many idle ones as pay their way."""
-        workers = [self._idle.get()]
-        while len(workers) * LEAST_PER_THREAD < simulations:
-            try:
-                workers.append(self._idle.get_nowait())
-            except queue.Empty:
-                break
-        return workers
+    def _hire(self) -> None:
+        if not self._helpers:
+            serve = functools.partial(_serve, self._inbox, self.sim)
+            names = [f"guided-rl-physics-{i}" for i in range(1, self.threads)]
+            self._helpers = [threading.Thread(target=serve, name=name, daemon=True) for name in names]
+            for helper in self._helpers:
+                helper.start()
 
-    def _threads(self) -> ThreadPoolExecutor:
-        if self._pool is None:
-            self._pool = ThreadPoolExecutor(self.threads, thread_name_prefix="guided-rl-physics")
-        return self._pool
+
+def _serve(inbox: queue.SimpleQueue[_Job], sim: Simulation) -> None:
+    """A helper thread: join each job that comes, and say how many rows were taken, if any."""
+    worker = _Worker(sim)
+    while True:
+        job = inbox.get()
+        if taken := job.help(worker):
+            job.finished.put(taken)
+        del job
+
+
+def _state_columns(sim: Simulation) -> list[tuple[slice, slice, slice | None]]:
+    """Where the state's own fields lie: in the packed row, in the state vector, and the packed low part."""
+    places = {name: slice(offset, offset + int(np.prod(shape))) for name, offset, shape in sim.slots()}
+    columns = []
+    for name, bit in STATE_FIELDS.items():
+        if name in places:
+            start = mujoco.mj_stateSize(sim.model, (bit - 1) & STATE)
+            source = slice(start, start + mujoco.mj_stateSize(sim.model, bit))
+            columns.append((places[name], source, places.get(f"{name}.low")))
+    return columns
+
+
+def _time_row(worker: _Worker) -> float:
+    """Seconds of one control step from rest, the best of three."""
+    seconds = []
+    mujoco.mj_resetData(worker.model, worker.data)
+    for _ in range(3):
+        start = time.perf_counter()
+        mujoco.mj_step(worker.model, worker.data, worker.sim.frame_skip)
+        seconds.append(time.perf_counter() - start)
+    return min(seconds)
 
 
 def _content_key(sim: Simulation) -> int:

@@ -14,10 +14,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from guided_rl.devices import cores
 from guided_rl.envs import TASKS
 from guided_rl.envs.base import MujocoEnv
-from guided_rl.physics import make_engine
-from guided_rl.physics.native import NativeEngine, thread_count
+from guided_rl.physics import make_engine, native
+from guided_rl.physics.native import NativeEngine
 
 ROOT = Path(__file__).parents[2]
 LARGEST = 9
@@ -96,8 +97,7 @@ def test_an_error_in_the_engine_surfaces_with_its_message(method, monkeypatch):
         raise ValueError("the joint came off")
 
     state = jax.jit(jax.vmap(env.reset))(jax.random.split(jax.random.key(0), 4))
-    for worker in env.engine._workers:
-        monkeypatch.setattr(worker, method, broken)
+    monkeypatch.setattr(native._Worker, method, broken)
     call = jax.jit(jax.vmap(env.step)) if method == "step" else jax.jit(jax.vmap(lambda s, _: env.reset(s)))
     first = state if method == "step" else jax.random.split(jax.random.key(1), 4)
     with pytest.raises(Exception, match=f"guided_rl_native_{method}: ValueError: the joint came off"):
@@ -110,8 +110,7 @@ def test_the_engine_works_again_after_an_error(monkeypatch):
     step, action = jax.jit(jax.vmap(env.step)), jnp.zeros((4, 1))
     expected = step(state, action)
     with monkeypatch.context() as patch:
-        for worker in env.engine._workers:
-            patch.setattr(worker, "step", lambda *_: 1 / 0)
+        patch.setattr(native._Worker, "step", lambda *_: 1 / 0)
         with pytest.raises(Exception, match="ZeroDivisionError"):
             jax.block_until_ready(step(state, action))
     assert_equal(step(state, action), expected)
@@ -119,9 +118,9 @@ def test_the_engine_works_again_after_an_error(monkeypatch):
 
 def test_thread_count_follows_the_environment(monkeypatch):
     monkeypatch.setenv("GUIDED_RL_THREADS", "3")
-    assert thread_count() == 3
+    assert cores() == 3
     monkeypatch.delenv("GUIDED_RL_THREADS")
-    assert thread_count() == len(os.sched_getaffinity(0))
+    assert cores() == len(os.sched_getaffinity(0))
 
 
 def test_unread_fields_are_named():
