@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from guided_rl.errors import UserError, unknown
 from guided_rl.methods.base import Method
+from guided_rl.methods.dai import dai
 from guided_rl.methods.sac import SAC
 from guided_rl.methods.td3 import TD3
 from guided_rl.plugins import is_plugin, load
@@ -15,6 +17,9 @@ from guided_rl.plugins import is_plugin, load
 METHODS: dict[str, Method | Callable[..., Method]] = {
     "sac": SAC,
     "td3": TD3,
+    "dai-sac": functools.partial(dai, SAC),
+    "dai-td3": functools.partial(dai, TD3),
+    "step-dai-sac": functools.partial(dai, SAC, schedule="step"),
 }
 
 __all__ = ["METHODS", "Method", "build"]

@@ -51,13 +51,15 @@ class Context:
       hp: this member's hyper-parameters, traced floats.
       step: environment steps taken so far, shared by the population (never batched).
       guide: this member's adviser, or None.
+      offline: this member's offline rows [rows, width], given to `init` alone; else None.
       setup: static shapes and budget.
     """
 
     hp: HParams
     step: jax.Array
     guide: Guide | None
-    setup: Setup = struct.field(pytree_node=False)
+    offline: jax.Array | None = None
+    setup: Setup = struct.field(pytree_node=False, default=None)
 
     @property
     def progress(self) -> jax.Array:
@@ -79,11 +81,14 @@ class Method:
     Attributes:
       name: as in tables.
       hparams: defaults of every traced float; each may be a grid axis without a second compile.
-      init: `(key, hp, guide, setup) -> Agent`.
+      init: `(key, ctx) -> Agent`.
       act: `(agent, obs, key, ctx) -> Act`, the behaviour that collects data.
       update: `(agent, batch, key, ctx) -> (Agent, metrics)`, one gradient step.
       policies: evaluation protocols, `(agent, obs, key, ctx) -> action`; `policy` is the
         learner's own deterministic policy.
+      observe: `(agent, seen, ctx) -> Agent`, called after every environment step; `seen` has
+        its `reward` and the `length` of the episode so far and, where the episode ended,
+        `episode` = 1, its `return`, and `failure` = 1 if it was terminated. None: not called.
       columns: `setup -> {name: width}` of extra transition columns that `act` stores.
       warmup: share of the budget that is stored before the first update.
       random_warmup: whether those first steps are uniformly random instead of `act`'s.
@@ -99,6 +104,7 @@ class Method:
     act: Callable[..., Act]
     update: Callable[..., tuple[Agent, Metrics]]
     policies: Mapping[str, Callable[..., jax.Array]]
+    observe: Callable[..., Agent] | None = None
     columns: Callable[[Setup], Mapping[str, int]] = field(default=lambda setup: {})
     warmup: float = 0.005
     random_warmup: bool = True

@@ -11,13 +11,11 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from guided_rl.guides.base import Guide
 from guided_rl.methods.base import (
     Act,
     Agent,
     Batch,
     Context,
-    HParams,
     Method,
     Metrics,
     Setup,
@@ -46,13 +44,14 @@ def critic(setup: Setup) -> TwinCritic:
     return TwinCritic(setup.hidden)
 
 
-def init(key: jax.Array, hp: HParams, guide: Guide | None, setup: Setup) -> Agent:
+def init(key: jax.Array, ctx: Context) -> Agent:
+    setup = ctx.setup
     actor_key, critic_key = jax.random.split(key)
     obs, action = jnp.zeros(setup.observation_size), jnp.zeros(setup.action_size)
     params = {
         "actor": actor(setup).init(actor_key, obs),
         "critic": critic(setup).init(critic_key, obs, action),
-        "log_temperature": jnp.log(jnp.float32(hp["initial_temperature"])),
+        "log_temperature": jnp.log(jnp.float32(ctx.hp["initial_temperature"])),
     }
     return Agent(params, {"critic": params["critic"]}, {name: optimizer(p) for name, p in params.items()})
 
@@ -68,10 +67,16 @@ def mode(agent: Agent, obs: jax.Array, key: jax.Array, ctx: Context) -> jax.Arra
     return jnp.tanh(actor(ctx.setup).apply(agent.params["actor"], obs)[0])
 
 
-def critic_target(agent: Agent, batch: Batch, key: jax.Array, ctx: Context) -> jax.Array:
-    """y = r + γ (1 - d) [min_i Q̄_i(s', a') - α log π(a'|s')],  a' ~ π_θ(s')."""
+def critic_target(
+    agent: Agent, batch: Batch, key: jax.Array, ctx: Context, *, behave=lambda obs, action, ctx: action
+) -> jax.Array:
+    """y = r + γ (1 - d) [min_i Q̄_i(s', a') - α log π(a'|s')],  a' ~ π_θ(s').
+
+    `behave(s', a', ctx)` is what would be executed there; the identity in SAC.
+    """
     action, log_prob = sample_squashed(*actor(ctx.setup).apply(agent.params["actor"], batch["next_obs"]), key)
-    q = critic(ctx.setup).apply(agent.targets["critic"], batch["next_obs"], action)
+    executed = behave(batch["next_obs"], action, ctx)
+    q = critic(ctx.setup).apply(agent.targets["critic"], batch["next_obs"], executed)
     value = jnp.min(q, axis=0) - jnp.exp(agent.params["log_temperature"]) * log_prob
     return batch["reward"] + ctx.hp["gamma"] * (1.0 - batch["terminated"]) * value
 

@@ -11,13 +11,11 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from guided_rl.guides.base import Guide
 from guided_rl.methods.base import (
     Act,
     Agent,
     Batch,
     Context,
-    HParams,
     Method,
     Metrics,
     Setup,
@@ -47,7 +45,8 @@ def critic(setup: Setup) -> TwinCritic:
     return TwinCritic(setup.hidden)
 
 
-def init(key: jax.Array, hp: HParams, guide: Guide | None, setup: Setup) -> Agent:
+def init(key: jax.Array, ctx: Context) -> Agent:
+    setup = ctx.setup
     actor_key, critic_key = jax.random.split(key)
     obs, action = jnp.zeros(setup.observation_size), jnp.zeros(setup.action_size)
     params = {
@@ -68,12 +67,18 @@ def mode(agent: Agent, obs: jax.Array, key: jax.Array, ctx: Context) -> jax.Arra
     return actor(ctx.setup).apply(agent.params["actor"], obs)
 
 
-def critic_target(agent: Agent, batch: Batch, key: jax.Array, ctx: Context) -> jax.Array:
-    """y = r + γ (1 - d) min_i Q̄_i(s', clip(μ̄(s') + clip(ε, -c, c), -1, 1))."""
+def critic_target(
+    agent: Agent, batch: Batch, key: jax.Array, ctx: Context, *, behave=lambda obs, action, ctx: action
+) -> jax.Array:
+    """y = r + γ (1 - d) min_i Q̄_i(s', clip(μ̄(s') + clip(ε, -c, c), -1, 1)).
+
+    `behave(s', a', ctx)` is what would be executed there; the identity in TD3.
+    """
     clip = ctx.hp["target_noise_clip"]
     noise = jnp.clip(ctx.hp["target_noise"] * jax.random.normal(key, batch["action"].shape), -clip, clip)
     action = jnp.clip(actor(ctx.setup).apply(agent.targets["actor"], batch["next_obs"]) + noise, -1.0, 1.0)
-    q = critic(ctx.setup).apply(agent.targets["critic"], batch["next_obs"], action)
+    executed = behave(batch["next_obs"], action, ctx)
+    q = critic(ctx.setup).apply(agent.targets["critic"], batch["next_obs"], executed)
     return batch["reward"] + ctx.hp["gamma"] * (1.0 - batch["terminated"]) * jnp.min(q, axis=0)
 
 

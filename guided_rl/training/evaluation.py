@@ -31,7 +31,6 @@ class Episodes:
 
 def evaluator(env: Env, method: Method, setup: Setup, episodes: int, execution: str, mesh: Mesh):
     """A compiled `(seeds, agents, inputs, step) -> Episodes` for `episodes` per protocol."""
-    each = over_members(execution)
     protocols = tuple(method.policies.values())
 
     def start(seed, step):
@@ -44,7 +43,7 @@ def evaluator(env: Env, method: Method, setup: Setup, episodes: int, execution: 
     def run(seeds: jax.Array, agents: Agent, inputs: Inputs, step: jax.Array) -> Episodes:
         def act(agent: Agent, hp: HParams, guide: Guide | None, obs, key):
             """Actions [protocol, episode, action] of one member."""
-            ctx = Context(hp, step, guide, setup)
+            ctx = Context(hp, step, guide, setup=setup)
             keys = jax.random.split(key, episodes)
             return jnp.stack(
                 [
@@ -62,7 +61,7 @@ def evaluator(env: Env, method: Method, setup: Setup, episodes: int, execution: 
         def advance(carry):
             state, result, active, time = carry
             step_keys = jax.vmap(lambda k: jax.random.fold_in(k, time))(keys)
-            actions = each(act)(agents, inputs.hp, inputs.guide, state.obs, step_keys)
+            actions = over_members(execution, step)(act)(agents, inputs.hp, inputs.guide, state.obs, step_keys)
             state = jax.vmap(jax.vmap(jax.vmap(env.step)))(state, actions, active)
             live = active.astype(jnp.float32)
             failed = live * state.done * (1.0 - state.info["truncation"])

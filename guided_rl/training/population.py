@@ -94,15 +94,34 @@ INPUTS = Inputs(hp=SPLIT, guide=SPLIT, offline=SAME)
 TOTALS = Totals(episodes=SPLIT, episode_return=SPLIT, failures=SPLIT, updates=SAME, metrics=SPLIT)
 
 
-def over_members(execution: str) -> Callable[[Callable], Callable]:
+def over_members(execution: str, step: jax.Array) -> Callable[[Callable], Callable]:
     """How one device runs its members: batched together (`vmap`), or one by one (`map`).
 
     One by one, a member's arithmetic is the same program whoever else runs, so that on CPU
-    its result does not depend on the crowd; batched, rounding varies with the batch.
+    its result does not depend on the crowd; batched, rounding varies with the batch. The
+    loop's length is made to depend on `step` (≥ 0), or XLA would unroll a lone member's loop
+    and round it differently.
     """
     if execution == "vmap":
         return jax.vmap
-    return lambda function: lambda *xs: jax.lax.map(lambda x: function(*x), xs)
+    return lambda function: functools.partial(_one_by_one, function, step)
+
+
+def _one_by_one(function: Callable, step: jax.Array, *arguments: Any) -> Any:
+    count = jax.tree.leaves(arguments)[0].shape[0]
+    if count == 1:  # beside an idle copy: indexing one of one would be simplified away
+        arguments = jax.tree.map(lambda x: jnp.concatenate([x, x]), arguments)
+    rows = max(count, 2)
+    member = lambda i: jax.tree.map(lambda x: jax.lax.dynamic_index_in_dim(x, i, keepdims=False), arguments)
+    shapes = jax.eval_shape(lambda: function(*member(0)))
+    results = jax.tree.map(lambda s: jnp.zeros((rows, *s.shape), s.dtype), shapes)
+
+    def body(i, results):
+        put = lambda everyone, one: jax.lax.dynamic_update_index_in_dim(everyone, one, i, 0)
+        return jax.tree.map(put, results, function(*member(i)))
+
+    results = jax.lax.fori_loop(0, count + jnp.minimum(step, 0), body, results)
+    return jax.tree.map(lambda x: x[:count], results)
 
 
 class Trainer:
@@ -111,7 +130,7 @@ class Trainer:
     def __init__(self, env: Env, method: Method, setup: Setup, loop: Loop):
         self.env, self.method, self.setup, self.loop = env, method, setup, loop
         self.layout = Layout.of(setup.observation_size, setup.action_size, method.columns(setup))
-        self.each = over_members(loop.execution)
+        self.each = functools.partial(over_members, loop.execution)
 
     def init(self, mesh: Mesh) -> Callable[[jax.Array, Inputs], Population]:
         """A fresh population for member seeds [population]."""
@@ -124,14 +143,17 @@ class Trainer:
 
     def _init(self, seeds: jax.Array, inputs: Inputs) -> Population:
         """A fresh population for member seeds [population]."""
-        members = self.each(self._init_member)(seeds, inputs.hp, inputs.guide)
+        rows = functools.partial(offline_rows, inputs.offline)
+        members = self.each(jnp.min(seeds))(lambda seed, hp, guide: self._init_member(seed, hp, guide, rows(seed)))(
+            seeds, inputs.hp, inputs.guide
+        )
         replay = jnp.zeros((seeds.shape[0], self.loop.capacity, self.layout.width))
         return Population(members, replay, jnp.int32(0))
 
-    def _init_member(self, seed: jax.Array, hp: HParams, guide: Guide | None) -> Members:
+    def _init_member(self, seed: jax.Array, hp: HParams, guide: Guide | None, rows: jax.Array | None) -> Members:
         key = jax.random.fold_in(jax.random.key(0), seed)
         agent_key, env_key, key = jax.random.split(key, 3)
-        agent = self.method.init(agent_key, hp, guide, self.setup)
+        agent = self.method.init(agent_key, Context(hp, jnp.int32(0), guide, rows, self.setup))
         zero = jnp.float32(0)
         return Members(seed, key, agent, self.env.reset(env_key), zero, jnp.bool_(True), jnp.int32(-1))
 
@@ -161,9 +183,13 @@ class Trainer:
         population, totals = carry
         step = population.step
         choose = functools.partial(self._choose, step=step)
-        executed, stored = self.each(choose)(population.members, inputs.hp, inputs.guide)
+        executed, stored = self.each(step)(choose)(population.members, inputs.hp, inputs.guide)
         live = functools.partial(self._live, step=step)
         members, rows, ended = jax.vmap(live)(population.members, executed, stored)
+        if self.method.observe is not None:
+            observe = functools.partial(self._observe, step=step)
+            agents = self.each(step)(observe)(members.agent, ended, inputs.hp, inputs.guide)
+            members = members.replace(agent=agents)
         replay = insert(population.replay, rows, population.step)
         totals = totals.replace(
             episodes=totals.episodes + ended["episode"],
@@ -175,7 +201,7 @@ class Trainer:
     def _choose(self, member: Members, hp: HParams, guide: Guide | None, step: jax.Array):
         """The action to execute and the transition columns it brings along."""
         act_key, random_key = _keys(member.key, step, "act", "random")
-        ctx = Context(hp, step, guide, self.setup)
+        ctx = Context(hp, step, guide, setup=self.setup)
 
         def explore():
             choice = self.method.act(member.agent, member.env.obs, act_key, ctx)
@@ -204,6 +230,8 @@ class Trainer:
         }
         total = member.running_return + after.reward
         ended = {
+            "reward": after.reward,
+            "length": after.info["step"],
             "episode": after.done,
             "return": after.done * total,
             "failure": after.done * (1.0 - after.info["truncation"]),
@@ -212,6 +240,9 @@ class Trainer:
         member = member.replace(env=env, running_return=total * (1.0 - after.done))
         return member, self.layout.pack(row), ended
 
+    def _observe(self, agent: Agent, ended: dict[str, jax.Array], hp: HParams, guide: Guide | None, step: jax.Array):
+        return self.method.observe(agent, ended, Context(hp, step, guide, setup=self.setup))
+
     def _update(self, carry, inputs: Inputs, number: jax.Array):
         """One gradient step of every member on its own sample."""
         population, totals = carry
@@ -219,23 +250,24 @@ class Trainer:
         filled = jnp.minimum(step, self.loop.capacity)
         stamp = step - self.loop.block + number
 
-        def sample(key, replay, hp):
+        def sample(key, seed, replay, hp):
             sample_key, offline_key = _keys(key, stamp, "sample", "offline")
             rows = replay[sample_indices(sample_key, self.loop.batch, filled)]
             if inputs.offline is None:
                 return rows
-            other = inputs.offline[sample_indices(offline_key, self.loop.batch, inputs.offline.shape[0])]
+            expert, size = seed % inputs.offline.shape[0], inputs.offline.shape[1]
+            other = inputs.offline[expert, sample_indices(offline_key, self.loop.batch, size)]
             mixed = jnp.arange(self.loop.batch) < jnp.round(hp["offline_ratio"] * self.loop.batch)
             return jnp.where(mixed[:, None], other, rows)
 
         def learn(key, agent, hp, guide, rows):
             (update_key,) = _keys(key, stamp, "update")
             batch: Batch = self.layout.unpack(rows)
-            return self.method.update(agent, batch, update_key, Context(hp, stamp, guide, self.setup))
+            return self.method.update(agent, batch, update_key, Context(hp, stamp, guide, setup=self.setup))
 
         members = population.members
-        rows = jax.vmap(sample)(members.key, population.replay, inputs.hp)
-        agents, metrics = self.each(learn)(members.key, members.agent, inputs.hp, inputs.guide, rows)
+        rows = jax.vmap(sample)(members.key, members.seed, population.replay, inputs.hp)
+        agents, metrics = self.each(step)(learn)(members.key, members.agent, inputs.hp, inputs.guide, rows)
         totals = totals.replace(
             updates=totals.updates + 1,
             metrics=jax.tree.map(jnp.add, totals.metrics, metrics),
@@ -248,13 +280,18 @@ class Trainer:
         probe = jnp.zeros((*size, self.loop.batch, self.layout.width))
 
         def metrics_of(agent, hp, guide, key, rows):
-            ctx = Context(hp, population.step, guide, self.setup)
+            ctx = Context(hp, population.step, guide, setup=self.setup)
             return self.method.update(agent, self.layout.unpack(rows), key, ctx)[1]
 
         m = population.members
         shapes = jax.eval_shape(jax.vmap(metrics_of), m.agent, inputs.hp, inputs.guide, m.key, probe)
         metrics = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
         return Totals(zero, zero, zero, jnp.int32(0), metrics)
+
+
+def offline_rows(offline: jax.Array | None, seed: jax.Array) -> jax.Array | None:
+    """The rows [rows, width] of expert `seed mod n` in shared data [n, rows, width]."""
+    return None if offline is None else offline[seed % offline.shape[0]]
 
 
 STREAMS = ("act", "random", "reset", "sample", "offline", "update")
