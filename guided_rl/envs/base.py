@@ -119,7 +119,9 @@ class MujocoEnv:
         reward, terms = self.task.reward(before, ctrl, after)
         terminated = self.task.terminated(after)
         step = state.info["step"] + jnp.int32(active)
-        timeout = (step >= self.episode_length) & ~terminated
+        # Brax's EpisodeWrapper counts `steps` and truncates by itself; ending twice would look like failure.
+        limited = "steps" not in state.info
+        timeout = (step >= self.episode_length) & ~terminated & limited
         return state.replace(
             pipeline_state=after,
             obs=self.task.observe(after),

@@ -100,7 +100,7 @@ def _adapted(model: mujoco.MjModel, preset: str) -> tuple[mujoco.MjModel, dict[s
 
 def _find(data: mjx.Data, name: str) -> jax.Array | None:
     """A field of `mjx.Data`, wherever this implementation of MJX keeps it."""
-    return getattr(data, name, getattr(data._impl, name, None))
+    return getattr(data._impl, name, None) if hasattr(data._impl, name) else getattr(data, name, None)
 
 
 def _missing(what: object) -> UserError:
