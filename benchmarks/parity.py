@@ -136,7 +136,8 @@ Re-synchronised with the twin at every step, in float32 with the XML's own solve
 that Humanoid's PGS solver is replaced by Newton, because MJX has no PGS. State: qpos and qvel,
 absolute. "> 1e-3": share of control steps, and of single physics substeps, whose state differs by
 more. MJX orients the friction pyramid of steep contacts differently from C MuJoCo, which shows in
-Ant; with elliptic cones in both engines it does not.
+Ant; with elliptic cones in both engines its substeps agree too, though a few control steps amplify
+what is left.
 """
 OUTCOME = """## Free-running outcome
 

@@ -11,14 +11,14 @@ from benchmarks.parity import elliptic
 
 QUICK = {"xla_backend_optimization_level": "0"}  # compiles in a third of the time
 
-# task: largest state error of a control step; share of control steps, and of substeps, above 1e-3
+# task: largest state error of a control step, share of control steps above 1e-3, largest error of a substep
 BOUNDS = {
-    "InvertedPendulum-v5": (5e-6, 0.0, 0.0),
-    "Reacher-v5": (5e-3, 0.01, 0.0),
-    "HalfCheetah-v5": (5e-3, 0.01, 0.0),
-    "Hopper-v5": (5e-5, 0.0, 0.0),
-    "Walker2d-v5": (1e-3, 0.0, 0.0),
-    "Humanoid-v5": (5e-3, 0.02, 0.01),
+    "InvertedPendulum-v5": (5e-6, 0.0, 2e-6),
+    "Reacher-v5": (5e-3, 0.01, 1e-3),
+    "HalfCheetah-v5": (5e-3, 0.01, 5e-4),
+    "Hopper-v5": (1e-4, 0.0, 1e-4),
+    "Walker2d-v5": (1e-3, 0.0, 3e-4),
+    "Humanoid-v5": (5e-3, 0.02, 1e-3),
 }
 STEPS = {"Humanoid-v5": 200}
 FAST = ("InvertedPendulum-v5",)
@@ -42,22 +42,22 @@ def test_a_step_from_every_state(name):
 @pytest.mark.parametrize("name", BOUNDS)
 def test_a_substep_from_every_state(name):
     errors = twins.mjx_substep_errors(twins.record(name, STEPS.get(name, 500), seed=2), compiler_options=QUICK)
-    assert np.mean(errors > 1e-3) <= BOUNDS[name][2]
+    assert errors.max() <= BOUNDS[name][2]
 
 
 @pytest.mark.slow
 def test_ant_differs_by_its_friction_pyramids():
-    """As in the XML, 6 % of substeps or so; the rest is exact to float32, and so is the median."""
+    """As in the XML one substep in seven differs by more than 1e-3; the median is exact to float32."""
     tape = twins.record("Ant-v5", 500, seed=2)
     substeps = twins.mjx_substep_errors(tape, compiler_options=QUICK)
-    assert np.mean(substeps > 1e-3) <= 0.15
+    assert np.mean(substeps > 1e-3) <= 0.25
     assert np.median(substeps) <= 1e-5
 
 
 @pytest.mark.slow
 def test_ant_agrees_with_elliptic_cones():
     tape = twins.record("Ant-v5", 500, seed=2, edit=elliptic)
+    assert twins.mjx_substep_errors(tape, compiler_options=QUICK).max() <= 3e-3
     errors = twins.mjx_errors(tape, compiler_options=QUICK)
-    assert np.mean(errors.state > 1e-3) <= 0.02
-    assert errors.reward.max() <= 1e-2
+    assert errors.share_above(1e-3) <= 0.03
     assert np.median(errors.observation) <= 1e-4
