@@ -1,0 +1,81 @@
+# Every target sets up .venv when it is missing. Variables: DEVICE, PRESET, SEEDS, PHYSICS, LAUNCHER, TASK.
+DEVICE   ?= auto
+PRESET   ?= cpu
+SEEDS    ?=
+PHYSICS  ?= auto
+LAUNCHER ?= local
+TASK     ?= HalfCheetah-v5
+PYTHON   ?= python3
+WORKERS  ?= 2
+
+TABLES := dai
+LATER  := sac-eo pag pex
+BIN    := .venv/bin
+CLI    := $(BIN)/guided-rl
+
+# JAX's CUDA build where a GPU answers, the plain one elsewhere.
+device := $(if $(filter auto,$(DEVICE)),$(shell nvidia-smi >/dev/null 2>&1 && echo cuda || echo cpu),$(DEVICE))
+extras := $(if $(filter cpu,$(device)),dev,dev$(comma)$(device))
+comma  := ,
+ready  := .venv/ready-$(device)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup reproduce test test-all lint sweep-tchange sweep-beta experts datasets parity speed reference report
+.PHONY: $(TABLES:%=table-%) $(LATER:%=table-%)
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+	@echo 'table-dai       the DAI table; PRESET=smoke|quick|cpu|paper SEEDS=n PHYSICS=auto|native|mjx LAUNCHER=local|ray'
+
+setup: $(ready) ## install into .venv; DEVICE=auto|cpu|cuda|tpu
+
+$(ready): pyproject.toml constraints.txt
+	@case '$(device)' in cpu|cuda|tpu) ;; *) echo 'DEVICE=$(DEVICE) is none of auto, cpu, cuda, tpu' >&2; exit 2;; esac
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo 'guided-rl needs Python 3.11 or newer; name one with PYTHON=python3.11' >&2; exit 2; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv || \
+	  { echo '$(PYTHON) cannot make a .venv; install its venv module, such as python3-venv' >&2; exit 2; }
+	@echo 'Installing into .venv for $(device) (a few minutes, once)'
+	@$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[$(extras)]'
+	@touch $@
+
+reproduce: setup ## the main job: the quick preset of every paper's table, then the claims; at most 15 min on 2 cores
+	@for table in $(TABLES); do $(CLI) table $$table --preset quick --physics $(PHYSICS) || exit; done
+
+test: setup ## the default tests, at most 15 min on 2 cores
+	@$(BIN)/python -m pytest -q -n $(WORKERS)
+
+test-all: setup ## those marked slow as well
+	@$(BIN)/python -m pytest -q -n $(WORKERS) -m ''
+
+lint: setup ## style and common mistakes
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+$(TABLES:%=table-%) $(LATER:%=table-%): table-%: setup
+	@$(CLI) table $* --preset $(PRESET) $(if $(SEEDS),--seeds $(SEEDS)) --physics $(PHYSICS) --launcher $(LAUNCHER)
+
+sweep-tchange: setup ## DAI's T_change grid × SEEDS on TASK in one compile: table and plot
+	@$(CLI) sweep t_change 0.1,0.25,0.5,1.0 --task $(TASK) --method dai-sac --guide bc --seeds $(or $(SEEDS),10) \
+	  --physics $(PHYSICS)
+
+sweep-beta: setup ## comes with the PAG table
+	@echo 'sweep-beta comes with the PAG table, which is not here yet; try make sweep-tchange' >&2; exit 2
+
+experts: setup ## train, band and register the experts anew (hours); TASK=name for one task
+	@$(BIN)/python -m experts $(if $(filter command% environment%,$(origin TASK)),$(TASK))
+
+datasets: setup ## offline datasets, made from recipes on first use
+	@echo 'DAI makes its demonstrations by itself; offline datasets come with the PEX table'
+
+parity: setup ## every task beside its Gymnasium twin, in both engines
+	@$(BIN)/python -m benchmarks.parity
+
+speed: setup ## side by side with MJX and SBX
+	@$(BIN)/python -m benchmarks.speed
+
+reference: setup ## returns beside SBX's at the same settings (hours)
+	@$(BIN)/python -m benchmarks.reference
+
+report: setup ## every table, figure and the page, from the stored records alone
+	@$(CLI) report
