@@ -24,6 +24,7 @@ from guided_rl.methods.base import (
     polyak,
 )
 from guided_rl.methods.networks import DeterministicActor, TwinCritic
+from guided_rl.prng import normal
 
 HPARAMS = {
     "actor_lr": 3e-4,
@@ -58,7 +59,7 @@ def init(key: jax.Array, ctx: Context) -> Agent:
 
 def act(agent: Agent, obs: jax.Array, key: jax.Array, ctx: Context) -> Act:
     """a = clip(μ_θ(s) + ε, -1, 1),  ε ~ N(0, σ²)."""
-    noise = ctx.hp["exploration_noise"] * jax.random.normal(key, (ctx.setup.action_size,))
+    noise = ctx.hp["exploration_noise"] * normal(key, (ctx.setup.action_size,))
     return Act(jnp.clip(mode(agent, obs, key, ctx) + noise, -1.0, 1.0))
 
 
@@ -75,7 +76,7 @@ def critic_target(
     `behave(s', a', ctx)` is what would be executed there; the identity in TD3.
     """
     clip = ctx.hp["target_noise_clip"]
-    noise = jnp.clip(ctx.hp["target_noise"] * jax.random.normal(key, batch["action"].shape), -clip, clip)
+    noise = jnp.clip(ctx.hp["target_noise"] * normal(key, batch["action"].shape), -clip, clip)
     action = jnp.clip(actor(ctx.setup).apply(agent.targets["actor"], batch["next_obs"]) + noise, -1.0, 1.0)
     executed = behave(batch["next_obs"], action, ctx)
     q = critic(ctx.setup).apply(agent.targets["critic"], batch["next_obs"], executed)

@@ -21,6 +21,7 @@ import numpy as np
 import orbax.checkpoint as ocp
 
 from guided_rl.errors import UserError
+from guided_rl.prng import KEYS
 
 
 def differences(old: dict[str, Any], new: dict[str, Any], prefix: str = "") -> list[str]:
@@ -136,7 +137,7 @@ def _to_arrays(tree: Any) -> Any:
 
 
 def _from_arrays(tree: Any, like: Any) -> Any:
-    return jax.tree.map(lambda x, y: jax.random.wrap_key_data(x) if _is_key(y) else x, tree, like)
+    return jax.tree.map(lambda x, y: jax.random.wrap_key_data(x, impl=KEYS) if _is_key(y) else x, tree, like)
 
 
 def tree_bytes(tree: Any) -> int:

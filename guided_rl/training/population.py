@@ -21,6 +21,7 @@ from guided_rl.data.replay import Layout, insert, sample_indices
 from guided_rl.envs.base import Env, State
 from guided_rl.guides.base import Guide
 from guided_rl.methods.base import Agent, Batch, Context, HParams, Method, Setup
+from guided_rl.prng import KEYS
 from guided_rl.training.sharding import SAME, SPLIT, sharded
 
 
@@ -151,7 +152,7 @@ class Trainer:
         return Population(members, replay, jnp.int32(0))
 
     def _init_member(self, seed: jax.Array, hp: HParams, guide: Guide | None, rows: jax.Array | None) -> Members:
-        key = jax.random.fold_in(jax.random.key(0), seed)
+        key = jax.random.fold_in(jax.random.key(0, impl=KEYS), seed)
         agent_key, env_key, key = jax.random.split(key, 3)
         agent = self.method.init(agent_key, Context(hp, jnp.int32(0), guide, rows, self.setup))
         zero = jnp.float32(0)
@@ -184,12 +185,12 @@ class Trainer:
         step = population.step
         choose = functools.partial(self._choose, step=step)
         executed, stored = self.each(step)(choose)(population.members, inputs.hp, inputs.guide)
-        live = functools.partial(self._live, step=step)
-        members, rows, ended = jax.vmap(live)(population.members, executed, stored)
+        members, rows, ended = jax.vmap(self._live)(population.members, executed, stored)
         if self.method.observe is not None:
             observe = functools.partial(self._observe, step=step)
             agents = self.each(step)(observe)(members.agent, ended, inputs.hp, inputs.guide)
             members = members.replace(agent=agents)
+        members = members.replace(env=self._reset_ended(members, step))
         replay = insert(population.replay, rows, population.step)
         totals = totals.replace(
             episodes=totals.episodes + ended["episode"],
@@ -216,9 +217,8 @@ class Trainer:
             return explore()
         return jax.lax.cond(step < self.loop.random_steps, uniform, explore)
 
-    def _live(self, member: Members, executed: jax.Array, stored: dict[str, jax.Array], step: jax.Array):
-        """One environment step, the transition row [width], and what ended."""
-        (reset_key,) = _keys(member.key, step, "reset")
+    def _live(self, member: Members, executed: jax.Array, stored: dict[str, jax.Array]):
+        """One environment step, the transition row [width], and what ended; no reset yet."""
         after = self.env.step(member.env, executed)
         truncated = after.info["truncation"] * (0.0 if self.loop.timeout_is_terminal else 1.0)
         row = {
@@ -236,12 +236,20 @@ class Trainer:
             "return": after.done * total,
             "failure": after.done * (1.0 - after.info["truncation"]),
         }
-        env = self.env.reset_where(after.done > 0, after, reset_key)
-        member = member.replace(env=env, running_return=total * (1.0 - after.done))
+        member = member.replace(env=after, running_return=total * (1.0 - after.done))
         return member, self.layout.pack(row), ended
 
     def _observe(self, agent: Agent, ended: dict[str, jax.Array], hp: HParams, guide: Guide | None, step: jax.Array):
         return self.method.observe(agent, ended, Context(hp, step, guide, setup=self.setup))
+
+    def _reset_ended(self, members: Members, step: jax.Array) -> State:
+        """Fresh starts where an episode ended; at most steps none did, and nothing is drawn or called."""
+
+        def reset(env: State) -> State:
+            keys = jax.vmap(lambda key: _keys(key, step, "reset")[0])(members.key)
+            return jax.vmap(self.env.reset_where)(env.done > 0, env, keys)
+
+        return jax.lax.cond(jnp.any(members.env.done > 0), reset, lambda env: env, members.env)
 
     def _update(self, carry, inputs: Inputs, number: jax.Array):
         """One gradient step of every member on its own sample."""
