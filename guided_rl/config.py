@@ -24,6 +24,7 @@ class RunConfig:
       method: a method name, or `file.py:NAME`.
       guide: who advises: `bc`, `sac`, `bc@50` (an expert of this task at a quality level in
         per cent), a weights file, or `module:function`.
+      dataset: offline rows that all members share: `demos`, `demos@50`, or a file of one's own.
       steps: environment steps per member, the budget that all schedules are fractions of.
       seeds: how many learner seeds.
       first_seed: the first of them.
@@ -45,6 +46,7 @@ class RunConfig:
     task: str = "HalfCheetah-v5"
     method: str = "sac"
     guide: str | None = None
+    dataset: str | None = None
     steps: int = 100_000
     seeds: int = 10
     first_seed: int = 0

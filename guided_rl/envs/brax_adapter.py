@@ -2,6 +2,9 @@
 
 Episode length, truncation and the step count are kept here, so that a truncated step is
 told apart from a failure and leaves the true final observation, as in `MujocoEnv`.
+
+The other way round needs no adapter: brax's agents train on any environment of ours when
+they are given `wrap_env_fn=brax.envs.training.wrap`.
 """
 
 from __future__ import annotations

@@ -10,6 +10,9 @@ from typing import Any
 from guided_rl.errors import UserError, unknown
 from guided_rl.methods.base import Method
 from guided_rl.methods.dai import dai
+from guided_rl.methods.demonstrations import BC, BC_FINETUNE, DEMOS
+from guided_rl.methods.experts_dai import experts_dai
+from guided_rl.methods.progress_dai import progress_dai
 from guided_rl.methods.sac import SAC
 from guided_rl.methods.td3 import TD3
 from guided_rl.plugins import is_plugin, load
@@ -20,6 +23,11 @@ METHODS: dict[str, Method | Callable[..., Method]] = {
     "dai-sac": functools.partial(dai, SAC),
     "dai-td3": functools.partial(dai, TD3),
     "step-dai-sac": functools.partial(dai, SAC, schedule="step"),
+    "progress-dai-sac": progress_dai(SAC),
+    "experts-dai-sac": experts_dai(SAC),
+    "bc": BC,
+    "bc-finetune-sac": BC_FINETUNE,
+    "demos-sac": DEMOS,
 }
 
 __all__ = ["METHODS", "Method", "build"]

@@ -36,11 +36,12 @@ class Setup:
 
 @struct.dataclass
 class Agent:
-    """All that one learner learns, by name: parameters, Polyak copies, Adam states."""
+    """All that one learner learns, by name: parameters, Polyak copies, Adam states, and what it remembers."""
 
     params: dict[str, Any]
     targets: dict[str, Any]
     optimizers: dict[str, Any]
+    memory: dict[str, Any] = struct.field(default_factory=dict)
 
 
 @struct.dataclass

@@ -16,6 +16,8 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -24,6 +26,8 @@ from guided_rl.errors import unknown
 from guided_rl.methods import sac, td3
 from guided_rl.methods.base import Act, Agent, Context, Method
 
+Alpha = Callable[[Agent, Context], jax.Array]
+Advice = Callable[[Agent, jax.Array, jax.Array | None, Context], jax.Array]
 STORED = ("executed", "policy")
 NOISE = ("inside", "after")
 TARGET = ("policy", "mixture")
@@ -35,16 +39,21 @@ def interpolate(alpha: jax.Array, expert: jax.Array, learner: jax.Array) -> jax.
     return (1.0 - alpha) * expert + alpha * learner
 
 
-def linear(ctx: Context) -> jax.Array:
+def linear(agent: Agent, ctx: Context) -> jax.Array:
     """α(t) = min(1, t / T_change); T_change is a share of the budget, and 0 means α ≡ 1."""
     t_change = ctx.hp["t_change"]
     ramp = ctx.progress / jnp.maximum(t_change, 1e-9)
     return jnp.where(t_change > 0, jnp.minimum(1.0, ramp), 1.0)
 
 
-def step(ctx: Context) -> jax.Array:
+def step(agent: Agent, ctx: Context) -> jax.Array:
     """α(t) = 0 before T_change and 1 after: expert roll-outs first, then plain RL."""
     return (ctx.progress >= ctx.hp["t_change"]).astype(jnp.float32)
+
+
+def one_adviser(agent: Agent, obs: jax.Array, key: jax.Array | None, ctx: Context) -> jax.Array:
+    """a_E = π_E(s); sampled where a key is given and the expert is stochastic."""
+    return ctx.guide.action(obs, key)
 
 
 def dai(
@@ -80,45 +89,55 @@ def dai(
     ):
         if value not in known:
             raise unknown(kind, value, known)
-    alpha = linear if schedule == "linear" else step
+    advise = one_adviser
+    if not stochastic_expert:
+        advise = lambda agent, obs, key, ctx: one_adviser(agent, obs, None, ctx)
+    method = interpolated(base, linear if schedule == "linear" else step, advise, stored=stored, noise=noise)
+    return dataclasses.replace(
+        method,
+        name=f"{'dai' if schedule == 'linear' else 'step-dai'}-{base.name}",
+        hparams={**base.hparams, "t_change": 0.5},
+        ranges={**base.ranges, "t_change": (0.0, 1.0)},
+        update=mixture_target(base) if target == "mixture" else base.update,
+        random_warmup=random_warmup,
+    )
 
-    def expert(ctx: Context, obs: jax.Array, key: jax.Array) -> jax.Array:
-        return ctx.guide.action(obs, key if stochastic_expert else None)
+
+def interpolated(
+    base: Method, alpha: Alpha, advise: Advice, *, stored: str = "executed", noise: str = "inside"
+) -> Method:
+    """`base` acting by a_mix, with the mixing weight `alpha` and the expert's action from `advise`."""
 
     def act(agent: Agent, obs: jax.Array, key: jax.Array, ctx: Context) -> Act:
         choice = base.act(agent, obs, key, ctx)
-        advice = expert(ctx, obs, jax.random.fold_in(key, 1))
+        advice, weight = advise(agent, obs, jax.random.fold_in(key, 1), ctx), alpha(agent, ctx)
         if noise == "inside":
-            executed = interpolate(alpha(ctx), advice, choice.executed)
+            executed = interpolate(weight, advice, choice.executed)
         else:
             mode = base.policies["policy"](agent, obs, key, ctx)
-            executed = interpolate(alpha(ctx), advice, mode) + (choice.executed - mode)
-            executed = jnp.clip(executed, -1.0, 1.0)
+            executed = jnp.clip(interpolate(weight, advice, mode) + (choice.executed - mode), -1.0, 1.0)
         kept = executed if stored == "executed" else choice.executed
         return Act(executed, {**choice.stored, "action": kept})
 
     def mixture(agent: Agent, obs: jax.Array, key: jax.Array, ctx: Context) -> jax.Array:
-        return interpolate(alpha(ctx), expert(ctx, obs, key), base.policies["policy"](agent, obs, key, ctx))
+        own = base.policies["policy"](agent, obs, key, ctx)
+        return interpolate(alpha(agent, ctx), advise(agent, obs, key, ctx), own)
 
-    update = base.update
-    if target == "mixture":
-
-        def mixed(obs: jax.Array, action: jax.Array, ctx: Context) -> jax.Array:
-            advice = jax.vmap(lambda o: ctx.guide.action(o))(obs)
-            return interpolate(alpha(ctx), advice, action)
-
-        module = {"sac": sac, "td3": td3}[base.name]
-        update = functools.partial(base.update, critic_target=functools.partial(module.critic_target, behave=mixed))
-
-    prefix = "dai" if schedule == "linear" else "step-dai"
     return dataclasses.replace(
         base,
-        name=f"{prefix}-{base.name}",
-        hparams={**base.hparams, "t_change": 0.5},
-        ranges={**base.ranges, "t_change": (0.0, 1.0)},
         act=act,
-        update=update,
         policies={**base.policies, "mixture": mixture},
-        random_warmup=random_warmup,
+        random_warmup=False,
         needs_guide=True,
     )
+
+
+def mixture_target(base: Method) -> Callable[..., Any]:
+    """`base.update` that bootstraps from a_mix at s' instead of the learner's own action."""
+
+    def behave(obs: jax.Array, action: jax.Array, ctx: Context) -> jax.Array:
+        advice = jax.vmap(ctx.guide.action)(obs)
+        return interpolate(linear(None, ctx), advice, action)
+
+    module = {"sac": sac, "td3": td3}[base.name]
+    return functools.partial(base.update, critic_target=functools.partial(module.critic_target, behave=behave))

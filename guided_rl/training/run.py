@@ -109,7 +109,7 @@ def train(
       config: what to run.
       folder: where checkpoints go, and from where a stopped run resumes; None keeps nothing.
       guide: overrides `config.guide`, as a value or a name.
-      offline: shared rows [n, width] in the replay's layout, for methods that mix them in.
+      offline: overrides `config.dataset` with shared rows [experts, rows, width] in the replay's layout.
       observers: called at every evaluation point.
       checkpoint_seconds: least time between checkpoints.
 
@@ -158,10 +158,22 @@ class Session:
         self.seeds, self.points = config.members()
         self.hparams = config.member_hparams(self.method)
         self.trainer = Trainer(self.env, self.method, self.setup, self.loop)
+        self.offline = self._offline(offline)
         self.plan = make_plan(self)
         self.mesh = population_mesh(self.plan.devices)
         self.compile_seconds = 0.0
         self._programs: dict[str, Callable] = {}
+
+    def _offline(self, given: np.ndarray | None) -> np.ndarray | None:
+        if not self.method.needs_dataset:
+            return None
+        if given is not None:
+            return given
+        if self.config.dataset is None:
+            raise UserError(f"method {self.method.name!r} learns from a dataset; give one, such as --dataset demos")
+        from guided_rl.data.datasets import find_dataset
+
+        return find_dataset(self.config.dataset, self.env, self.trainer.layout)
 
     def inputs(self, members: np.ndarray) -> Inputs:
         """What the chosen members read: hyper-parameters, their expert, shared data."""

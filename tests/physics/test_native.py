@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import jax
@@ -77,6 +78,17 @@ def test_vmap_of_vmap_is_one_batch():
     flat = jax.jit(jax.vmap(env.reset))(keys)
     nested = jax.jit(jax.vmap(jax.vmap(env.reset)))(keys.reshape(2, 3))
     assert_equal(jax.tree.map(lambda x: x.reshape(6, *x.shape[2:]), nested), flat)
+
+
+def test_concurrent_calls_do_not_disturb_each_other():
+    """As when a population is spread over several CPU devices of one process."""
+    compiled = [rollout(2, LARGEST), rollout(5, LARGEST)]
+    batches = [jnp.arange(LARGEST, dtype=jnp.int32) + 10 * i for i in range(8)]
+    expected = [compiled[0](batch) for batch in batches]
+    with ThreadPoolExecutor(4) as threads:
+        for run in compiled:
+            for mine, theirs in zip(threads.map(run, batches), expected, strict=True):
+                assert_equal(mine, theirs)
 
 
 def test_state_survives_a_round_trip_through_the_host():

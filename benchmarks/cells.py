@@ -1,0 +1,73 @@
+"""A paper's table as data: cells to run, claims to judge, figures to draw."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from guided_rl.config import RunConfig
+from guided_rl.errors import unknown
+from guided_rl.reporting.claims import Claim
+
+PRESETS = ("smoke", "quick", "cpu", "paper")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A method on a task with all its seeds and grid points: the unit that is run and kept.
+
+    Attributes:
+      config: the population. variant: what sets an ablation or sweep apart from the main
+        cell of the same method and task; empty for the main one.
+    """
+
+    config: RunConfig
+    variant: str = ""
+
+    @property
+    def name(self) -> str:
+        """The record's folder."""
+        parts = (self.config.task, self.config.method, self.variant)
+        return "__".join("".join(c if c.isalnum() or c in ".-" else "_" for c in part) for part in parts if part)
+
+    @property
+    def updates(self) -> int:
+        """Environment steps of all members, the cell's cost in seed-updates."""
+        return len(self.config.points()) * self.config.seeds * self.config.steps
+
+
+@dataclass(frozen=True)
+class PaperTable:
+    """One paper.
+
+    Attributes:
+      name: as in `make table-<name>`. title: for headings.
+      cells: `preset -> cells`. claims: the ledger's rows for this paper.
+      pairs: (guided method, its base). sweeps: (grid axis, base to compare with).
+    """
+
+    name: str
+    title: str
+    cells: Callable[[str], Sequence[Cell]]
+    claims: Sequence[Claim]
+    pairs: Sequence[tuple[str, str]]
+    sweeps: Sequence[tuple[str, str]]
+
+
+def cells_of(
+    table: PaperTable, preset: str, seeds: int | None = None, physics: str = "auto", tasks: Sequence[str] = ()
+) -> list[Cell]:
+    """The table's cells at a preset, with the user's choices applied."""
+    if preset not in PRESETS:
+        raise unknown("preset", preset, PRESETS)
+    cells = list(table.cells(preset))
+    for task in tasks:
+        if task not in {cell.config.task for cell in cells}:
+            raise unknown(f"task of table {table.name} at preset {preset}", task, {c.config.task for c in cells})
+    changes = {"physics": physics, **({} if seeds is None else {"seeds": seeds})}
+    return [
+        dataclasses.replace(cell, config=dataclasses.replace(cell.config, **changes))
+        for cell in cells
+        if not tasks or cell.config.task in tasks
+    ]

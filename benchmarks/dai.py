@@ -1,0 +1,78 @@
+"""DAI's table: Cao 2025, "Dynamic Action Interpolation", arXiv 2504.18766.
+
+Arithmetic of preset cpu, in millions of seed-updates (cells × seeds × steps):
+  main      4 tasks × {sac, td3, dai-sac, dai-td3} × 10 × 0.1   = 16.0
+  baselines 2 tasks × {bc-finetune, demos, step-dai} × 10 × 0.1 =  6.0   (bc learns nothing)
+  ours      2 tasks × {progress-dai, experts-dai, averaged panel} × 10 × 0.1 = 6.0
+  sweep     2 tasks × 4 values of T_change × 6 × 0.1            =  4.8
+  quality   1 task  × {25, 50, 75 %} × 10 × 0.1                 =  3.0
+  switches  1 task  × {stored policy action, noise after, warm-up} × 10 × 0.1 = 3.0
+  together 38.8, under the preset's 40.
+
+At reduced scale the learning rates are CleanRL's for SAC (actor 3e-4, critics and temperature
+1e-3) and the TD3 paper's own 1e-3, since small networks on a tenth of the budget learn too
+little at 3e-4 to be a fair baseline; preset paper keeps the methods' defaults.
+"""
+
+from __future__ import annotations
+
+from benchmarks.cells import Cell, PaperTable
+from benchmarks.dai_claims import CLAIMS, TASKS
+from guided_rl.config import RunConfig
+
+ABLATION_TASKS = ("HalfCheetah-v5", "Walker2d-v5")
+T_CHANGE = (0.1, 0.25, 0.5, 1.0)
+PANEL = "bc@25+bc@50+bc@75+bc@100"
+SAC_RATES = {"actor_lr": 3e-4, "critic_lr": 1e-3, "temperature_lr": 1e-3}
+TD3_RATES = {"actor_lr": 1e-3, "critic_lr": 1e-3}
+
+SCALE = {
+    "smoke": dict(steps=1_000, seeds=2, evaluations=4, episodes=1, batch=32, warmup=0.1),
+    "quick": dict(steps=12_000, seeds=5, episodes=5, batch=128),
+    "cpu": dict(steps=100_000, seeds=10, episodes=10, batch=128),
+    "paper": dict(steps=1_000_000, seeds=10, episodes=10, batch=256, hidden=(256, 256)),
+}
+
+
+def cell(preset: str, task: str, method: str, variant: str = "", **changes) -> Cell:
+    """One population of this table; guided methods listen to the clones unless told otherwise."""
+    settings = {**SCALE[preset], **changes}
+    if preset != "paper" and method != "bc":
+        settings["hparams"] = TD3_RATES if method.endswith("td3") else SAC_RATES
+    if method == "bc" or "dai" in method:
+        settings.setdefault("guide", "bc")
+    if method in ("bc-finetune-sac", "demos-sac"):
+        settings.setdefault("dataset", "demos")
+    if method == "experts-dai-sac":
+        settings["guide"] = PANEL
+    return Cell(RunConfig(task=task, method=method, **settings), variant)
+
+
+def cells(preset: str) -> list[Cell]:
+    """Main comparison first, then baselines, our methods, sweep, expert quality, switches."""
+    if preset in ("smoke", "quick"):
+        return [cell(preset, "HalfCheetah-v5", method) for method in ("sac", "dai-sac", "td3", "dai-td3")]
+    main = [cell(preset, task, m) for task in TASKS for m in ("sac", "dai-sac", "td3", "dai-td3")]
+    learners = ("bc", "bc-finetune-sac", "demos-sac", "step-dai-sac", "progress-dai-sac", "experts-dai-sac")
+    others = [cell(preset, task, method) for task in ABLATION_TASKS for method in learners]
+    panel = [cell(preset, task, "dai-sac", "averaged panel", guide=PANEL) for task in ABLATION_TASKS]
+    sweep = [
+        cell(preset, task, "dai-sac", "t_change sweep", grid={"t_change": T_CHANGE}, seeds=6) for task in ABLATION_TASKS
+    ]
+    quality = [cell(preset, "HalfCheetah-v5", "dai-sac", f"expert {q} %", guide=f"bc@{q}") for q in (25, 50, 75)]
+    switches = [
+        cell(preset, "HalfCheetah-v5", "dai-sac", "stored policy action", options={"stored": "policy"}),
+        cell(preset, "HalfCheetah-v5", "dai-sac", "noise after mixing", options={"noise": "after"}),
+        cell(preset, "HalfCheetah-v5", "dai-sac", "random warm-up", options={"random_warmup": True}),
+    ]
+    return [*main, *others, *panel, *sweep, *quality, *switches]
+
+
+TABLE = PaperTable(
+    name="dai",
+    title="DAI",
+    cells=cells,
+    claims=CLAIMS,
+    pairs=(("dai-sac", "sac"), ("dai-td3", "td3")),
+    sweeps=(("t_change", "sac"),),
+)

@@ -1,0 +1,123 @@
+"""Run a paper's table cell by cell and report it: `python -m benchmarks.tables NAME [options]`.
+
+A finished cell leaves a record and is never run again; an interrupted one goes on from its
+checkpoint. Records of presets cpu and paper are kept in `results/`, the others in `runs/`.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from benchmarks import dai
+from benchmarks.cells import Cell, PaperTable, cells_of
+from guided_rl.errors import UserError, unknown
+from guided_rl.guides import guide_experts
+from guided_rl.reporting import collect, page, records, report
+from guided_rl.reporting.progress import Progress as Bar
+from guided_rl.training.checkpoint import differences
+from guided_rl.training.run import Observer, Session
+
+ROOT = Path(__file__).resolve().parent.parent
+TABLES = {"dai": dai.TABLE}
+LAUNCHERS = ("local",)
+
+
+def find_table(name: str) -> PaperTable:
+    """The paper's table by name."""
+    if name not in TABLES:
+        raise unknown("table", name, TABLES)
+    return TABLES[name]
+
+
+def records_root(preset: str) -> Path:
+    """Where a preset's records live: committed for cpu and paper, scratch for the rest."""
+    return ROOT / "results" if preset in ("cpu", "paper") else ROOT / "runs" / "records"
+
+
+def run_table(
+    name: str,
+    preset: str = "quick",
+    seeds: int | None = None,
+    physics: str = "auto",
+    launcher: str = "local",
+    tasks: Sequence[str] = (),
+    say: Callable[[str], None] = print,
+) -> report.Content:
+    """Run the cells that have no record yet, then build the report from the records alone.
+
+    Raises:
+      UserError: an unknown name, or a setting that cannot run, before anything is trained.
+    """
+    if launcher not in LAUNCHERS:
+        raise unknown("launcher", launcher, LAUNCHERS)
+    table = find_table(name)
+    cells = cells_of(table, preset, seeds, physics, tasks)
+    missing = [cell for cell in cells if not finished(table, preset, cell)]
+    say(f"{table.title}, preset {preset}: {len(cells)} cells, {len(cells) - len(missing)} of them done before")
+    for number, cell in enumerate(missing, 1):
+        run_cell(table, preset, cell, say, f"{number}/{len(missing)} ")
+    return build_report(name, preset)
+
+
+def finished(table: PaperTable, preset: str, cell: Cell) -> bool:
+    """Whether a record of just this configuration exists.
+
+    Raises:
+      UserError: there is a record of another configuration in its place.
+    """
+    folder = records.cell_folder(records_root(preset), table.name, preset, cell.name)
+    if not (folder / "record.json").exists():
+        return False
+    changed = differences(records.read(folder).config, cell.config.to_json())
+    if changed:
+        raise UserError(f"{folder} was made with other settings ({'; '.join(changed)}); remove it to run it again")
+    return True
+
+
+def run_cell(table: PaperTable, preset: str, cell: Cell, say: Callable[[str], None], label: str = "") -> None:
+    """Train one cell, or go on with it, and keep its record."""
+    session = Session(cell.config)
+    run_folder = ROOT / "runs" / "cells" / table.name / preset / cell.name
+    bar = Bar(f"{label}{cell.name}", cell.config.steps)
+    with bar:
+        result = session.run(run_folder, [show(bar)], checkpoint_seconds=120)
+    experts = guide_experts(session.guide, session.env, len(result.seeds))
+    record = collect.from_result(result, table.name, preset, cell.name, experts, cell.variant)
+    records.write(record, records.cell_folder(records_root(preset), table.name, preset, cell.name))
+    shutil.rmtree(run_folder, ignore_errors=True)
+    final = result.history.evaluation["episode_return"][-1, :, 0].mean()
+    say(f"  {label}{cell.name}: {result.wall_seconds:.0f} s, last return {final:,.0f}")
+
+
+def show(bar: Bar) -> Observer:
+    """An observer that moves a progress bar."""
+
+    def observe(progress) -> None:
+        latest = progress.history.evaluation["episode_return"][progress.point, :, 0]
+        bar.update(progress.step, float(latest.mean()))
+
+    return observe
+
+
+def build_report(name: str, preset: str) -> report.Content:
+    """Tables, figures and claims of a paper from its records alone, written beside them."""
+    table = find_table(name)
+    found = records.read_all(records_root(preset), name, preset)
+    content = report.build(found, table.title, preset, table.claims, table.pairs, table.sweeps)
+    report.write(content, records_root(preset) / name / preset / "report")
+    return content
+
+
+def write_page(path: Path | None = None) -> Path:
+    """One HTML page of every table and preset that has records."""
+    sections = []
+    for name in TABLES:
+        for preset in ("paper", "cpu", "quick"):
+            if any((records_root(preset) / name / preset).glob("*/record.json")):
+                sections.append(report.section(build_report(name, preset)))
+    if not sections:
+        raise UserError("there are no records to report on; run a table first, such as make table-dai")
+    lead = "Does expert guidance make the agent learn faster, by how much, and how sure are we?"
+    return page.write(path or ROOT / "results" / "report.html", "guided-rl", lead, sections)

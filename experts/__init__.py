@@ -1,0 +1,1 @@
+"""Who advises: recipes that train, band by quality, clone and register experts."""

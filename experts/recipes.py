@@ -1,0 +1,32 @@
+"""How each task's experts are trained: SAC populations of this suite, seeds no learner uses."""
+
+from __future__ import annotations
+
+from guided_rl.config import RunConfig
+
+FIRST_SEED = 1_000_000
+EXPERTS = 4
+STEPS = {
+    "HalfCheetah-v5": 200_000,
+    "Hopper-v5": 150_000,
+    "Walker2d-v5": 200_000,
+    "Ant-v5": 200_000,
+    "Humanoid-v5": 200_000,
+}
+
+
+def recipe(task: str) -> RunConfig:
+    """SAC on `task` for the expert seeds; a ladder of 20 policies each is kept."""
+    return RunConfig(
+        task=task,
+        method="sac",
+        steps=STEPS[task],
+        seeds=EXPERTS,
+        first_seed=FIRST_SEED,
+        hparams={"critic_lr": 1e-3, "actor_lr": 5e-4, "temperature_lr": 5e-4},
+        hidden=(64, 64),
+        batch=128,
+        warmup=0.02,
+        evaluations=20,
+        episodes=10,
+    )
