@@ -56,7 +56,7 @@ def assert_equal(mine, theirs):
 @settings(max_examples=25, deadline=None)
 @given(
     seeds=st.lists(st.integers(0, 1000), min_size=1, max_size=LARGEST),
-    threads=st.sampled_from([1, 2, 3, 5]),
+    threads=st.sampled_from([1, 3]),
 )
 def test_a_simulation_does_not_depend_on_its_neighbours_or_on_threads(seeds, threads):
     crowd = (seeds * LARGEST)[:LARGEST]
@@ -68,12 +68,12 @@ def test_a_simulation_does_not_depend_on_its_neighbours_or_on_threads(seeds, thr
 
 def test_batch_order_does_not_matter():
     seeds = jnp.arange(LARGEST, dtype=jnp.int32)
-    forward, backward = rollout(2, LARGEST)(seeds), rollout(2, LARGEST)(seeds[::-1])
+    forward, backward = rollout(3, LARGEST)(seeds), rollout(3, LARGEST)(seeds[::-1])
     assert_equal(forward, jax.tree.map(lambda x: x[::-1], backward))
 
 
 def test_vmap_of_vmap_is_one_batch():
-    env = environment(2)
+    env = environment(3)
     keys = jax.random.split(jax.random.key(0), 6)
     flat = jax.jit(jax.vmap(env.reset))(keys)
     nested = jax.jit(jax.vmap(jax.vmap(env.reset)))(keys.reshape(2, 3))
@@ -82,7 +82,7 @@ def test_vmap_of_vmap_is_one_batch():
 
 def test_concurrent_calls_do_not_disturb_each_other():
     """As when a population is spread over several CPU devices of one process."""
-    compiled = [rollout(2, LARGEST), rollout(5, LARGEST)]
+    compiled = [rollout(3, LARGEST), rollout(1, LARGEST)]
     batches = [jnp.arange(LARGEST, dtype=jnp.int32) + 10 * i for i in range(8)]
     expected = [compiled[0](batch) for batch in batches]
     with ThreadPoolExecutor(4) as threads:
@@ -92,7 +92,7 @@ def test_concurrent_calls_do_not_disturb_each_other():
 
 
 def test_state_survives_a_round_trip_through_the_host():
-    env = environment(2)
+    env = environment(3)
     step = jax.jit(jax.vmap(env.step))
     state = jax.jit(jax.vmap(env.reset))(jax.random.split(jax.random.key(0), 4))
     action = jnp.full((4, env.action_size), 0.3)
@@ -117,7 +117,7 @@ def test_an_error_in_the_engine_surfaces_with_its_message(method, monkeypatch):
 
 
 def test_the_engine_works_again_after_an_error(monkeypatch):
-    env = environment(2, "InvertedPendulum-v5")
+    env = environment(3, "InvertedPendulum-v5")
     state = jax.jit(jax.vmap(env.reset))(jax.random.split(jax.random.key(0), 4))
     step, action = jax.jit(jax.vmap(env.step)), jnp.zeros((4, 1))
     expected = step(state, action)
