@@ -1,0 +1,197 @@
+"""Returns beside SBX's: our SAC and TD3 against theirs, every setting written out.
+
+    python -m benchmarks.reference                     # the seeds below; finished peer seeds are reused
+    python -m benchmarks.reference --ours 32 --peers 12
+
+Ours runs as one population per (algorithm, task); SBX runs one process per seed in the peers'
+environment. Every evaluation episode of both sides goes to `results/reference/sbx.parquet`,
+verdicts and provenance to `sbx.json`, both to `sbx.md` with a figure.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import subprocess
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import tyro
+
+from benchmarks import reference_page
+from benchmarks.peers.environment import HERE, peer_variables, peers_python
+from guided_rl.config import RunConfig
+from guided_rl.envs.references import REFERENCES
+from guided_rl.errors import UserError
+from guided_rl.reporting.provenance import provenance
+from guided_rl.reporting.storage import replace_file
+
+ROOT = Path(__file__).parents[1]
+PAIRS = tuple((algorithm, task) for task in ("HalfCheetah-v5", "Hopper-v5") for algorithm in ("sac", "td3"))
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What both sides are given; rates are per update, `warmup` and `capacity` in steps."""
+
+    steps: int = 30_000
+    points: int = 10
+    episodes: int = 5
+    hidden: tuple[int, ...] = (64, 64)
+    batch: int = 128
+    capacity: int = 30_000
+    warmup: int = 5_000
+    learning_rate: float = 3e-4
+    gamma: float = 0.99
+    tau: float = 0.005
+    exploration_noise: float = 0.1
+    log_std_min: float = -5.0
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Compare returns with SBX and write the page.
+
+    Attributes:
+      ours: seeds of ours per algorithm and task.
+      peers: seeds of SBX's, with the two terms of its losses that differ replaced by the papers'.
+      published: seeds of SBX as published, shown beside them and not judged.
+      smoke: a run of seconds with tiny settings, to see that every part works.
+      out: folder of the results.
+    """
+
+    ours: int = 24
+    peers: int = 10
+    published: int = 3
+    smoke: bool = False
+    out: Path = ROOT / "results" / "reference"
+
+
+def our_returns(algorithm: str, task: str, settings: Settings, seeds: int) -> np.ndarray:
+    """Evaluation returns [points, seeds, episodes] of our population."""
+    from guided_rl import training  # imports JAX's backend, which the page does not need
+
+    rates = {"critic_lr": settings.learning_rate, "actor_lr": settings.learning_rate}
+    own = {"temperature_lr": settings.learning_rate, "initial_temperature": 1.0, "target_entropy": -1.0}
+    if algorithm == "td3":
+        own = {"exploration_noise": settings.exploration_noise, "target_noise": 0.2, "target_noise_clip": 0.5}
+    config = RunConfig(
+        task=task,
+        method=algorithm,
+        steps=settings.steps,
+        seeds=seeds,
+        hparams={**rates, **own, "gamma": settings.gamma, "tau": settings.tau},
+        hidden=settings.hidden,
+        batch=settings.batch,
+        capacity=settings.capacity,
+        warmup=settings.warmup / settings.steps,
+        evaluations=settings.points,
+        episodes=settings.episodes,
+    )
+    result = training.run.train(config)
+    if (result.died_at >= 0).any():
+        raise UserError(
+            f"seeds {np.flatnonzero(result.died_at >= 0).tolist()} of {algorithm} on {task} turned non-finite"
+        )
+    return result.history.evaluation["episode_return"][:, :, result.protocols.index("policy")]
+
+
+def peer_arguments(algorithm: str, task: str, seed: int, settings: Settings, equations: str) -> list[str]:
+    """The command line of `peers/sbx_run.py`.
+
+    SBX's TD3 moves its targets at every update, the paper's at every second one: with the
+    papers' equations it gets the rate whose two moves equal one of ours.
+    """
+    values: dict[str, Any] = {name.replace("_", "-"): value for name, value in asdict(settings).items()}
+    values |= {"algorithm": algorithm, "task": task, "seed": seed, "equations": equations}
+    if equations == "published":
+        values["log-std-min"] = -20.0
+    elif algorithm == "td3":
+        values["tau"] = 1.0 - (1.0 - settings.tau) ** 0.5
+    flat = [(f"--{name}", value if isinstance(value, tuple) else (value,)) for name, value in values.items()]
+    return [word for name, parts in flat for word in (name, *map(str, parts))]
+
+
+def peer_run(algorithm: str, task: str, seed: int, settings: Settings, equations: str) -> dict[str, Any]:
+    """One SBX seed's JSON, from the cache where the same arguments have run before."""
+    arguments = peer_arguments(algorithm, task, seed, settings, equations)
+    script = HERE / "sbx_run.py"
+    key = hashlib.sha256(repr(arguments).encode() + script.read_bytes()).hexdigest()[:12]
+    kept = ROOT / ".cache" / "reference" / f"{equations}-{algorithm}-{task}-{seed}-{key}.json"
+    if not kept.exists():
+        command = [str(peers_python()), str(script), *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, env=peer_variables())
+        if done.returncode:
+            last = (done.stderr.strip().splitlines() or ["no output"])[-1]
+            raise UserError(f"SBX failed on {task} with {algorithm}, seed {seed}: {last}")
+        replace_file(kept, done.stdout.encode())
+    return json.loads(kept.read_text())
+
+
+def rows(side: str, algorithm: str, task: str, steps: np.ndarray, returns: np.ndarray) -> pa.Table:
+    """`returns` [points, seeds, episodes] as one row per episode."""
+    point, seed, episode = (index.ravel() for index in np.indices(returns.shape))
+    text = {"side": side, "algorithm": algorithm, "task": task}
+    columns = {name: pa.array([value] * returns.size).dictionary_encode() for name, value in text.items()}
+    columns |= {"seed": seed.astype(np.int32), "step": np.asarray(steps)[point].astype(np.int32)}
+    columns |= {"episode": episode.astype(np.int16), "episode_return": returns.ravel().astype(np.float32)}
+    return pa.table(columns)
+
+
+def collect(options: Reference, settings: Settings) -> tuple[pa.Table, dict[str, str]]:
+    """Every episode of both sides, and the peers' versions."""
+    parts, versions = [], {}
+    wanted = {"paper": options.peers, "published": options.published}
+    for algorithm, task in PAIRS:
+        steps = settings.steps // settings.points * np.arange(1, settings.points + 1)
+        print(f"{algorithm} on {task}: {options.ours} seeds of ours, {wanted} of SBX's", flush=True)
+        parts.append(rows("ours", algorithm, task, steps, our_returns(algorithm, task, settings, options.ours)))
+        for equations, count in wanted.items():
+            runs = [peer_run(algorithm, task, seed, settings, equations) for seed in range(count)]
+            if not runs:
+                continue
+            versions |= runs[0]["versions"]
+            returns = np.array([run["returns"] for run in runs]).swapaxes(0, 1)
+            side = "sbx" if equations == "paper" else "sbx-published"
+            parts.append(rows(side, algorithm, task, np.array(runs[0]["steps"]), returns))
+    return pa.concat_tables(parts).unify_dictionaries(), versions
+
+
+def write(options: Reference, settings: Settings, table: pa.Table, versions: dict[str, str]) -> None:
+    """The parquet, JSON, page and figure."""
+    sink = io.BytesIO()
+    pq.write_table(table, sink, compression="zstd", write_statistics=False)
+    random = {task: REFERENCES[task].random.mean for _, task in PAIRS}
+    facts = {
+        "settings": asdict(settings),
+        "random": random,
+        "verdicts": reference_page.verdicts(table, random),
+        "peers": versions,
+        "provenance": provenance(),
+    }
+    replace_file(options.out / "sbx.parquet", sink.getvalue())
+    replace_file(options.out / "sbx.json", (json.dumps(facts, indent=1) + "\n").encode())
+    reference_page.write(options.out, facts, table)
+
+
+def main(options: Reference) -> None:
+    settings = Settings()
+    if options.smoke:
+        settings = Settings(steps=400, points=2, episodes=1, capacity=400, warmup=200, batch=32)
+        options = Reference(2, 1, 1, True, options.out if options.out != Reference.out else ROOT / "runs" / "reference")
+    if options.ours < 2 or options.peers < 1:
+        raise UserError("give at least 2 seeds of ours and 1 of SBX's")
+    write(options, settings, *collect(options, settings))
+    print((options.out / "sbx.md").read_text())
+
+
+if __name__ == "__main__":
+    try:
+        main(tyro.cli(Reference))
+    except UserError as error:
+        raise SystemExit(f"error: {error}") from None
