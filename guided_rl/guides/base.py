@@ -6,7 +6,8 @@ functions are static. Learner seed k uses expert k mod n (`Guide.of`).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -24,11 +25,15 @@ class Guide:
 
     Attributes:
       params: a pytree of arrays. For a set of n experts each leaf has a leading axis n.
-      action_fn: `(params, obs [obs], key) -> action [action]` in [-1, 1]; a deterministic
-        guide ignores the key.
+      action_fn: `(params, obs [obs], key) -> action [action]` in [-1, 1], for a panel
+        `[panel, action]`; a deterministic guide ignores the key, a stochastic one gives its
+        mode where the key is None.
       confidence_fn: `(params, obs) -> λ(s)` in [0, 1].
       name: for records.
       size: number of experts in the set, or None once one was chosen.
+      panel: how many advisers speak at once to one learner.
+      source: identifies where the parameters come from, such as a file's checksum; data made
+        with the guide is kept between runs only where this is known.
     """
 
     params: Any
@@ -36,10 +41,17 @@ class Guide:
     confidence_fn: Callable[..., jax.Array] = struct.field(pytree_node=False, default=_full_trust)
     name: str = struct.field(pytree_node=False, default="guide")
     size: int | None = struct.field(pytree_node=False, default=None)
+    panel: int = struct.field(pytree_node=False, default=1)
+    source: str | None = struct.field(pytree_node=False, default=None)
 
     def action(self, obs: jax.Array, key: jax.Array | None = None) -> jax.Array:
-        """a_E = π_E(s)."""
-        return self.action_fn(self.params, obs, key)
+        """a_E = π_E(s); of a panel, the mean of its advices."""
+        return jnp.mean(self.actions(obs, key), axis=0) if self.panel > 1 else self.action_fn(self.params, obs, key)
+
+    def actions(self, obs: jax.Array, key: jax.Array | None = None) -> jax.Array:
+        """What each adviser of the panel would do, [panel, action]."""
+        advice = self.action_fn(self.params, obs, key)
+        return advice if self.panel > 1 else advice[None]
 
     def confidence(self, obs: jax.Array) -> jax.Array:
         """λ(s)."""
@@ -51,3 +63,36 @@ class Guide:
             return self
         index = seed % self.size
         return self.replace(params=jax.tree.map(lambda leaf: leaf[index], self.params), size=None)
+
+
+def panel_of(guides: Sequence[Guide]) -> Guide:
+    """One guide in which every member of `guides` speaks, in that order.
+
+    Learner k hears expert k mod n of each member with n experts; λ(s) is the members' mean.
+    """
+    size = math.lcm(*(guide.size or 1 for guide in guides))
+    rows = jnp.arange(size)
+
+    def widened(guide: Guide) -> Any:
+        if guide.size is None:
+            return jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (size, *jnp.shape(leaf))), guide.params)
+        return jax.tree.map(lambda leaf: leaf[rows % guide.size], guide.params)
+
+    def actions(params: tuple, obs: jax.Array, key: jax.Array | None) -> jax.Array:
+        keys = [None if key is None else jax.random.fold_in(key, i) for i in range(len(guides))]
+        each = zip(guides, params, keys, strict=True)
+        return jnp.concatenate([guide.replace(params=p, size=None).actions(obs, k) for guide, p, k in each])
+
+    def confidence(params: tuple, obs: jax.Array) -> jax.Array:
+        return jnp.mean(jnp.stack([g.confidence_fn(p, obs) for g, p in zip(guides, params, strict=True)]))
+
+    sources = [guide.source for guide in guides]
+    return Guide(
+        tuple(widened(guide) for guide in guides),
+        actions,
+        confidence,
+        name="+".join(guide.name for guide in guides),
+        size=size,
+        panel=sum(guide.panel for guide in guides),
+        source=None if None in sources else "+".join(sources),
+    )

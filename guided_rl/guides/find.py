@@ -1,0 +1,173 @@
+"""Guides by name, path or value, each tried on a few reset states before anything trains.
+
+| written | is |
+|---|---|
+| `bc`, `sac@75` | experts of this task at a quality level in per cent, 100 if not given |
+| `experts.npz#bc@50` | the same from a file of weights |
+| `bc@25+bc@100` | a panel: several advisers at once |
+| `module:name`, `file.py:name` | a `Guide`, or a plain JAX function `obs -> action` or `(obs, key) -> action` |
+| `brax:path` | a brax SAC or PPO policy |
+| `sb3:path.zip` | a Stable-Baselines3 SAC, TD3 or DDPG model |
+"""
+
+from __future__ import annotations
+
+import inspect
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from guided_rl import plugins
+from guided_rl.envs.base import Env
+from guided_rl.errors import UserError, unknown
+from guided_rl.guides.base import Guide, panel_of
+from guided_rl.guides.checkpoint import ACTIONS, LEVELS, load_guide
+
+NAMES = (*ACTIONS, *(f"{kind}@{level}" for kind in ACTIONS for level in LEVELS))
+PROBES = 4
+_CHECKOUT = Path(__file__).resolve().parents[2] / "experts"
+
+
+def find_guide(named: Guide | str | None, env: Env) -> Guide:
+    """The guide that a name, a path or a value stands for, fit for `env`; see the module's table.
+
+    Raises:
+      UserError: no guide was given, it does not exist, it is for another task, or what it
+        advises on reset states is no action.
+    """
+    if named is None:
+        raise UserError("this method needs a guide; give one with --guide, such as --guide bc")
+    if isinstance(named, Guide):
+        guide = named
+    else:
+        parts = str(named).split("+")
+        guides = [_find_one(part.strip(), env) for part in parts]
+        guide = guides[0] if len(guides) == 1 else panel_of(guides)
+    if guide.source is None:  # weights with a checksum end in tanh and need no trial
+        refuse_bad_advice(guide, env)
+    return guide
+
+
+def _find_one(named: str, env: Env) -> Guide:
+    if named.startswith("brax:"):
+        from guided_rl.guides.brax_policy import load_brax
+
+        return load_brax(Path(named.removeprefix("brax:")), env)
+    if named.startswith("sb3:"):
+        from guided_rl.guides.sb3_policy import load_sb3
+
+        return load_sb3(Path(named.removeprefix("sb3:")), env)
+    path, _, policy = named.partition("#")
+    if path.endswith(".npz"):
+        return load_guide(Path(path), _policy_name(policy or "bc"), env)
+    if plugins.is_plugin(named):
+        return _from_plugin(plugins.load(named), named)
+    policy = _policy_name(named)
+    return load_guide(_weights_file(policy, env), policy, env)
+
+
+def _policy_name(named: str) -> str:
+    """`bc@100` for `bc`.
+
+    Raises:
+      UserError: there is no such name.
+    """
+    if named not in NAMES:
+        raise unknown("guide", named, NAMES)
+    return named if "@" in named else f"{named}@100"
+
+
+def expert_folders() -> list[Path]:
+    """Where experts are looked up: `$GUIDED_RL_EXPERTS`, then `experts/` of the checkout."""
+    named = os.environ.get("GUIDED_RL_EXPERTS")
+    places = [Path(named)] if named else []
+    return list(dict.fromkeys([*places, _CHECKOUT, Path.cwd() / "experts"]))
+
+
+def weights_name(task: str) -> str:
+    """The file that holds a task's experts."""
+    return re.sub(r"[^\w.-]", "_", task) + ".npz"
+
+
+def _weights_file(named: str, env: Env) -> Path:
+    candidates = [folder / weights_name(env.name) for folder in expert_folders()]
+    for path in candidates:
+        if path.exists():
+            return path
+    raise UserError(
+        f"there are no experts of {env.name} for the guide {named!r} (looked for "
+        f"{' and '.join(str(path) for path in candidates)}); run `make experts TASK={env.name}` in a checkout, "
+        "or set GUIDED_RL_EXPERTS to a folder that has them"
+    )
+
+
+def _from_plugin(value: object, named: str) -> Guide:
+    """A guide from a user's own object: a `Guide`, or a function of (obs) or (obs, key)."""
+    if isinstance(value, Guide):
+        return value
+    if not callable(value):
+        raise UserError(f"{named} is a {type(value).__name__}; give a Guide or a function obs -> action")
+    return Guide((), _with_key(value, named), name=named.rpartition(":")[2])
+
+
+def _with_key(function: Callable, named: str) -> Callable:
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        parameters = ()
+    required = [
+        p for p in parameters if p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
+    ]
+    takes_key = len(required) == 2 or "key" in {p.name for p in parameters}
+    if len(required) > 2 or not parameters:
+        raise UserError(f"{named} takes {len(required)} arguments; a guide is a function of (obs) or (obs, key)")
+    if takes_key:
+        return lambda params, obs, key: jnp.asarray(function(obs, jax.random.key(0) if key is None else key))
+    return lambda params, obs, key: jnp.asarray(function(obs))
+
+
+def refuse_bad_advice(guide: Guide, env: Env) -> None:
+    """Ask every expert of `guide` for advice on a few reset states, with and without a key.
+
+    Raises:
+      UserError: it fails, has another shape than the task's actions, is NaN or outside
+        [-1, 1], or its confidence is outside [0, 1].
+    """
+    keys = jax.random.split(jax.random.key(0), PROBES)
+
+    def ask(keys: jax.Array) -> tuple[jax.Array, jax.Array]:
+        obs = jax.vmap(env.reset)(keys).obs
+        experts = [guide.of(i) for i in range(guide.size or 1)]
+        plain = [jax.vmap(lambda o, e=e: e.actions(o))(obs) for e in experts]
+        drawn = [jax.vmap(lambda o, k, e=e: e.actions(o, k))(obs, keys) for e in experts]
+        trust = [jax.vmap(lambda o, e=e: e.confidence(o))(obs) for e in experts]
+        return jnp.stack([*plain, *drawn]), jnp.stack(trust)
+
+    try:
+        actions, trust = (np.asarray(x) for x in jax.jit(ask)(keys))
+    except Exception as error:
+        reason = str(error).strip().splitlines()
+        raise UserError(
+            f"the guide {guide.name!r} failed on reset states of {env.name} "
+            f"({type(error).__name__}: {reason[0] if reason else 'no reason given'}); mend it"
+        ) from error
+    expected = (guide.panel, env.action_size)
+    if actions.shape[2:] != expected:
+        shape = actions.shape[2:] if guide.panel > 1 else actions.shape[3:]
+        raise UserError(
+            f"the guide {guide.name!r} advises shape {shape}, but an action of {env.name} is {expected[1:]}"
+        )
+    if not np.isfinite(actions).all():
+        raise UserError(f"the guide {guide.name!r} advises NaN or infinity on reset states of {env.name}; mend it")
+    if np.abs(actions).max() > 1 + 1e-5:
+        raise UserError(
+            f"the guide {guide.name!r} advises {actions.flat[np.abs(actions).argmax()]:.3g}, outside [-1, 1], "
+            f"in which actions of {env.name} are given; scale or clip it"
+        )
+    if not ((trust >= 0) & (trust <= 1)).all():
+        raise UserError(f"the confidence λ(s) of guide {guide.name!r} leaves [0, 1] on reset states; mend it")
