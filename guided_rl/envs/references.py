@@ -7,8 +7,10 @@ and are never mixed with our own.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -17,6 +19,7 @@ import numpy as np
 from guided_rl.envs.base import Env
 from guided_rl.errors import UserError, unknown
 
+EXPERT_RETURNS = Path(__file__).with_name("expert_returns.json")
 _RANDOM = "measure_random(make(task, 'native')), 1,000 episodes, MuJoCo 3.17.0"
 _D4RL = "d4rl/infos.py, REF_MIN_SCORE and REF_MAX_SCORE, the same for all versions and qualities"
 
@@ -40,7 +43,16 @@ class Reference:
     d4rl_source: str = _D4RL
 
 
-REFERENCES = {
+def _with_experts(references: dict[str, Reference]) -> dict[str, Reference]:
+    """`references` with the experts' returns, which `python -m experts.register` writes."""
+    known = json.loads(EXPERT_RETURNS.read_text()) if EXPERT_RETURNS.exists() else {}
+    return {
+        task: replace(reference, expert=Return(**known[task])) if task in known else reference
+        for task, reference in references.items()
+    }
+
+
+_WITHOUT_EXPERTS = {
     "HalfCheetah-v5": Reference(Return(-282.17, 2.58, _RANDOM), d4rl=(-280.178953, 12135.0)),
     "Hopper-v5": Reference(Return(16.93, 0.50, _RANDOM), d4rl=(-20.272305, 3234.3)),
     "Walker2d-v5": Reference(Return(1.64, 0.19, _RANDOM), d4rl=(1.629008, 4592.3)),
@@ -49,6 +61,7 @@ REFERENCES = {
     "InvertedPendulum-v5": Reference(Return(5.00, 0.10, _RANDOM)),
     "Reacher-v5": Reference(Return(-43.06, 0.13, _RANDOM)),
 }
+REFERENCES = _with_experts(_WITHOUT_EXPERTS)
 
 
 def normalised(task: str, returns: np.ndarray | float) -> np.ndarray:
@@ -61,7 +74,9 @@ def normalised(task: str, returns: np.ndarray | float) -> np.ndarray:
         raise unknown("task with reference returns", task, REFERENCES)
     reference = REFERENCES[task]
     if reference.expert is None:
-        raise UserError(f"{task} has no expert return in guided_rl/envs/references.py; report raw returns or add one")
+        raise UserError(
+            f"{task} has no expert return in guided_rl/envs/expert_returns.json; report raw returns or `make experts`"
+        )
     random, expert = reference.random.mean, reference.expert.mean
     return 100.0 * (np.asarray(returns, np.float64) - random) / (expert - random)
 

@@ -1,0 +1,57 @@
+"""Reading back what `experts.train` kept: every expert's policy at each evaluation point."""
+
+from __future__ import annotations
+
+import zipfile
+from dataclasses import dataclass
+
+import numpy as np
+
+from experts.train import ladder_file
+from guided_rl.errors import UserError
+from guided_rl.guides.checkpoint import Layers
+
+
+@dataclass(frozen=True)
+class Ladder:
+    """Policies of e experts at p points.
+
+    Attributes:
+      steps: environment steps of one expert at each point [p].
+      returns: [p, e, episodes], the deterministic policies', from which points are selected.
+      layers: leaves [p, e, ...]; each network gives mean and log standard deviation.
+    """
+
+    steps: np.ndarray
+    returns: np.ndarray
+    layers: Layers
+
+    def pick(self, points: np.ndarray, experts: np.ndarray) -> Layers:
+        """Layers [n, ...] of the given (point, expert) pairs, [n] each."""
+        return [{part: array[points, experts] for part, array in layer.items()} for layer in self.layers]
+
+
+def read_ladder(task: str) -> Ladder:
+    """The ladder of `task`, as far as its training has come.
+
+    Raises:
+      UserError: it has no point yet, or a file cannot be read.
+    """
+    files = sorted(p for p in ladder_file(task, 0).parent.glob("*.npz") if p.stem.isdigit())
+    if not files:
+        raise UserError(f"no expert of {task} was trained yet; run `python -m experts.train {task}`")
+    points = [_read(path) for path in files]
+    count = len({name.split("/")[2] for name in points[0] if name.startswith("params/")})
+    layers = [
+        {part: np.stack([p[f"params/MLP_0/Dense_{i}/{part}"] for p in points]) for part in ("kernel", "bias")}
+        for i in range(count)
+    ]
+    return Ladder(np.array([int(p["step"]) for p in points]), np.stack([p["returns"] for p in points]), layers)
+
+
+def _read(path) -> dict[str, np.ndarray]:
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise UserError(f"the ladder file {path} cannot be read ({error}); remove its task's folder") from error
