@@ -261,7 +261,7 @@ class Trainer:
         def sample(key, seed, replay, hp):
             sample_key, offline_key = _keys(key, stamp, "sample", "offline")
             rows = replay[sample_indices(sample_key, self.loop.batch, filled)]
-            if inputs.offline is None:
+            if "offline_ratio" not in hp:
                 return rows
             expert, size = seed % inputs.offline.shape[0], inputs.offline.shape[1]
             other = inputs.offline[expert, sample_indices(offline_key, self.loop.batch, size)]
