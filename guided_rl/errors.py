@@ -10,6 +10,10 @@ class UserError(Exception):
     """What is wrong, where, and what to do, in one sentence."""
 
 
+class Interrupted(Exception):
+    """The user asked to stop; the state is saved and the same command goes on from it."""
+
+
 def unknown(kind: str, name: str, known: Iterable[str]) -> UserError:
     """An error for a name that does not exist, with the nearest ones that do."""
     names = sorted(known)

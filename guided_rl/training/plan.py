@@ -29,7 +29,8 @@ class Plan:
       devices: how many devices a wave is spread over.
       chunk: environment steps per compiled call.
       state_bytes: exact bytes of one wave's live state (twice while a checkpoint is restored).
-      temporary_bytes: estimate of what the compiled chunk needs besides.
+      input_bytes: exact bytes of what a wave reads besides: hyper-parameters, experts, datasets.
+      temporary_bytes: estimate of what the compiled chunk needs besides, on all devices together.
       available_bytes: memory that a wave may use.
       updates: gradient steps of all members together.
     """
@@ -39,6 +40,7 @@ class Plan:
     devices: int
     chunk: int
     state_bytes: int
+    input_bytes: int
     temporary_bytes: int
     available_bytes: int
     updates: int
@@ -52,10 +54,13 @@ class Plan:
 
 
 def memory_limit() -> int:
-    """Bytes that a population may take: a share of the device's memory, or of this host's."""
-    stats = jax.devices()[0].memory_stats() or {}
-    if "bytes_limit" in stats:
-        return int(MEMORY_SHARE * stats["bytes_limit"])
+    """Bytes that a population may take on all devices: a share of their memory, or of this host's.
+
+    On CPU `$GUIDED_RL_MEMORY_GB` decides, where it is set.
+    """
+    limits = [(device.memory_stats() or {}).get("bytes_limit") for device in jax.devices()]
+    if all(limits):
+        return int(MEMORY_SHARE * sum(limits))
     limit = os.environ.get("GUIDED_RL_MEMORY_GB")
     if limit:
         return int(float(limit) * 2**30)
@@ -64,22 +69,23 @@ def memory_limit() -> int:
 
 def make_plan(session: Session) -> Plan:
     """The plan of a session's population on this machine."""
-    population = len(session.seeds)
-    per_member = _state_bytes(session, 2) - _state_bytes(session, 1)
-    shared = _state_bytes(session, 1) - per_member
-    temporary = _temporary_bytes(session)
-    available = memory_limit()
-    fit = max(1, (available - shared) // (per_member + temporary))
-    waves = -(-population // int(fit))
-    devices = min(len(jax.devices()), -(-population // waves))
+    population, available = len(session.seeds), memory_limit()
+    per_member = state_bytes(session, 2) - state_bytes(session, 1)
+    shared = 0 if session.offline is None else session.offline.nbytes
+    temporary, constant = temporary_bytes(session)
+    devices = min(len(jax.devices()), population)
+    fit = max(1, (available // devices - shared - constant) // (per_member + temporary))
+    waves = -(-population // (int(fit) * devices))
+    devices = min(devices, -(-population // waves))
     width = -(-population // (waves * devices)) * devices
     return Plan(
         population=population,
         width=width,
         devices=devices,
         chunk=_chunk(session, width),
-        state_bytes=_state_bytes(session, width),
-        temporary_bytes=width * temporary,
+        state_bytes=state_bytes(session, width),
+        input_bytes=tree_bytes(jax.eval_shape(lambda: session.inputs(np.zeros(width, int)))),
+        temporary_bytes=width * temporary + devices * constant,
         available_bytes=available,
         updates=population * max(0, session.config.steps - session.loop.learning_starts),
     )
@@ -91,8 +97,25 @@ def abstract_population(session: Session, width: int) -> Population:
     return jax.eval_shape(session.trainer._init, seeds, session.inputs(np.zeros(width, int)))
 
 
-def _state_bytes(session: Session, width: int) -> int:
+def state_bytes(session: Session, width: int) -> int:
+    """Exact bytes of a population of `width` members."""
     return tree_bytes(abstract_population(session, width))
+
+
+def temporary_bytes(session: Session) -> tuple[int, int]:
+    """What a compiled chunk holds besides its state: bytes per member, and bytes per device.
+
+    The loop carries a second copy of every learner, a third is being written, and each member's
+    batch is gathered before any of them learns. Activations and their gradients are those of one
+    member where members run one by one, and of all where they are batched. The factors are
+    fitted to XLA's own analysis on CPU; `tests/training/test_plan.py` holds them to 25 %.
+    """
+    learner = tree_bytes(abstract_population(session, 1).members.agent)
+    batch, units = session.loop.batch, sum(session.setup.hidden)
+    rows = 4 * batch * session.trainer.layout.width
+    if session.loop.execution == "map":
+        return 2 * learner + rows, learner + 4 * batch * (int(4.5 * units) + 300)
+    return int(1.8 * learner) + rows + 4 * batch * (int(1.2 * units) + 450), 0
 
 
 def _chunk(session: Session, width: int) -> int:
@@ -100,11 +123,3 @@ def _chunk(session: Session, width: int) -> int:
     interval, block = session.config.interval, session.loop.block
     most = max(block, CHUNK_UPDATES // width)
     return max(c for c in range(block, interval + 1, block) if interval % c == 0 and (c <= most or c == block))
-
-
-def _temporary_bytes(session: Session) -> int:
-    """Per member: activations and their gradients in one update, and one more copy of the agent."""
-    setup, batch = session.setup, session.loop.batch
-    widths = sum(setup.hidden) * 2 + setup.observation_size + setup.action_size
-    rows = batch * session.trainer.layout.width
-    return tree_bytes(abstract_population(session, 1).members) * 2 + 4 * (6 * batch * widths + 2 * rows)

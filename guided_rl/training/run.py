@@ -25,7 +25,7 @@ import numpy as np
 from guided_rl import envs, methods
 from guided_rl.config import RunConfig, check
 from guided_rl.envs.base import Env
-from guided_rl.errors import UserError
+from guided_rl.errors import Interrupted, UserError
 from guided_rl.guides import find_guide
 from guided_rl.guides.base import Guide
 from guided_rl.methods.base import Method, Setup
@@ -88,10 +88,6 @@ class Result:
     wall_seconds: float
     compile_seconds: float
     plan: Plan
-
-
-class Interrupted(Exception):
-    """The user asked to stop; the state is saved and the same command goes on from it."""
 
 
 def train(

@@ -1,0 +1,43 @@
+"""The command line, `guided-rl COMMAND`. Exit codes: 0 done, 2 something to mend, 130 stopped on request."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+from guided_rl import gl
+from guided_rl.errors import Interrupted, UserError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; every failure that a user can mend is one sentence on stderr.
+
+    Args:
+      arguments: command and options; those of the process if None.
+
+    Raises:
+      SystemExit: from the parser, for `--help` (0) and for options that it cannot read (2).
+    """
+    try:
+        _parse(sys.argv[1:] if arguments is None else list(arguments)).execute()
+    except UserError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except (Interrupted, KeyboardInterrupt) as stop:
+        print(str(stop) or "stopped; what was saved stays", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _parse(arguments: list[str]):
+    """The command. MuJoCo is imported here, and with it the OpenGL that `$MUJOCO_GL` names."""
+    if arguments[:1] == ["video"]:
+        gl.choose()
+    try:
+        from guided_rl.cli.commands import parse
+    except Exception as error:
+        if "MUJOCO_GL" in os.environ:
+            raise UserError(f"MUJOCO_GL={os.environ['MUJOCO_GL']} cannot be used here; {gl.INSTALL}") from error
+        raise
+    return parse(arguments)

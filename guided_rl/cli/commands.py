@@ -1,0 +1,226 @@
+"""What each command takes and does. Heavy imports wait until a command runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from guided_rl.cli.settings import Population, default_folder, floats
+from guided_rl.errors import UserError
+
+Positional = tyro.conf.Positional
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run(Population):
+    """Train one population; the same command goes on where it was stopped.
+
+    Writes a record to FOLDER/record, curves to W&B (offline unless you are logged in) and prints
+    the returns. For example:
+
+        guided-rl run --task Hopper-v5 --method dai-sac --guide bc --seeds 5 --grid t_change=0.1,0.5
+
+    Attributes:
+      folder: for checkpoints and the record; runs/<task>__<method>__<hash> if not given.
+    """
+
+    folder: Path | None = None
+
+    def execute(self) -> None:
+        from guided_rl.cli.running import run
+
+        config = self.config()
+        run(config, self.folder or default_folder(config))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sweep(Population):
+    """Sweep one hyper-parameter: all values × seeds in one compile, a table and a plot.
+
+    For example:
+
+        guided-rl sweep t_change 0.1,0.25,0.5,1.0 --task HalfCheetah-v5 --method dai-sac --guide bc --seeds 8
+
+    Attributes:
+      parameter: the hyper-parameter, such as t_change.
+      values: its values, parted by commas.
+      folder: for checkpoints, record and plot; runs/<task>__<method>__<hash> if not given.
+    """
+
+    parameter: Positional[str]
+    values: Positional[str]
+    folder: Path | None = None
+
+    def execute(self) -> None:
+        from dataclasses import replace
+
+        from guided_rl.cli.running import run, save_sweep
+
+        config = self.config()
+        if self.parameter in config.grid:
+            raise UserError(f"{self.parameter} is both swept and in --grid; leave one out")
+        config = replace(config, grid={self.parameter: floats(self.parameter, self.values), **config.grid})
+        folder = self.folder or default_folder(config)
+        save_sweep(run(config, folder), self.parameter, folder)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan(Population):
+    """Say what a run will take before anything compiles: memory, waves, time, schedules in steps.
+
+    Takes the options of `run`. With --table, the cells of a paper's table and their cost instead.
+
+    Attributes:
+      table: a paper's table, such as dai.
+      preset: of that table: smoke, quick, cpu or paper.
+    """
+
+    table: str | None = None
+    preset: str = "cpu"
+
+    def execute(self) -> None:
+        from guided_rl.cli import planning
+
+        if self.table is None:
+            planning.show_run(self.config())
+        else:
+            planning.show_table(self.table, self.preset, self.physics)
+
+
+@dataclass(frozen=True)
+class Table:
+    """Run a paper's table: the cells without a record, then returns, gains and claims.
+
+    Attributes:
+      name: of the paper, such as dai.
+      preset: smoke (seconds), quick (minutes), cpu (hours) or paper (an accelerator).
+      seeds: per cell; the preset's own number if not given.
+      physics: auto, native or mjx.
+      launcher: local or ray.
+      tasks: only these.
+    """
+
+    name: Positional[str]
+    preset: str = "quick"
+    seeds: int | None = None
+    physics: str = "auto"
+    launcher: str = "local"
+    tasks: tuple[str, ...] = ()
+
+    def execute(self) -> None:
+        from guided_rl.cli.checkout import tables
+        from guided_rl.cli.running import show
+
+        content = tables().run_table(self.name, self.preset, self.seeds, self.physics, self.launcher, self.tasks)
+        show(content.returns, content.gains, content.claims)
+
+
+@dataclass(frozen=True)
+class Report:
+    """Recompute every table, figure and claim from the stored records, and write the HTML page.
+
+    Attributes:
+      page: where to; results/report.html of the checkout if not given.
+    """
+
+    page: Path | None = None
+
+    def execute(self) -> None:
+        from guided_rl.cli.checkout import tables
+
+        print(f"wrote {tables().write_page(self.page)}")
+
+
+@dataclass(frozen=True)
+class Evaluate:
+    """Play whole fresh episodes of a guide and say what it returns.
+
+    For example:
+
+        guided-rl evaluate HalfCheetah-v5 bc@50
+
+    Attributes:
+      task: as in `run`.
+      guide: who plays, as in `run`; `random` plays uniform actions.
+      episodes: per expert.
+      seed: of the episodes.
+      physics: auto, native or mjx.
+    """
+
+    task: Positional[str]
+    guide: Positional[str]
+    episodes: int = 100
+    seed: int = 0
+    physics: str = "auto"
+
+    def execute(self) -> None:
+        from guided_rl.cli.evaluating import evaluate
+
+        evaluate(self.task, self.guide, self.episodes, self.seed, self.physics)
+
+
+@dataclass(frozen=True)
+class Video:
+    """Render one episode to a .gif, or to an .mp4 where imageio-ffmpeg is installed.
+
+    For example:
+
+        guided-rl video HalfCheetah-v5 --guide bc --out cheetah.gif
+
+    Attributes:
+      task: as in `run`.
+      guide: who plays, as in `run`; `random` plays uniform actions.
+      folder: a run's folder: its learner plays instead.
+      seed: of the episode and, with --folder, which learner.
+      out: the file; <task>.gif if not given.
+      size: width and height in pixels.
+      steps: at most so many control steps.
+      physics: auto, native or mjx.
+    """
+
+    task: Positional[str]
+    guide: str = "random"
+    folder: Path | None = None
+    seed: int = 0
+    out: Path | None = None
+    size: tuple[int, int] = (480, 360)
+    steps: int = 1000
+    physics: str = "auto"
+
+    def execute(self) -> None:
+        from guided_rl import video
+
+        player = video.find_player(self.task, self.guide, self.folder, self.seed, self.physics)
+        print(f"wrote {video.record(player, self.out, self.seed, self.size, self.steps)}")
+
+
+@dataclass(frozen=True)
+class Doctor:
+    """Print devices, versions, engines, compile cache, W&B and experts, and what is wrong."""
+
+    def execute(self) -> None:
+        from guided_rl.doctor import examine
+
+        examine()
+
+
+Command = (
+    Annotated[Run, tyro.conf.subcommand("run")]
+    | Annotated[Sweep, tyro.conf.subcommand("sweep")]
+    | Annotated[Plan, tyro.conf.subcommand("plan")]
+    | Annotated[Table, tyro.conf.subcommand("table")]
+    | Annotated[Report, tyro.conf.subcommand("report")]
+    | Annotated[Evaluate, tyro.conf.subcommand("evaluate")]
+    | Annotated[Video, tyro.conf.subcommand("video")]
+    | Annotated[Doctor, tyro.conf.subcommand("doctor")]
+)
+
+
+def parse(arguments: Sequence[str] | None) -> Command:
+    """The command that the arguments spell."""
+    about = "Does expert guidance make this agent learn faster, by how much, and am I sure?"
+    return tyro.cli(Command, args=arguments, prog="guided-rl", description=about)

@@ -1,0 +1,71 @@
+"""`plan`: what a run or a whole table will take, said before anything compiles."""
+
+from __future__ import annotations
+
+from guided_rl.cli.checkout import tables
+from guided_rl.cli.running import show
+from guided_rl.config import RunConfig
+from guided_rl.reporting.progress import duration
+from guided_rl.reporting.tables import Table, steps
+from guided_rl.training.cost import expected_seconds
+from guided_rl.training.run import Session
+
+
+def show_run(config: RunConfig) -> None:
+    """Print a population's size, schedules, memory and time."""
+    show(run_table(Session(config)))
+
+
+def run_table(session: Session) -> Table:
+    """Two columns: what, and how much."""
+    config, plan, loop, method = session.config, session.plan, session.loop, session.method
+    points = len(config.points())
+    waves = len(plan.waves())
+    seconds = expected_seconds(session)
+    rows = [
+        ("population", f"{config.seeds} seeds × {points} grid points = {plan.population} members"),
+        ("waves", f"{waves} of {plan.width} members on {plan.devices} devices, {loop.execution} over members"),
+        ("budget", f"{config.steps:,} steps a member, {plan.updates:,} updates in all"),
+        ("chunk", f"{plan.chunk:,} steps between two returns to the host"),
+        ("warm-up", f"{loop.learning_starts:,} steps, {loop.random_steps:,} of them uniformly random"),
+        ("evaluation", f"every {config.interval:,} steps, {config.episodes} episodes of {', '.join(method.policies)}"),
+        *[(name, text) for name, text in schedules(session)],
+        ("live state", f"{plan.state_bytes:,} bytes ({megabytes(plan.state_bytes)}), exact"),
+        ("inputs", f"{plan.input_bytes:,} bytes ({megabytes(plan.input_bytes)}), exact"),
+        ("temporaries", f"about {megabytes(plan.temporary_bytes)}"),
+        ("available", megabytes(plan.available_bytes)),
+        ("time", "not known on this device and engine" if seconds is None else f"about {duration(seconds)}, compiled"),
+    ]
+    return Table(f"{method.name} on {config.task}", ("", ""), tuple(rows), 2)
+
+
+def schedules(session: Session) -> list[tuple[str, str]]:
+    """Hyper-parameters that are shares of the budget, in steps."""
+    shown = []
+    for name in ("t_change",):
+        if name in session.hparams:
+            values = sorted({float(v) for v in session.hparams[name]})
+            shown.append((name, ", ".join(f"{v:g} = step {round(v * session.config.steps):,}" for v in values)))
+    return shown
+
+
+def show_table(name: str, preset: str, physics: str) -> None:
+    """Print every cell of a paper's table with its size, and the sum."""
+    module = tables()
+    found = module.find_table(name)
+    cells = module.cells_of(found, preset, None, physics, ())
+    rows, total = [], 0
+    for cell in cells:
+        config = cell.config
+        size = f"{config.seeds} × {len(config.points())} × {steps(config.steps)}"
+        done = "done" if module.finished(found, preset, cell) else "to run"
+        rows.append((cell.name, size, f"{cell.updates / 1e6:.2f}M", done))
+        total += cell.updates
+    rows.append((f"{len(cells)} cells", "", f"{total / 1e6:.2f}M", ""))
+    columns = ("Cell", "Seeds × points × steps", "Seed-updates", "Record")
+    show(Table(f"{found.title}, preset {preset}", columns, tuple(rows), 1))
+
+
+def megabytes(size: int) -> str:
+    """Bytes in MiB or GiB."""
+    return f"{size / 2**30:.2f} GiB" if size >= 2**30 else f"{size / 2**20:.1f} MiB"

@@ -1,0 +1,52 @@
+"""`run` and `sweep`: train one population under the eyes of its user, keep its record, print its returns."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from rich.console import Console
+
+from guided_rl.cli.watch import watching
+from guided_rl.config import RunConfig
+from guided_rl.guides import guide_experts
+from guided_rl.reporting import collect, figures, plot_style, records, summary_tables
+from guided_rl.reporting.tables import Table, to_rich
+from guided_rl.training.checkpoint import differences
+from guided_rl.training.run import Session
+
+PIPED_WIDTH = 160
+
+
+def run(config: RunConfig, folder: Path) -> records.Record:
+    """Train, or go on where it was stopped; the record is also in `folder/record`."""
+    done = folder / "record"
+    if (done / "record.json").exists() and not differences((record := records.read(done)).config, config.to_json()):
+        print(f"this run was finished before; its record is in {done}")
+        show(summary_tables.returns_table([record], f"{record.method} on {record.task}"))
+        return record
+    session = Session(config)
+    with watching(session, f"run/{config.task}/{session.method.name}", folder) as observers:
+        result = session.run(folder, observers, checkpoint_seconds=60)
+    experts = guide_experts(session.guide, session.env, len(result.seeds))
+    record = collect.from_result(result, "run", "own", folder.name, experts)
+    records.write(record, done)
+    show(summary_tables.returns_table([record], f"{record.method} on {record.task}"))
+    print(f"record in {done}")
+    return record
+
+
+def save_sweep(record: records.Record, parameter: str, folder: Path) -> None:
+    """The sweep's plot as `sweep_<parameter>.svg` and `.png` in `folder`; a sweep of one value has none."""
+    figure = figures.sweep([record], parameter)
+    if figure is not None:
+        print(f"plot in {plot_style.save(figure, folder, f'sweep_{parameter}')[1]}")
+
+
+def show(*tables: Table) -> None:
+    """Print tables, as wide as the terminal, or wide where the output goes to a file."""
+    console = Console()
+    width = console.width if console.is_terminal else max(shutil.get_terminal_size().columns, PIPED_WIDTH)
+    console = Console(width=width)
+    for table in tables:
+        console.print(to_rich(table, width))

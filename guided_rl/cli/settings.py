@@ -1,0 +1,83 @@
+"""The options of a population on the command line: `RunConfig`'s fields, mappings as NAME=VALUE."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+
+from guided_rl.config import RunConfig
+from guided_rl.errors import UserError
+
+Assignments = tyro.conf.UseAppendAction[tuple[str, ...]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Population(RunConfig):
+    """One population: a method on a task for every seed and grid point.
+
+    Attributes:
+      grid: hyper-parameter and its values, as t_change=0.1,0.5; every combination runs for every seed.
+      hparams: a hyper-parameter's value, as gamma=0.98.
+      options: a static switch of the method, as stored=policy.
+    """
+
+    grid: Annotated[Assignments, tyro.conf.arg(metavar="NAME=X,Y")] = ()
+    hparams: Annotated[Assignments, tyro.conf.arg(name="set", metavar="NAME=X")] = ()
+    options: Annotated[Assignments, tyro.conf.arg(name="option", metavar="NAME=WORD")] = ()
+
+    def config(self) -> RunConfig:
+        """What the options ask for.
+
+        Raises:
+          UserError: an assignment is not NAME=VALUE, or its value is no number.
+        """
+        values = {f.name: getattr(self, f.name) for f in dataclasses.fields(RunConfig)}
+        values["grid"] = assignments("--grid", self.grid, floats)
+        values["hparams"] = assignments("--set", self.hparams, number)
+        values["options"] = assignments("--option", self.options, word)
+        return RunConfig(**values)
+
+
+def assignments(option: str, given: Sequence[str], read: Callable[[str, str], Any]) -> dict[str, Any]:
+    """`NAME=VALUE` texts as a dictionary; `read(option, value)` turns each value into what it stands for."""
+    pairs = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not (name and equals and value):
+            raise UserError(f"{option} {text} is not of the form NAME=VALUE, such as --set gamma=0.98")
+        pairs[name] = read(option, value)
+    return pairs
+
+
+def number(option: str, text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise UserError(f"{option} has the value {text!r} where a number is needed") from None
+
+
+def floats(option: str, text: str) -> tuple[float, ...]:
+    """Numbers parted by commas."""
+    return tuple(number(option, part) for part in text.split(","))
+
+
+def word(option: str, text: str) -> Any:
+    """A switch's value: true, false, none and numbers as Python has them, anything else as text."""
+    try:
+        return json.loads({"True": "true", "False": "false", "none": "null", "None": "null"}.get(text, text))
+    except ValueError:
+        return text
+
+
+def default_folder(config: RunConfig) -> Path:
+    """`runs/<task>__<method>__<hash>`: the same command goes on in the same place, another one elsewhere."""
+    text = json.dumps(config.to_json(), sort_keys=True)
+    parts = ("".join(c if c.isalnum() or c in ".-" else "_" for c in part) for part in (config.task, config.method))
+    return Path("runs") / "__".join([*parts, hashlib.sha256(text.encode()).hexdigest()[:8]])

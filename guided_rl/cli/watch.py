@@ -1,0 +1,78 @@
+"""What a person sees of a running population: a progress bar, and its curves in W&B."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from guided_rl.reporting.progress import Progress as Bar
+from guided_rl.reporting.wandb_log import Logger
+from guided_rl.training.run import Observer, Progress, Session
+
+
+@contextlib.contextmanager
+def watching(session: Session, group: str, folder: Path) -> Iterator[list[Observer]]:
+    """Observers for one run of `session`; on leaving, the bar and W&B are closed.
+
+    Args:
+      group: W&B's group, "table/task/method". folder: where W&B keeps its files.
+    """
+    config = session.config
+    waves = -(-session.plan.population // session.plan.width)
+    bar = Bar(f"{config.method} on {config.task}", waves * config.steps, min(len(session.seeds), session.plan.width))
+    curves = _Curves(session, group, folder, bar)
+    with bar:
+        try:
+            yield [lambda seen: _move(bar, session, seen), curves]
+        finally:
+            curves.finish()
+
+
+def _wave(session: Session, seen: Progress) -> int:
+    """Number of the wave whose members are seen."""
+    same = (session.seeds == seen.seeds[0]) & (session.points == seen.points[0])
+    return int(np.flatnonzero(same)[0]) // session.plan.width
+
+
+def _move(bar: Bar, session: Session, seen: Progress) -> None:
+    alive = np.asarray(seen.population.members.alive)
+    returns = seen.history.evaluation["episode_return"][seen.point, :, 0][alive]
+    lost = np.count_nonzero(~alive)
+    bar.update(
+        _wave(session, seen) * session.config.steps + seen.step,
+        float(returns.mean()) if returns.size else None,
+        f"{lost} failed" if lost else "",
+    )
+
+
+class _Curves:
+    """One logger per wave, opened at its first evaluation point."""
+
+    def __init__(self, session: Session, group: str, folder: Path, bar: Bar):
+        self.session, self.group, self.folder, self.bar = session, group, folder, bar
+        self.wave, self.logger = -1, None
+
+    def __call__(self, seen: Progress) -> None:
+        wave = _wave(self.session, seen)
+        members = self.session.plan.waves()[wave]
+        real = np.unique(members, return_index=True)[1]  # the last wave's padding has no curve of its own
+        if wave != self.wave:
+            self.finish()
+            self.wave, self.logger = wave, self._open(members[real])
+        evaluation = seen.history.evaluation["episode_return"][seen.point]
+        metrics = {f"return/{n}": evaluation[:, i].mean(-1) for i, n in enumerate(self.session.method.policies)}
+        training = {name: values[seen.point] for name, values in seen.history.training_means().items()}
+        self.logger.log(seen.step, {name: values[real] for name, values in {**metrics, **training}.items()})
+
+    def _open(self, members: np.ndarray) -> Logger:
+        session, points = self.session, self.session.config.points()
+        values = [points[i] for i in session.points[members]]
+        config = session.config.to_json()
+        return Logger(self.folder, self.group, config, session.seeds[members], values, say=self.bar.say)
+
+    def finish(self) -> None:
+        if self.logger is not None:
+            self.logger.finish()
