@@ -13,7 +13,7 @@ from pathlib import Path
 from benchmarks import dai
 from benchmarks.cells import Cell, PaperTable, cells_of
 from guided_rl.errors import UserError, unknown
-from guided_rl.guides import guide_experts
+from guided_rl.guides.quotes import quoted_experts
 from guided_rl.reporting import collect, page, records, report
 from guided_rl.reporting.progress import Progress as Bar
 from guided_rl.training.checkpoint import differences
@@ -80,10 +80,10 @@ def run_cell(table: PaperTable, preset: str, cell: Cell, say: Callable[[str], No
     """Train one cell, or go on with it, and keep its record."""
     session = Session(cell.config)
     run_folder = ROOT / "runs" / "cells" / table.name / preset / cell.name
-    bar = Bar(f"{label}{cell.name}", cell.config.steps)
+    bar = Bar(f"{label}{cell.name}", cell.config.steps, len(session.seeds))
     with bar:
         result = session.run(run_folder, [show(bar)], checkpoint_seconds=120)
-    experts = guide_experts(session.guide, session.env, len(result.seeds))
+    experts = quoted_experts(cell.config.guide, session.env)
     record = collect.from_result(result, table.name, preset, cell.name, experts, cell.variant)
     records.write(record, records.cell_folder(records_root(preset), table.name, preset, cell.name))
     shutil.rmtree(run_folder, ignore_errors=True)

@@ -148,6 +148,7 @@ def _how(config, ladder: Ladder, choice: Choice, fitted: dict[str, np.ndarray]) 
         },
         "cloning": {
             **dataclasses.asdict(Cloning()),
+            "demonstration_steps": EPISODES * envs.make(config.task, "native").episode_length,
             "demonstrations": f"{EPISODES} episode lengths of the deterministic sac policy of the same level and seed",
             "validation_error": by_level(fitted["validation_error"].reshape(len(LEVELS), -1)),
             "epochs": by_level(fitted["epochs"].reshape(len(LEVELS), -1)),

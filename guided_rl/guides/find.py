@@ -68,7 +68,7 @@ def _find_one(named: str, env: Env) -> Guide:
     if plugins.is_plugin(named):
         return _from_plugin(plugins.load(named), named)
     policy = _policy_name(named)
-    return load_guide(_weights_file(policy, env), policy, env)
+    return load_guide(_need_weights(policy, env), policy, env)
 
 
 def _policy_name(named: str) -> str:
@@ -94,16 +94,24 @@ def weights_name(task: str) -> str:
     return re.sub(r"[^\w.-]", "_", task) + ".npz"
 
 
-def _weights_file(named: str, env: Env) -> Path:
-    candidates = [folder / weights_name(env.name) for folder in expert_folders()]
-    for path in candidates:
-        if path.exists():
-            return path
-    raise UserError(
-        f"there are no experts of {env.name} for the guide {named!r} (looked for "
-        f"{' and '.join(str(path) for path in candidates)}); run `make experts TASK={env.name}` in a checkout, "
-        "or set GUIDED_RL_EXPERTS to a folder that has them"
-    )
+def weights_file(env: Env) -> Path | None:
+    """The task's experts in the first folder that has them, or None."""
+    return next((path for path in _candidates(env) if path.exists()), None)
+
+
+def _candidates(env: Env) -> list[Path]:
+    return [folder / weights_name(env.name) for folder in expert_folders()]
+
+
+def _need_weights(named: str, env: Env) -> Path:
+    path = weights_file(env)
+    if path is None:
+        raise UserError(
+            f"there are no experts of {env.name} for the guide {named!r} (looked for "
+            f"{' and '.join(str(path) for path in _candidates(env))}); run `make experts TASK={env.name}` in a "
+            "checkout, or set GUIDED_RL_EXPERTS to a folder that has them"
+        )
+    return path
 
 
 def _from_plugin(value: object, named: str) -> Guide:

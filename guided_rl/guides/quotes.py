@@ -1,0 +1,50 @@
+"""What is known of the experts behind a guide's name: their returns, and what they cost."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from guided_rl.envs.base import Env
+from guided_rl.guides.checkpoint import read_facts
+from guided_rl.guides.find import weights_file
+from guided_rl.reporting.records import Expert
+
+
+def quoted_experts(named: str | None, env: Env) -> tuple[Expert, ...]:
+    """The n experts that `find_guide(named, env)` lets speak, in order, as records keep them.
+
+    A clone's cost is its expert's training up to the chosen policy, and the demonstrations. Of
+    a panel, the best return and the most that was spent on one member are kept. Advisers that
+    are no registered experts, such as a user's own function, have no quotes: the result is empty.
+
+    Raises:
+      UserError: the facts beside the weights cannot be read.
+    """
+    parts = [_quotes(part.strip(), env) for part in (named or "").split("+")]
+    if not all(parts):
+        return ()
+    return tuple(
+        Expert(
+            name=named,
+            episode_return=max(expert.episode_return for expert in panel),
+            steps=max(expert.steps for expert in panel),
+            checksum=panel[0].checksum,
+        )
+        for panel in zip(*parts, strict=True)
+    )
+
+
+def _quotes(named: str, env: Env) -> list[Expert]:
+    policy = named if "@" in named else f"{named}@100"
+    path = weights_file(env)
+    if path is None:
+        return []
+    facts = read_facts(path)
+    quotes = facts.get("returns", {}).get(policy, [])
+    return [Expert(named, quote["mean"], _cost(facts, policy, i), facts["sha256"]) for i, quote in enumerate(quotes)]
+
+
+def _cost(facts: dict[str, Any], policy: str, expert: int) -> int:
+    kind, _, level = policy.partition("@")
+    trained = facts["environment_steps"]["until_chosen"][level][expert]
+    return int(trained) + (facts["cloning"]["demonstration_steps"] if kind == "bc" else 0)
