@@ -79,11 +79,11 @@ def finished(table: PaperTable, preset: str, cell: Cell) -> bool:
 def run_cell(table: PaperTable, preset: str, cell: Cell, say: Callable[[str], None], label: str = "") -> None:
     """Train one cell, or go on with it, and keep its record."""
     session = Session(cell.config)
+    experts = quoted_experts(cell.config.guide, session.env)
     run_folder = ROOT / "runs" / "cells" / table.name / preset / cell.name
     bar = Bar(f"{label}{cell.name}", cell.config.steps, len(session.seeds))
     with bar:
         result = session.run(run_folder, [show(bar)], checkpoint_seconds=120)
-    experts = quoted_experts(cell.config.guide, session.env)
     record = collect.from_result(result, table.name, preset, cell.name, experts, cell.variant)
     records.write(record, records.cell_folder(records_root(preset), table.name, preset, cell.name))
     shutil.rmtree(run_folder, ignore_errors=True)
