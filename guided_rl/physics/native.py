@@ -92,8 +92,10 @@ class NativeEngine:
 
     name = "native"
 
-    def __init__(self, sim: Simulation, threads: int | None = None):
+    def __init__(self, sim: Simulation, threads: int | None = None, entry: str | None = None):
+        """`entry`: `ffi` (programs stay cacheable; CPU only) or `callback`, by default as the device allows."""
         self.sim = sim
+        self.entry = entry or ("ffi" if jax.default_backend() == "cpu" else "callback")
         self.options: dict[str, Any] = {"mujoco": mujoco.__version__, "solver": int(sim.model.opt.solver)}
         self.slots, self.width = sim.slots(), width(sim.slots())
         self.state_words = 2 * mujoco.mj_stateSize(sim.model, STATE)
@@ -125,9 +127,20 @@ class NativeEngine:
             jax.ShapeDtypeStruct((self.state_words,), jnp.uint32),
             jax.ShapeDtypeStruct((self.width,), jnp.float32),
         )
+        if self.entry == "callback":
+            host = functools.partial(self._on_host, target)
+            arguments = (data.raw, data.packed, mask, values)
+            raw, packed = jax.pure_callback(host, shapes, *arguments, vmap_method="broadcast_all")
+            return data.replace(raw=raw, packed=packed)
         call = jax.ffi.ffi_call(target, shapes, vmap_method="broadcast_all", input_output_aliases={0: 0, 1: 1})
         raw, packed = call(data.raw, data.packed, mask, values, engine=np.int64(self.key))
         return data.replace(raw=raw, packed=packed)
+
+    def _on_host(self, target: str, raw, packed, mask, values) -> tuple[np.ndarray, np.ndarray]:
+        """The same call with the learner on another device: arrays come from it and go back to it."""
+        outputs = [np.array(raw), np.array(packed)]
+        _TARGETS[target](self.key, [*outputs, np.asarray(mask), np.asarray(values)], outputs)
+        return outputs[0], outputs[1]
 
     def run(self, method: str, inputs: list[np.ndarray], outputs: list[np.ndarray]) -> None:
         """Apply a worker's `method` to every masked row, spread over the threads."""

@@ -157,3 +157,21 @@ def test_auto_is_native_on_cpu():
     if jax.default_backend() != "cpu":
         pytest.skip("this test is about CPU")
     assert make_engine(TASKS["InvertedPendulum-v5"]().simulation).name == "native"
+
+
+def test_host_callback_and_custom_call_are_the_same_engine():
+    """The path with the learner on another device gives the same bits, resets included."""
+    task = TASKS["Hopper-v5"]()
+
+    def roll(entry: str):
+        env = MujocoEnv(task, NativeEngine(task.simulation, entry=entry))
+
+        def step(state, action):
+            state = env.step(state, action)
+            return env.reset_where(state.done > 0, state, jax.random.key(1)), state.obs
+
+        actions = jax.random.uniform(jax.random.key(2), (30, 5, env.action_size), minval=-1, maxval=1)
+        start = jax.vmap(env.reset)(jax.random.split(jax.random.key(0), 5))
+        return jax.jit(lambda s, a: jax.lax.scan(jax.vmap(step), s, a))(start, actions)
+
+    assert_equal(roll("ffi"), roll("callback"))
