@@ -1,0 +1,170 @@
+"""Every shipped expert, played in Gymnasium's own environment and in ours: `python -m experts.check TASK ...`.
+
+On Gymnasium's side nothing of ours runs: its environment, its reset, and a NumPy forward pass
+of the shipped file. Ours starts from the same positions and velocities. Long episodes part
+nevertheless, because rounding grows, so the means are compared: over 50 episodes or more they
+differ by less than 5 % of the expert's return, and the interval of the difference, paired by
+start, contains 0. Several experts are judged at once, so their intervals are simultaneous
+(Šidák): 95 % for all of them together.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from dataclasses import dataclass
+
+import gymnasium
+import jax
+import jax.numpy as jnp
+import numpy as np
+from scipy import stats
+
+from experts.register import FOLDER
+from guided_rl import envs
+from guided_rl.envs.base import MujocoEnv
+from guided_rl.errors import UserError
+from guided_rl.guides.checkpoint import Layers, guide_of, read_weights
+from guided_rl.guides.find import weights_name
+from guided_rl.training.cache import enable_compile_cache
+
+EPISODES = 50
+MOST_EPISODES = 400
+PRECISION = 0.015
+FIRST_SEED = 3_000_000
+BOUND = 0.05
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One expert's returns from the same starts, [episodes] each."""
+
+    name: str
+    gymnasium: np.ndarray
+    ours: np.ndarray
+
+    @property
+    def difference(self) -> float:
+        """Ours minus Gymnasium's mean return, as a share of the latter."""
+        return float((self.ours - self.gymnasium).mean() / abs(self.gymnasium.mean()))
+
+    def interval(self, together: int = 1) -> tuple[float, float]:
+        """The interval of `difference`: 95 % for `together` such intervals at once (Šidák, Student's t)."""
+        pairs = (self.ours - self.gymnasium) / abs(self.gymnasium.mean())
+        if np.ptp(pairs) == 0:
+            return float(pairs[0]), float(pairs[0])
+        level = 0.95 ** (1 / together)
+        half = stats.t.ppf((1 + level) / 2, pairs.size - 1) * pairs.std(ddof=1) / math.sqrt(pairs.size)
+        return float(pairs.mean() - half), float(pairs.mean() + half)
+
+    def agrees(self, together: int = 1) -> bool:
+        low, high = self.interval(together)
+        return abs(self.difference) < BOUND and low <= 0 <= high
+
+
+def compare(task: str, policy: str, episodes: int = EPISODES, experts: range | None = None) -> list[Comparison]:
+    """Each expert of `policy`, such as `bc@100`, over at least `episodes` episodes in both environments.
+
+    As many more are played, up to 400, as a standard error of 1.5 % of the return takes: the
+    5 % are then more than three of them. How many depends on the spread alone.
+
+    Raises:
+      UserError: the task has no experts, or not this policy.
+    """
+    policies, _ = read_weights(FOLDER / weights_name(task))
+    if policy not in policies:
+        raise UserError(f"experts/{weights_name(task)} has no {policy}; it has {', '.join(policies)}")
+    layers, kind = policies[policy], policy.partition("@")[0]
+    count = layers[0]["bias"].shape[0]
+    return [_one(task, kind, policy, _expert(layers, i), i, episodes) for i in experts or range(count)]
+
+
+def _one(task: str, kind: str, policy: str, layers: Layers, number: int, episodes: int) -> Comparison:
+    first = _play_both(task, kind, layers, range(FIRST_SEED, FIRST_SEED + episodes))
+    pairs = first[1] - first[0]
+    wanted = math.ceil((pairs.std(ddof=1) / (PRECISION * abs(first[0].mean()))) ** 2)
+    more = min(wanted, MOST_EPISODES) - episodes
+    if episodes >= EPISODES and more > 0:
+        start = FIRST_SEED + episodes
+        first = np.concatenate([first, _play_both(task, kind, layers, range(start, start + more))], axis=1)
+    return Comparison(f"{task} {policy} expert {number}", *first)
+
+
+def _play_both(task: str, kind: str, layers: Layers, seeds: range) -> np.ndarray:
+    """Returns [2, episodes]: Gymnasium's, then ours."""
+    theirs, qpos, qvel = gymnasium_returns(task, kind, layers, seeds)
+    return np.stack([theirs, our_returns(envs.make(task, "native"), kind, layers, qpos, qvel)])
+
+
+def _expert(layers: Layers, number: int) -> Layers:
+    return [{part: array[number] for part, array in layer.items()} for layer in layers]
+
+
+def gymnasium_returns(task: str, kind: str, layers: Layers, seeds: range) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Returns [episodes] in Gymnasium's environment, and its starts qpos, qvel [episodes, ...]."""
+    env = gymnasium.make(task)
+    low, high = env.action_space.low, env.action_space.high
+    returns, qpos, qvel = [], [], []
+    for seed in seeds:
+        obs, _ = env.reset(seed=seed)
+        qpos.append(env.unwrapped.data.qpos.copy())
+        qvel.append(env.unwrapped.data.qvel.copy())
+        total, over = 0.0, False
+        while not over:
+            action = numpy_action(kind, layers, obs)
+            obs, reward, terminated, truncated, _ = env.step(low + (action + 1) / 2 * (high - low))
+            total, over = total + reward, terminated or truncated
+        returns.append(total)
+    env.close()
+    return np.array(returns), np.array(qpos), np.array(qvel)
+
+
+def numpy_action(kind: str, layers: Layers, obs: np.ndarray) -> np.ndarray:
+    """The deterministic action [action] in [-1, 1], in NumPy and float64."""
+    for layer in layers[:-1]:
+        obs = np.maximum(obs @ layer["kernel"] + layer["bias"], 0.0)
+    out = obs @ layers[-1]["kernel"] + layers[-1]["bias"]
+    return np.tanh(out if kind == "bc" else out[: out.size // 2])
+
+
+def our_returns(env: MujocoEnv, kind: str, layers: Layers, qpos: np.ndarray, qvel: np.ndarray) -> np.ndarray:
+    """Returns [episodes] of the same policy here, from the given starts."""
+    guide = guide_of(kind, [{part: array[None] for part, array in layer.items()} for layer in layers], kind).of(0)
+
+    def step(carry, _):
+        state, total, alive = carry
+        state = jax.vmap(env.step)(state, jax.vmap(guide.action)(state.obs), alive)
+        return (state, total + jnp.where(alive, state.reward, 0.0), alive & (state.done == 0)), None
+
+    @jax.jit
+    def run(qpos, qvel):
+        state = jax.vmap(env.init)(qpos, qvel)
+        carry = (state, jnp.zeros(len(qpos)), jnp.ones(len(qpos), bool))
+        return jax.lax.scan(step, carry, length=env.episode_length)[0][1]
+
+    return np.asarray(run(jnp.asarray(qpos, jnp.float32), jnp.asarray(qvel, jnp.float32)), np.float64)
+
+
+def main(tasks: list[str]) -> int:
+    enable_compile_cache()
+    sound = True
+    try:
+        for task in tasks:
+            results = [c for policy in ("bc@100", "sac@100") for c in compare(task, policy)]
+            for c in results:
+                low, high = c.interval(len(results))
+                verdict = "agrees" if c.agrees(len(results)) else "DIFFERS"
+                print(
+                    f"{c.name}: Gymnasium {c.gymnasium.mean():.1f}, ours {c.ours.mean():.1f} over {c.ours.size} "
+                    f"episodes, difference {c.difference:+.2%} [{low:+.2%}, {high:+.2%}], {verdict}",
+                    flush=True,
+                )
+                sound = sound and c.agrees(len(results))
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0 if sound else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
