@@ -14,6 +14,7 @@ from jax.sharding import Mesh
 from guided_rl.envs.base import Env
 from guided_rl.guides.base import Guide
 from guided_rl.methods.base import Agent, Context, HParams, Method, Setup
+from guided_rl.prng import KEYS
 from guided_rl.training.population import INPUTS, Inputs, over_members
 from guided_rl.training.sharding import SAME, SPLIT, sharded
 
@@ -35,7 +36,7 @@ def evaluator(env: Env, method: Method, setup: Setup, episodes: int, execution: 
 
     def start(seed, step):
         """The same starts for every protocol and every method that shares the seed."""
-        key = jax.random.fold_in(jax.random.fold_in(jax.random.key(EVALUATION_STREAM), seed), step)
+        key = jax.random.fold_in(jax.random.fold_in(jax.random.key(EVALUATION_STREAM, impl=KEYS), seed), step)
         keys = jax.random.split(key, episodes)
         state = jax.vmap(lambda _: jax.vmap(env.reset)(keys))(jnp.arange(len(protocols)))
         return state, jax.random.fold_in(key, 0)
