@@ -70,7 +70,8 @@ def memory_limit() -> int:
 def make_plan(session: Session) -> Plan:
     """The plan of a session's population on this machine."""
     population, available = len(session.seeds), memory_limit()
-    per_member = state_bytes(session, 2) - state_bytes(session, 1)
+    one, two = (tree_bytes(abstract_population(session, width)) for width in (1, 2))
+    per_member = two - one
     shared = 0 if session.offline is None else session.offline.nbytes
     temporary, constant = temporary_bytes(session)
     devices = min(len(jax.devices()), population)
@@ -83,7 +84,7 @@ def make_plan(session: Session) -> Plan:
         width=width,
         devices=devices,
         chunk=_chunk(session, width),
-        state_bytes=state_bytes(session, width),
+        state_bytes=one + (width - 1) * per_member,
         input_bytes=tree_bytes(jax.eval_shape(lambda: session.inputs(np.zeros(width, int)))),
         temporary_bytes=width * temporary + devices * constant,
         available_bytes=available,
@@ -95,11 +96,6 @@ def abstract_population(session: Session, width: int) -> Population:
     """Shapes and types of a population of `width` members; nothing is allocated."""
     seeds = jax.ShapeDtypeStruct((width,), jnp.int32)
     return jax.eval_shape(session.trainer._init, seeds, session.inputs(np.zeros(width, int)))
-
-
-def state_bytes(session: Session, width: int) -> int:
-    """Exact bytes of a population of `width` members."""
-    return tree_bytes(abstract_population(session, width))
 
 
 def temporary_bytes(session: Session) -> tuple[int, int]:

@@ -1,0 +1,156 @@
+"""Whatever a user gets wrong is one sentence on stderr and exit code 2, before anything trains."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from guided_rl.cli import main
+from guided_rl.envs import make
+from guided_rl.errors import UserError
+from guided_rl.guides.checkpoint import write_weights
+
+TINY = ["--task", "InvertedPendulum-v5", "--steps", "240", "--evaluations", "4", "--hidden", "16", "--batch", "16"]
+
+
+def refused(capsys, *arguments: str) -> str:
+    """The sentence with which the command is refused."""
+    assert main(list(arguments)) == 2
+    said = capsys.readouterr()
+    sentence = said.err.strip()
+    assert "\n" not in sentence and "Traceback" not in sentence and len(sentence) > 20
+    return sentence
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["run", "--task", "HalfCheeta-v5"], ["unknown task 'HalfCheeta-v5'", "HalfCheetah-v5"]),
+        (["run", "--task", "brax:halfcheeta"], ["brax environment", "halfcheetah"]),
+        (["run", "--method", "dai-sacc", "--guide", "bc"], ["unknown method", "dai-sac"]),
+        (["run", *TINY, "--physics", "nativ"], ["physics engine", "native"]),
+        (["run", *TINY, "--execution", "pmap"], ["execution", "map"]),
+        (["run", *TINY, "--seeds", "0"], ["seeds is 0", "at least 1"]),
+        (["run", *TINY, "--steps", "-5"], ["steps is -5"]),
+        (["run", *TINY, "--steps", "241"], ["241 is not a multiple"]),
+        (["run", *TINY, "--warmup", "2"], ["warmup=2.0", "[0, 1]"]),
+        (["run", *TINY, "--set", "gamma=1.5"], ["gamma=1.5 is outside [0, 1]"]),
+        (["run", *TINY, "--set", "gama=0.9"], ["hyper-parameter of 'sac'", "gamma"]),
+        (["run", *TINY, "--set", "gamma=nan"], ["gamma=nan"]),
+        (["run", *TINY, "--set", "gamma"], ["NAME=VALUE"]),
+        (["run", *TINY, "--set", "gamma=high"], ["'high' where a number is needed"]),
+        (["run", *TINY, "--grid", "gamma=0.9,"], ["number is needed"]),
+        (["run", *TINY, "--option", "stored=policy"], ["'sac' has no switches"]),
+        (["run", *TINY, "--method", "dai-sac", "--guide", "bc", "--option", "store=policy"], ["switch", "stored"]),
+        (["run", *TINY, "--method", "dai-sac", "--guide", "bc", "--option", "stored=both"], ["stored", "policy"]),
+        (["run", *TINY, "--method", "dai-sac"], ["needs a guide", "--guide bc"]),
+        (["run", *TINY, "--method", "dai-sac", "--guide", "bd@50"], ["unknown guide", "bc@50"]),
+        (["run", *TINY, "--method", "dai-sac", "--guide", "nowhere.npz"], ["nowhere.npz"]),
+        (["run", *TINY, "--method", "dai-sac", "--guide", "bc", "--set", "t_change=-0.1"], ["t_change=-0.1"]),
+        (["run", *TINY, "--method", "demos-sac"], ["dataset", "--dataset demos"]),
+        (["run", *TINY, "--method", "demos-sac", "--dataset", "nowhere.npz"], ["nowhere.npz"]),
+        (["run", "--task", "nowhere.py:task"], ["no file nowhere.py"]),
+        (["run", "--method", "nowhere.py:METHOD"], ["no file nowhere.py"]),
+        (["sweep", "t_chang", "0.1,0.5", *TINY], ["hyper-parameter of 'sac'"]),
+        (["sweep", "gamma", "0.1,x", *TINY], ["number is needed"]),
+        (["table", "day"], ["unknown table", "dai"]),
+        (["table", "dai", "--preset", "quik"], ["unknown preset", "quick"]),
+        (["table", "dai", "--launcher", "rai"], ["unknown launcher"]),
+        (["table", "dai", "--tasks", "Walker"], ["task", "HalfCheetah-v5"]),
+        (["evaluate", "Hopper-v5", "random", "--episodes", "0"], ["episodes is 0"]),
+        (["video", "brax:ant"], ["no MuJoCo model"]),
+        (["video", "Hopper-v5", "--out", "film.avi"], [".gif", ".mp4"]),
+        (["video", "Hopper-v5", "--folder", "nowhere"], ["nowhere", "config.json"]),
+    ],
+)
+def test_bad_options_are_one_sentence(arguments, words, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    sentence = refused(capsys, *arguments)
+    assert all(word in sentence for word in words), sentence
+
+
+@pytest.mark.parametrize("arguments", [["fly"], ["run", "--stepz", "5"], ["run", "--seeds", "many"], []])
+def test_what_the_parser_cannot_read_exits_with_2(arguments, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(arguments)
+    assert stop.value.code == 2
+    assert capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["run", "sweep", "plan", "table", "report", "evaluate", "video", "doctor"])
+def test_help_says_what_every_option_is(command, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main([command, "--help"])
+    assert stop.value.code == 0
+    assert f"usage: guided-rl {command}" in capsys.readouterr().out
+
+
+@pytest.fixture
+def weights(tmp_path) -> Path:
+    """Expert weights for the pendulum that advise nothing."""
+    env = make("InvertedPendulum-v5", "native")
+    layers = [{"kernel": np.zeros((1, 4, 1), np.float32), "bias": np.zeros((1, 1), np.float32)}]
+    path = tmp_path / "InvertedPendulum-v5.npz"
+    facts = {"task": env.name, "observation_size": env.observation_size, "action_size": env.action_size}
+    write_weights(path, {"bc@100": layers}, facts)
+    return path
+
+
+def asked(path: Path) -> list[str]:
+    return ["plan", *TINY, "--method", "dai-sac", "--guide", f"{path}#bc@100"]
+
+
+def test_whole_weights_are_taken(weights, capsys):
+    assert main(asked(weights)) == 0
+    assert "t_change" in capsys.readouterr().out
+
+
+def test_truncated_altered_or_foreign_weights_are_refused(weights, capsys, tmp_path):
+    content = weights.read_bytes()
+    weights.write_bytes(content[:-30])
+    assert "truncated or altered" in refused(capsys, *asked(weights))
+    weights.write_bytes(content[:60] + b"\0\0" + content[62:])
+    assert "truncated or altered" in refused(capsys, *asked(weights))
+    weights.write_bytes(content)
+    facts = weights.with_suffix(".json")
+    facts.write_text(json.dumps({**json.loads(facts.read_text()), "task": "Hopper-v5"}))
+    assert "for Hopper-v5" in refused(capsys, *asked(weights))
+    facts.unlink()
+    assert facts.name in refused(capsys, *asked(weights))
+    weights.unlink()
+    assert weights.name in refused(capsys, *asked(weights))
+
+
+def test_tables_without_a_checkout_are_one_sentence(capsys, tmp_path, monkeypatch):
+    from guided_rl.cli import checkout
+
+    monkeypatch.setattr(checkout, "find", lambda: None)
+    for arguments in (["table", "dai"], ["report"], ["plan", "--table", "dai"]):
+        assert "checkout" in refused(capsys, *arguments)
+
+
+def test_a_gl_that_is_missing_is_one_sentence(capsys, tmp_path, monkeypatch):
+    from guided_rl import gl, video
+
+    def no_gl(*_):
+        raise RuntimeError("no OpenGL here")
+
+    monkeypatch.setattr(gl, "choose", lambda: None)
+    monkeypatch.setattr(video.mujoco, "Renderer", no_gl)
+    sentence = refused(capsys, "video", "InvertedPendulum-v5", "--out", str(tmp_path / "a.gif"))
+    assert "libegl1" in sentence and "libosmesa6" in sentence and "MUJOCO_GL" in sentence
+
+
+def test_mjx_says_what_it_lacks(capsys, monkeypatch):
+    from guided_rl import envs
+
+    def lacking(*_):
+        raise UserError("MJX 3.17.0 lacks what this model needs (sensors); use physics='native'")
+
+    monkeypatch.setattr(envs, "make_engine", lacking)
+    envs.make.cache_clear()
+    assert "MJX" in refused(capsys, "run", *TINY, "--physics", "mjx")
+    envs.make.cache_clear()

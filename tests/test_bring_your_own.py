@@ -1,0 +1,41 @@
+"""The README's recipes, as they stand there: own guide, demonstrations, task and method, on the command line."""
+
+from __future__ import annotations
+
+import re
+import runpy
+import shlex
+from pathlib import Path
+
+import pytest
+
+from guided_rl.cli import main
+from guided_rl.reporting import records
+
+README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+RECIPE = re.compile(r"```python\n# (my_\w+)\.py\n(.*?)```\n\n```sh\nguided-rl (run .*?)\n```", re.DOTALL)
+RECIPES = {name: (code, command) for name, code, command in RECIPE.findall(README)}
+TINY = shlex.split("--steps 40 --evaluations 1 --episodes 1 --hidden 8 8 --batch 8 --seeds 1 --warmup 0.5 --folder out")
+
+
+@pytest.mark.parametrize("name", ["my_guide", "my_demonstrations", "my_task", "my_method"])
+def test_recipe(name, tmp_path, monkeypatch):
+    code, command = RECIPES[name]
+    monkeypatch.chdir(tmp_path)
+    Path(f"{name}.py").write_text(code)
+    if name == "my_demonstrations":
+        runpy.run_path(f"{name}.py")
+    assert main([*shlex.split(command), *TINY]) == 0
+    record = records.read(tmp_path / "out" / "record")
+    assert record.budget == 40 and record.returns.num_rows > 0 and not record.failed
+
+
+def test_the_guide_of_the_recipe_is_worth_listening_to(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Path("my_guide.py").write_text(RECIPES["my_guide"][0])
+    assert main(["evaluate", "InvertedPendulum-v5", "my_guide.py:balance", "--episodes", "3"]) == 0
+    assert "1,000" in capsys.readouterr().out
+
+
+def test_there_is_a_recipe_for_each():
+    assert set(RECIPES) == {"my_guide", "my_demonstrations", "my_task", "my_method"}

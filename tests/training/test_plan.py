@@ -1,0 +1,93 @@
+"""The plan: exact bytes of state, temporaries near XLA's own analysis, waves that fit, about the time."""
+
+from __future__ import annotations
+
+import jax
+import numpy as np
+import pytest
+
+from guided_rl.config import RunConfig
+from guided_rl.training import plan
+from guided_rl.training.checkpoint import _to_arrays
+from guided_rl.training.cost import expected_seconds
+from guided_rl.training.run import Session
+from tests.training.small import run, small
+
+
+def test_state_and_input_bytes_are_those_of_the_arrays():
+    session = Session(small())
+    inputs = session.inputs(np.arange(session.plan.width) % 3)
+    seeds = jax.numpy.arange(session.plan.width, dtype=jax.numpy.int32)
+    population = jax.jit(session.trainer._init)(seeds, inputs)
+    exact = sum(leaf.nbytes for leaf in jax.tree.leaves(_to_arrays(population)))
+    assert session.plan.state_bytes == exact
+    assert session.plan.input_bytes == sum(leaf.nbytes for leaf in jax.tree.leaves(inputs))
+
+
+SHAPES = [
+    ("HalfCheetah-v5", "sac", 64, 128, 4, "map"),
+    ("Humanoid-v5", "td3", 64, 128, 4, "map"),
+    *[
+        pytest.param(*shape, marks=pytest.mark.slow)
+        for shape in (
+            ("HalfCheetah-v5", "sac", 256, 256, 4, "map"),
+            ("HalfCheetah-v5", "sac", 64, 256, 16, "map"),
+            ("HalfCheetah-v5", "td3", 256, 128, 16, "map"),
+            ("Humanoid-v5", "sac", 256, 256, 4, "map"),
+            ("Humanoid-v5", "sac", 64, 128, 16, "map"),
+            ("HalfCheetah-v5", "sac", 64, 128, 16, "vmap"),
+            ("HalfCheetah-v5", "td3", 256, 256, 4, "vmap"),
+            ("Humanoid-v5", "sac", 256, 256, 4, "vmap"),
+        )
+    ],
+]
+
+
+@pytest.mark.skipif(jax.default_backend() != "cpu", reason="the estimate is fitted to XLA on CPU")
+@pytest.mark.parametrize(("task", "method", "hidden", "batch", "seeds", "execution"), SHAPES)
+def test_temporaries_are_near_the_compiled_programs_own_analysis(task, method, hidden, batch, seeds, execution):
+    settings = {"hidden": (hidden, hidden), "batch": batch, "seeds": seeds, "execution": execution, "steps": 20_000}
+    session = Session(RunConfig(task=task, method=method, **settings))
+    population = plan.abstract_population(session, session.plan.width)
+    compiled = session._jitted("chunk").lower(population, session.inputs(np.zeros(session.plan.width, int))).compile()
+    per_device = compiled.memory_analysis().temp_size_in_bytes
+    assert session.plan.temporary_bytes / session.plan.devices == pytest.approx(per_device, rel=0.25)
+
+
+def test_waves_are_of_equal_width_and_hold_every_member_once(monkeypatch):
+    monkeypatch.setenv("GUIDED_RL_MEMORY_GB", "0.0005")
+    session = Session(small(seeds=23))
+    waves = session.plan.waves()
+    assert len(waves) > 1 and len({len(wave) for wave in waves}) == 1
+    assert set(np.concatenate(waves)) == set(range(23))
+    assert np.array_equal(np.concatenate(waves)[:23], np.arange(23))
+    needed = session.plan.state_bytes + session.plan.temporary_bytes
+    assert needed <= session.plan.available_bytes or session.plan.width == session.plan.devices
+
+
+def test_a_population_that_fits_is_one_wave():
+    session = Session(small(seeds=23))
+    assert len(session.plan.waves()) == 1
+    assert session.plan.updates == 23 * (240 - 60)
+
+
+def test_chunks_divide_the_interval_and_stay_short():
+    session = Session(RunConfig(steps=100_000, seeds=100))
+    assert session.config.interval % session.plan.chunk == 0
+    assert session.plan.chunk * session.plan.width <= plan.CHUNK_UPDATES
+
+
+@pytest.mark.skipif(jax.default_backend() != "cpu", reason="time is modelled for CPU")
+def test_time_is_expected_of_native_runs_alone():
+    long, short = (expected_seconds(Session(small(steps=steps))) for steps in (240_000, 240))
+    assert 0 < short < long
+    assert expected_seconds(Session(small(physics="mjx"))) is None
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(jax.default_backend() != "cpu", reason="time is modelled for CPU")
+def test_expected_time_is_about_right():
+    """Within a factor of four; machines that do other work at the same time are no nearer."""
+    config = RunConfig(task="Hopper-v5", steps=4_000, evaluations=4, episodes=2, seeds=4)
+    expected, result = expected_seconds(Session(config)), run(config)
+    assert expected / 4 < result.wall_seconds - result.compile_seconds < expected * 4
