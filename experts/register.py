@@ -1,7 +1,8 @@
 """Choose, quote, clone and ship a task's experts: `python -m experts.register TASK ...`.
 
-1. The best three of the trained experts by their last evaluation are kept.
-2. B, the best return, is the best of their best ladder points over 100 fresh episodes.
+1. The three trained experts with the best ladder points by their evaluation are kept, not those with the
+   best last one: what ships is the point, and SAC's return can collapse between two of them.
+2. B, the best return, is the best of these points' over 100 fresh episodes.
 3. Each expert's policy at 25, 50, 75 and 100 % is its ladder point whose evaluation comes
    closest to random + level · (B - random).
 4. These and their clones are quoted by 100 episodes more, which chose nothing.
@@ -72,7 +73,7 @@ def returns_of(guide: Guide, env: Env, episodes: int, seed: int) -> np.ndarray:
 def choose(ladder: Ladder, env: Env, random: float) -> Choice:
     """The three best experts, and for each the ladder point closest to every level."""
     means = ladder.returns.mean(-1)
-    experts = np.sort(np.argsort(-means[-1])[:KEPT])
+    experts = np.sort(np.argsort(-means.max(0))[:KEPT])
     peaks = means[:, experts].argmax(0)
     tops = guide_of("sac", ladder.pick(peaks, experts), "sac")
     fresh = returns_of(tops, env, QUOTED, SELECTION_SEED).mean(1)
@@ -138,6 +139,7 @@ def _how(config, ladder: Ladder, choice: Choice, fitted: dict[str, np.ndarray]) 
         "selection": " ".join(__doc__.split("\n\n", 1)[1].split()),
         "seeds": seeds[choice.experts].tolist(),
         "trained_seeds": seeds.tolist(),
+        "best_evaluation": np.round(ladder.returns.mean(-1, dtype=np.float64).max(0), 2).tolist(),
         "last_evaluation": np.round(ladder.returns[-1].mean(-1, dtype=np.float64), 2).tolist(),
         "ladder_points": f"{len(ladder.steps)} of {config.evaluations}",
         "best_return_at_selection": round(choice.best_return, 2),
