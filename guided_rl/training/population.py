@@ -10,7 +10,6 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -22,6 +21,8 @@ from guided_rl.envs.base import Env, State
 from guided_rl.guides.base import Guide
 from guided_rl.methods.base import Agent, Batch, Context, HParams, Method, Setup
 from guided_rl.prng import KEYS
+from guided_rl.training.execution import over_members
+from guided_rl.training.quarantine import quarantine
 from guided_rl.training.sharding import SAME, SPLIT, sharded
 
 
@@ -95,36 +96,6 @@ INPUTS = Inputs(hp=SPLIT, guide=SPLIT, offline=SAME)
 TOTALS = Totals(episodes=SPLIT, episode_return=SPLIT, failures=SPLIT, updates=SAME, metrics=SPLIT)
 
 
-def over_members(execution: str, step: jax.Array) -> Callable[[Callable], Callable]:
-    """How one device runs its members: batched together (`vmap`), or one by one (`map`).
-
-    One by one, a member's arithmetic is the same program whoever else runs, so that on CPU
-    its result does not depend on the crowd; batched, rounding varies with the batch. The
-    loop's length is made to depend on `step` (≥ 0), or XLA would unroll a lone member's loop
-    and round it differently.
-    """
-    if execution == "vmap":
-        return jax.vmap
-    return lambda function: functools.partial(_one_by_one, function, step)
-
-
-def _one_by_one(function: Callable, step: jax.Array, *arguments: Any) -> Any:
-    count = jax.tree.leaves(arguments)[0].shape[0]
-    if count == 1:  # beside an idle copy: indexing one of one would be simplified away
-        arguments = jax.tree.map(lambda x: jnp.concatenate([x, x]), arguments)
-    rows = max(count, 2)
-    member = lambda i: jax.tree.map(lambda x: jax.lax.dynamic_index_in_dim(x, i, keepdims=False), arguments)
-    shapes = jax.eval_shape(lambda: function(*member(0)))
-    results = jax.tree.map(lambda s: jnp.zeros((rows, *s.shape), s.dtype), shapes)
-
-    def body(i, results):
-        put = lambda everyone, one: jax.lax.dynamic_update_index_in_dim(everyone, one, i, 0)
-        return jax.tree.map(put, results, function(*member(i)))
-
-    results = jax.lax.fori_loop(0, count + jnp.minimum(step, 0), body, results)
-    return jax.tree.map(lambda x: x[:count], results)
-
-
 class Trainer:
     """The compiled programs of one (method, task, shape): `init`, and `chunk` for some steps."""
 
@@ -177,7 +148,7 @@ class Trainer:
 
         before = population.members
         (population, totals), _ = jax.lax.scan(block, (population, self._no_totals(population, inputs)), length=blocks)
-        return population.replace(members=_quarantine(before, population.members, population.step)), totals
+        return population.replace(members=quarantine(before, population.members, population.step)), totals
 
     def _collect(self, carry, inputs: Inputs):
         """Every member acts once; one slice of the ring is written."""
@@ -309,20 +280,3 @@ def _keys(key: jax.Array, step: jax.Array, *names: str) -> list[jax.Array]:
     """This step's keys for the named purposes; a purpose's numbers do not depend on the others'."""
     step_key = jax.random.fold_in(key, step)
     return [jax.random.fold_in(step_key, STREAMS.index(name)) for name in names]
-
-
-def _finite(tree: Any) -> jax.Array:
-    """[population]: whether every float of each member is finite."""
-    leaves = [leaf for leaf in jax.tree.leaves(tree) if jnp.issubdtype(leaf.dtype, jnp.floating)]
-    return functools.reduce(jnp.logical_and, [jnp.isfinite(x).reshape(x.shape[0], -1).all(1) for x in leaves])
-
-
-def _quarantine(before: Members, after: Members, step: jax.Array) -> Members:
-    """Freeze members whose state turned non-finite in this chunk as they were before it."""
-    finite = _finite((after.agent, after.env.obs, after.env.reward))
-    alive = before.alive & finite
-    frozen = jax.tree.map(
-        lambda old, new: jnp.where(alive.reshape(alive.shape + (1,) * (new.ndim - 1)), new, old), before, after
-    )
-    died_at = jnp.where(before.alive & ~finite, step, before.died_at)
-    return frozen.replace(alive=alive, died_at=died_at)

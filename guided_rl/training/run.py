@@ -8,12 +8,9 @@ bit-identical to an unbroken one on CPU.
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import functools
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,8 +21,9 @@ import numpy as np
 
 from guided_rl import envs, methods
 from guided_rl.config import RunConfig, check
+from guided_rl.data.datasets import find_dataset
 from guided_rl.envs.base import Env
-from guided_rl.errors import Interrupted, UserError
+from guided_rl.errors import UserError
 from guided_rl.guides import find_guide
 from guided_rl.guides.base import Guide
 from guided_rl.methods.base import Method, Setup
@@ -34,32 +32,11 @@ from guided_rl.training.checkpoint import Checkpoints, own
 from guided_rl.training.evaluation import evaluator
 from guided_rl.training.history import History
 from guided_rl.training.plan import Plan, abstract_population, make_plan
-from guided_rl.training.population import INPUTS, POPULATION, Inputs, Loop, Population, Trainer
-from guided_rl.training.sharding import SPLIT, place, population_mesh
+from guided_rl.training.population import Inputs, Loop, Trainer
+from guided_rl.training.sharding import population_mesh
+from guided_rl.training.waves import Interrupted, Observer, Progress, Wave, merge, stop_on_interrupt
 
-
-@dataclass(frozen=True)
-class Progress:
-    """What observers see at every evaluation point.
-
-    Attributes:
-      point: index of the evaluation point; step: environment steps per member.
-      seeds, points: seed and grid-point index of this wave's members [population].
-      history: all measurements so far. population: the live state (do not keep it: its
-        buffers are reused by the next chunk).
-      seconds: wall time of training and evaluation so far in this process.
-    """
-
-    point: int
-    step: int
-    seeds: np.ndarray
-    points: np.ndarray
-    history: History
-    population: Population
-    seconds: float
-
-
-Observer = Callable[[Progress], None]
+__all__ = ["Interrupted", "Observer", "Progress", "Result", "Session", "loop_settings", "train"]
 
 
 @dataclass(frozen=True)
@@ -148,9 +125,6 @@ class Session:
         self.loop = loop_settings(config, self.method)
         named = config.guide if guide is None else guide
         self.guide = find_guide(named, self.env) if self.method.needs_guide else None
-        if self.method.needs_dataset and offline is None:
-            raise UserError(f"method {self.method.name!r} learns from a dataset; give one with --dataset")
-        self.offline = offline
         self.seeds, self.points = config.members()
         self.hparams = config.member_hparams(self.method)
         self.trainer = Trainer(self.env, self.method, self.setup, self.loop)
@@ -167,8 +141,6 @@ class Session:
             return given
         if self.config.dataset is None:
             raise UserError(f"method {self.method.name!r} learns from a dataset; give one, such as --dataset demos")
-        from guided_rl.data.datasets import find_dataset
-
         return find_dataset(self.config.dataset, self.env, self.trainer.layout)
 
     def inputs(self, members: np.ndarray) -> Inputs:
@@ -194,13 +166,13 @@ class Session:
         with contextlib.ExitStack() as stack:
             if folder is not None:
                 stack.enter_context(own(Path(folder), self.config.to_json()))
-            stop = stack.enter_context(_stop_on_interrupt())
+            stop = stack.enter_context(stop_on_interrupt())
             waves = []
             for number, members in enumerate(self.plan.waves()):
                 checkpoints = None if folder is None else Checkpoints(Path(folder) / f"wave_{number}")
-                wave = _Wave(self, members, checkpoints, observers, stop, checkpoint_seconds)
+                wave = Wave(self, members, checkpoints, observers, stop, checkpoint_seconds)
                 waves.append(wave.run())
-        history = _merge([w[0] for w in waves], self.plan.population)
+        history = merge([w[0] for w in waves], self.plan.population)
         died_at = np.concatenate([w[1] for w in waves])[: self.plan.population]
         agents = jax.tree.map(lambda *xs: np.concatenate(xs)[: self.plan.population], *[w[2] for w in waves])
         steps = self.config.interval * np.arange(1, self.config.evaluations + 1)
@@ -235,97 +207,3 @@ class Session:
         if name == "chunk":
             return self.trainer.chunk(self.mesh, self.plan.chunk)
         return evaluator(self.env, self.method, self.setup, self.config.episodes, self.loop.execution, self.mesh)
-
-
-class _Wave:
-    """One slice of the population, as wide as the device holds."""
-
-    def __init__(self, session: Session, members, checkpoints, observers, stop, checkpoint_seconds):
-        self.session, self.members, self.checkpoints = session, members, checkpoints
-        self.observers, self.stop, self.checkpoint_seconds = observers, stop, checkpoint_seconds
-        self.inputs = place(session.inputs(members), session.mesh, INPUTS)
-        self.seeds = place(jnp.asarray(session.seeds[members]), session.mesh, SPLIT)
-
-    def run(self) -> tuple[History, np.ndarray, Any]:
-        population, history = self._restore()
-        session, config = self.session, self.session.config
-        chunk = session.plan.chunk
-        begun = saved = time.monotonic()
-        while (step := int(population.step)) < config.steps:
-            population, totals = session.program("chunk", population, self.inputs)(population, self.inputs)
-            point = step // config.interval
-            history.add(point, totals)
-            step += chunk
-            if step % config.interval == 0:
-                history.record(point, self._evaluate(population))
-                seconds = time.monotonic() - begun
-                seeds, points = session.seeds[self.members], session.points[self.members]
-                for observe in self.observers:
-                    observe(Progress(point, step, seeds, points, history, population, seconds))
-            due = time.monotonic() - saved >= self.checkpoint_seconds
-            if self.checkpoints and (due or step >= config.steps or self.stop.is_set()):
-                self._save(step, population, history)
-                saved = time.monotonic()
-            if self.stop.is_set() and step < config.steps:
-                raise Interrupted(
-                    f"stopped at step {step} of {config.steps}"
-                    + ("; run the same command to go on" if self.checkpoints else "; nothing was saved")
-                )
-        agents = jax.tree.map(np.asarray, population.members.agent)
-        return history, np.asarray(population.members.died_at), agents
-
-    def _evaluate(self, population: Population):
-        session, m = self.session, population.members
-        arguments = (m.seed, m.agent, self.inputs, population.step)
-        return session.program("evaluate", *arguments)(*arguments)
-
-    def _restore(self) -> tuple[Population, History]:
-        session = self.session
-        history = session.empty_history(len(self.members))
-        if self.checkpoints:
-            like = {
-                "population": abstract_population(session, len(self.members)),
-                "history": history.tree(),
-            }
-            tree = self.checkpoints.restore(like)
-            if tree is not None:
-                return place(tree["population"], session.mesh, POPULATION), History.of(tree["history"])
-        return session.program("init", self.seeds, self.inputs)(self.seeds, self.inputs), history
-
-    def _save(self, step: int, population: Population, history: History) -> None:
-        self.checkpoints.save(step, {"population": population, "history": history.tree()})
-
-
-def _merge(histories: list[History], population: int) -> History:
-    """Waves side by side along the population axis, padding dropped."""
-
-    def join(*arrays):
-        return arrays[0] if arrays[0].ndim == 1 else np.concatenate(arrays, axis=1)[:, :population]
-
-    return History.of(jax.tree.map(join, *[h.tree() for h in histories]))
-
-
-@contextlib.contextmanager
-def _stop_on_interrupt() -> Iterator[threading.Event]:
-    """The first Ctrl-C or TERM asks for a stop at the next chunk; a second one is immediate."""
-    stop = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield stop
-        return
-
-    def ask(number, frame):
-        if stop.is_set():
-            raise KeyboardInterrupt
-        stop.set()
-
-    before = {s: signal.signal(s, ask) for s in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def with_changes(config: RunConfig, **changes: Any) -> RunConfig:
-    """A copy of `config` with some fields changed."""
-    return dataclasses.replace(config, **changes)

@@ -1,0 +1,40 @@
+"""How one device runs its members: batched together, or one by one."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+
+def over_members(execution: str, step: jax.Array) -> Callable[[Callable], Callable]:
+    """How one device runs its members: batched together (`vmap`), or one by one (`map`).
+
+    One by one, a member's arithmetic is the same program whoever else runs, so that on CPU
+    its result does not depend on the crowd; batched, rounding varies with the batch. The
+    loop's length is made to depend on `step` (≥ 0), or XLA would unroll a lone member's loop
+    and round it differently.
+    """
+    if execution == "vmap":
+        return jax.vmap
+    return lambda function: functools.partial(_one_by_one, function, step)
+
+
+def _one_by_one(function: Callable, step: jax.Array, *arguments: Any) -> Any:
+    count = jax.tree.leaves(arguments)[0].shape[0]
+    if count == 1:  # beside an idle copy: indexing one of one would be simplified away
+        arguments = jax.tree.map(lambda x: jnp.concatenate([x, x]), arguments)
+    rows = max(count, 2)
+    member = lambda i: jax.tree.map(lambda x: jax.lax.dynamic_index_in_dim(x, i, keepdims=False), arguments)
+    shapes = jax.eval_shape(lambda: function(*member(0)))
+    results = jax.tree.map(lambda s: jnp.zeros((rows, *s.shape), s.dtype), shapes)
+
+    def body(i, results):
+        put = lambda everyone, one: jax.lax.dynamic_update_index_in_dim(everyone, one, i, 0)
+        return jax.tree.map(put, results, function(*member(i)))
+
+    results = jax.lax.fori_loop(0, count + jnp.minimum(step, 0), body, results)
+    return jax.tree.map(lambda x: x[:count], results)

@@ -1,0 +1,137 @@
+"""The host's loop over one slice of a population: chunks, evaluations, checkpoints, observers."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from guided_rl.errors import Interrupted
+from guided_rl.training.history import History
+from guided_rl.training.plan import abstract_population
+from guided_rl.training.population import INPUTS, POPULATION, Population
+from guided_rl.training.sharding import SPLIT, place
+
+if TYPE_CHECKING:
+    from guided_rl.training.run import Session
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What observers see at every evaluation point.
+
+    Attributes:
+      point: index of the evaluation point; step: environment steps per member.
+      seeds, points: seed and grid-point index of this wave's members [population].
+      history: all measurements so far. population: the live state (do not keep it: its
+        buffers are reused by the next chunk).
+      seconds: wall time of training and evaluation so far in this process.
+    """
+
+    point: int
+    step: int
+    seeds: np.ndarray
+    points: np.ndarray
+    history: History
+    population: Population
+    seconds: float
+
+
+Observer = Callable[[Progress], None]
+
+
+class Wave:
+    """One slice of the population, as wide as the device holds."""
+
+    def __init__(self, session: Session, members, checkpoints, observers, stop, checkpoint_seconds):
+        self.session, self.members, self.checkpoints = session, members, checkpoints
+        self.observers, self.stop, self.checkpoint_seconds = observers, stop, checkpoint_seconds
+        self.inputs = place(session.inputs(members), session.mesh, INPUTS)
+        self.seeds = place(jnp.asarray(session.seeds[members]), session.mesh, SPLIT)
+
+    def run(self) -> tuple[History, np.ndarray, Any]:
+        population, history = self._restore()
+        session, config = self.session, self.session.config
+        chunk = session.plan.chunk
+        begun = saved = time.monotonic()
+        while (step := int(population.step)) < config.steps:
+            population, totals = session.program("chunk", population, self.inputs)(population, self.inputs)
+            point = step // config.interval
+            history.add(point, totals)
+            step += chunk
+            if step % config.interval == 0:
+                history.record(point, self._evaluate(population))
+                seconds = time.monotonic() - begun
+                seeds, points = session.seeds[self.members], session.points[self.members]
+                for observe in self.observers:
+                    observe(Progress(point, step, seeds, points, history, population, seconds))
+            due = time.monotonic() - saved >= self.checkpoint_seconds
+            if self.checkpoints and (due or step >= config.steps or self.stop.is_set()):
+                self._save(step, population, history)
+                saved = time.monotonic()
+            if self.stop.is_set() and step < config.steps:
+                raise Interrupted(
+                    f"stopped at step {step} of {config.steps}"
+                    + ("; run the same command to go on" if self.checkpoints else "; nothing was saved")
+                )
+        agents = jax.tree.map(np.asarray, population.members.agent)
+        return history, np.asarray(population.members.died_at), agents
+
+    def _evaluate(self, population: Population):
+        session, m = self.session, population.members
+        arguments = (m.seed, m.agent, self.inputs, population.step)
+        return session.program("evaluate", *arguments)(*arguments)
+
+    def _restore(self) -> tuple[Population, History]:
+        session = self.session
+        history = session.empty_history(len(self.members))
+        if self.checkpoints:
+            like = {
+                "population": abstract_population(session, len(self.members)),
+                "history": history.tree(),
+            }
+            tree = self.checkpoints.restore(like)
+            if tree is not None:
+                return place(tree["population"], session.mesh, POPULATION), History.of(tree["history"])
+        return session.program("init", self.seeds, self.inputs)(self.seeds, self.inputs), history
+
+    def _save(self, step: int, population: Population, history: History) -> None:
+        self.checkpoints.save(step, {"population": population, "history": history.tree()})
+
+
+def merge(histories: list[History], population: int) -> History:
+    """Waves side by side along the population axis, padding dropped."""
+
+    def join(*arrays):
+        return arrays[0] if arrays[0].ndim == 1 else np.concatenate(arrays, axis=1)[:, :population]
+
+    return History.of(jax.tree.map(join, *[h.tree() for h in histories]))
+
+
+@contextlib.contextmanager
+def stop_on_interrupt() -> Iterator[threading.Event]:
+    """The first Ctrl-C or TERM asks for a stop at the next chunk; a second one is immediate."""
+    stop = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield stop
+        return
+
+    def ask(number, frame):
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+
+    before = {s: signal.signal(s, ask) for s in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
