@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import zipfile
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
-from experts.train import ladder_file
+from experts.train import RUNS, ladder_file
+from guided_rl.config import RunConfig
 from guided_rl.errors import UserError
 from guided_rl.guides.checkpoint import Layers
 
@@ -49,7 +52,20 @@ def read_ladder(task: str) -> Ladder:
     return Ladder(np.array([int(p["step"]) for p in points]), np.stack([p["returns"] for p in points]), layers)
 
 
-def _read(path) -> dict[str, np.ndarray]:
+def trained_config(task: str) -> RunConfig:
+    """The configuration that the ladder of `task` was trained with.
+
+    Raises:
+      UserError: it was not kept.
+    """
+    path = RUNS / task / "config.json"
+    try:
+        return RunConfig(**json.loads(path.read_text()))
+    except (OSError, ValueError, TypeError) as error:
+        raise UserError(f"{path} cannot be read ({error}); train {task} again") from error
+
+
+def _read(path: Path) -> dict[str, np.ndarray]:
     try:
         with np.load(path, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}

@@ -21,8 +21,7 @@ import jax
 import numpy as np
 
 from experts.clone import Cloning, clone
-from experts.ladder import Ladder, read_ladder
-from experts.recipes import recipe
+from experts.ladder import Ladder, read_ladder, trained_config
 from guided_rl import envs
 from guided_rl.data.demonstrations import EPISODES, play
 from guided_rl.data.replay import Layout
@@ -90,14 +89,14 @@ def register(task: str, folder: Path = FOLDER) -> dict[str, Any]:
     Raises:
       UserError: the task is unknown or was not trained.
     """
-    env, ladder, config = envs.make(task, "native"), read_ladder(task), recipe(task)
+    env, ladder, config = envs.make(task, "native"), read_ladder(task), trained_config(task)
     random = REFERENCES[task].random
     choice = choose(ladder, env, random.mean)
     layout = Layout.of(env.observation_size, env.action_size)
     pairs = choice.points.ravel(), np.tile(choice.experts, len(LEVELS))
     sac = guide_of("sac", ladder.pick(*pairs), "sac")
     rows = play(sac, env, EPISODES, DEMONSTRATION_SEED)
-    layers, fitted = clone(rows, layout, config.hidden, CLONING_SEED)
+    layers, fitted = clone(rows, layout, tuple(config.hidden), CLONING_SEED)
     clones = guide_of("bc", layers, "bc")
     policies, quotes = {}, {}
     for kind, guide in (("bc", clones), ("sac", sac)):

@@ -13,6 +13,7 @@ import jax
 import numpy as np
 
 from experts.recipes import recipe
+from guided_rl.config import RunConfig
 from guided_rl.training.run import Progress, train
 
 RUNS = Path("runs/experts")
@@ -44,9 +45,18 @@ def keep_ladder(task: str):
     return observe
 
 
+def train_task(config: RunConfig) -> None:
+    """Train one task's experts, or go on with it; what was finished is only read.
+
+    Raises:
+      UserError: its folder holds a run of another configuration.
+    """
+    train(config, folder=RUNS / config.task, observers=[keep_ladder(config.task)])
+
+
 def main(tasks: list[str]) -> None:
     for task in tasks:
-        train(recipe(task), folder=RUNS / task, observers=[keep_ladder(task)])
+        train_task(recipe(task))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,101 @@
+"""Which ladder points become which level, from ladders whose returns are known."""
+
+import json
+
+import numpy as np
+import pytest
+
+import experts.__main__ as command
+from experts import register as registering
+from experts.ladder import Ladder
+from guided_rl.envs import TASKS
+from guided_rl.envs.references import EXPERT_RETURNS, REFERENCES, normalised
+from guided_rl.errors import UserError
+from guided_rl.guides.checkpoint import LEVELS, read_weights
+from guided_rl.guides.find import weights_name
+
+SHIPPED = [task for task in TASKS if (registering.FOLDER / weights_name(task)).exists()]
+
+
+def ladder(means):
+    """A ladder whose policies are known by their only weight, point + 100 · expert."""
+    points, experts = means.shape
+    bias = np.arange(points)[:, None, None] + 100.0 * np.arange(experts)[None, :, None]
+    layers = [{"kernel": np.zeros((points, experts, 1, 1)), "bias": bias}]
+    return Ladder(np.arange(points), np.repeat(means[..., None], 10, axis=-1), layers)
+
+
+@pytest.fixture
+def means():
+    rise = np.linspace(0.0, 1000.0, 21)[:, None] * [1.0, 0.5, 0.9, 0.8]
+    rise[-1, 0] = 0.0  # the best one collapses at the end
+    return rise
+
+
+@pytest.fixture
+def choice(means, monkeypatch):
+    made = ladder(means)
+
+    def returns_of(guide, env, episodes, seed):
+        number = np.asarray(guide.params[0]["bias"])[:, 0].astype(int)
+        return np.repeat(means[number % 100, number // 100][:, None], episodes, axis=1)
+
+    monkeypatch.setattr(registering, "returns_of", returns_of)
+    return registering.choose(made, None, random=0.0)
+
+
+def test_the_three_with_the_best_points_are_kept(choice):
+    assert choice.experts.tolist() == [0, 2, 3]
+    assert (choice.best, choice.best_return) == (0, 950.0)
+
+
+def test_levels_are_shares_of_the_best_return(choice, means):
+    picked = means[choice.points, choice.experts]
+    targets = np.array([0.25, 0.5, 0.75, 1.0])[:, None] * 950.0
+    reachable = np.minimum(targets, [[950.0, 900.0, 800.0]])
+    assert np.abs(picked - reachable).max() <= 25
+
+
+def test_points_are_picked_by_expert(means):
+    layers = ladder(means).pick(np.array([3, 4]), np.array([0, 2]))
+    np.testing.assert_array_equal(layers[0]["bias"][:, 0], [3, 204])
+
+
+@pytest.mark.parametrize("task", SHIPPED)
+def test_what_ships_is_whole_and_complete(task):
+    policies, facts = read_weights(registering.FOLDER / weights_name(task))
+    assert set(policies) == {f"{kind}@{level}" for kind in ("bc", "sac") for level in LEVELS}
+    seeds = facts["seeds"]
+    assert len(set(seeds)) >= 3
+    assert min(seeds) >= 1_000_000
+    for policy, layers in policies.items():
+        assert layers[0]["bias"].shape[0] == len(seeds)
+        assert all(np.isfinite(array).all() for layer in layers for array in layer.values())
+        assert [quote["episodes"] for quote in facts["returns"][policy]] == [100] * len(seeds)
+    for name in ("recipe", "environment_steps", "random_return", "provenance", "selection"):
+        assert facts[name]
+
+
+@pytest.mark.parametrize("task", SHIPPED)
+def test_the_reference_is_the_best_experts_return(task):
+    facts = json.loads((registering.FOLDER / weights_name(task)).with_suffix(".json").read_text())
+    reference = REFERENCES[task].expert
+    assert reference.mean == facts["expert_return"]["mean"]
+    assert reference.mean == facts["returns"]["sac@100"][facts["expert_return"]["expert"]]["mean"]
+    assert normalised(task, reference.mean) == pytest.approx(100.0)
+    assert json.loads(EXPERT_RETURNS.read_text())[task]["source"] == reference.source
+
+
+def test_an_untrained_task_is_said_to_be(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match="no expert of Reacher-v5 was trained yet"):
+        registering.register("Reacher-v5")
+
+
+@pytest.mark.parametrize(
+    "arguments, sentence",
+    [(["Hoper-v5"], "did you mean Hopper-v5"), (["--tasks", "Ant"], "Ant-v5"), (["--steps", "7"], "--steps is 7")],
+)
+def test_the_command_says_what_is_wrong(arguments, sentence, capsys):
+    assert command.main(arguments) == 2
+    assert sentence in capsys.readouterr().err
