@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import logging
 import os
 import shutil
 from collections.abc import Iterator
@@ -59,15 +60,22 @@ def own(folder: Path, config: dict[str, Any]) -> Iterator[None]:
 
 
 def _claim(path: Path, config: dict[str, Any]) -> None:
-    if path.exists():
-        changed = differences(json.loads(path.read_text()), config)
-        if changed:
-            raise UserError(
-                f"{path.parent} holds a run of another configuration ({'; '.join(changed)}); "
-                "choose another folder or remove it"
-            )
-        return
-    write_text(path, json.dumps(config, indent=1))
+    try:
+        held = json.loads(path.read_text()) if path.exists() else None
+        if held is None:
+            write_text(path, json.dumps(config, indent=1))
+    except OSError as error:
+        raise UserError(
+            f"cannot write to the run folder {path.parent} ({error.strerror}); free some space or choose another folder"
+        ) from error
+    except ValueError as error:
+        raise UserError(f"{path} was altered and cannot be read; remove {path.parent} or choose another") from error
+    changed = [] if held is None else differences(held, config)
+    if changed:
+        raise UserError(
+            f"{path.parent} holds a run of another configuration ({'; '.join(changed)}); "
+            "choose another folder or remove it"
+        )
 
 
 def write_text(path: Path, text: str) -> None:
@@ -97,10 +105,13 @@ class Checkpoints:
         """
         old = [p for p in self.folder.glob("step_*") if p.name != f"step_{step}"]
         try:
-            self._orbax.save(self.folder / f"step_{step}", args=ocp.args.StandardSave(_to_arrays(tree)), force=True)
+            with _quiet():
+                self._orbax.save(self.folder / f"step_{step}", args=ocp.args.StandardSave(_to_arrays(tree)), force=True)
         except (OSError, ValueError) as error:
+            full = "No space left on device"
+            reason = full if full in str(error) else str(error).splitlines()[0]
             raise UserError(
-                f"saving a checkpoint in {self.folder} failed ({error}); free some space or choose another folder"
+                f"saving a checkpoint in {self.folder} failed ({reason}); free some space or choose another folder"
             ) from error
         for path in old:
             shutil.rmtree(path, ignore_errors=True)
@@ -126,6 +137,18 @@ class Checkpoints:
     def remove(self) -> None:
         """Delete every checkpoint."""
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the tracebacks that Orbax's own threads log; what failed is raised as well."""
+    logger = logging.getLogger("absl")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def _is_key(leaf: Any) -> bool:
