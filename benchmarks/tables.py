@@ -10,14 +10,16 @@ import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from benchmarks import dai
 from benchmarks.cells import Cell, PaperTable, cells_of
+from guided_rl.cli.watch import watching
 from guided_rl.errors import UserError, unknown
 from guided_rl.guides.quotes import quoted_experts
 from guided_rl.reporting import collect, page, records, report
-from guided_rl.reporting.progress import Progress as Bar
 from guided_rl.training.checkpoint import differences
-from guided_rl.training.run import Observer, Session
+from guided_rl.training.run import Session
 
 ROOT = Path(__file__).resolve().parent.parent
 TABLES = {"dai": dai.TABLE}
@@ -81,24 +83,15 @@ def run_cell(table: PaperTable, preset: str, cell: Cell, say: Callable[[str], No
     session = Session(cell.config)
     experts = quoted_experts(cell.config.guide, session.env)
     run_folder = ROOT / "runs" / "cells" / table.name / preset / cell.name
-    bar = Bar(f"{label}{cell.name}", cell.config.steps, len(session.seeds))
-    with bar:
-        result = session.run(run_folder, [show(bar)], checkpoint_seconds=120)
+    say(f"{label}{cell.name}")
+    group = f"{table.name}/{cell.config.task}/{cell.config.method}"
+    with watching(session, group, ROOT / "runs" / "curves" / table.name / preset / cell.name) as observers:
+        result = session.run(run_folder, observers, checkpoint_seconds=120)
     record = collect.from_result(result, table.name, preset, cell.name, experts, cell.variant)
     records.write(record, records.cell_folder(records_root(preset), table.name, preset, cell.name))
     shutil.rmtree(run_folder, ignore_errors=True)
-    final = result.history.evaluation["episode_return"][-1, :, 0].mean()
-    say(f"  {label}{cell.name}: {result.wall_seconds:.0f} s, last return {final:,.0f}")
-
-
-def show(bar: Bar) -> Observer:
-    """An observer that moves a progress bar."""
-
-    def observe(progress) -> None:
-        latest = progress.history.evaluation["episode_return"][progress.point, :, 0]
-        bar.update(progress.step, float(latest.mean()))
-
-    return observe
+    final = np.nanmean(result.history.evaluation["episode_return"][-1, :, 0])
+    say(f"{label}{cell.name}: {result.wall_seconds:.0f} s, last return {final:,.0f}")
 
 
 def build_report(name: str, preset: str) -> report.Content:
