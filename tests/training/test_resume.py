@@ -86,6 +86,12 @@ def test_a_folder_that_cannot_be_written_is_refused(tmp_path):
         run(CONFIG, folder=tmp_path / "file" / "run")
 
 
+def test_an_altered_configuration_file_is_one_sentence(tmp_path):
+    (tmp_path / "config.json").write_text('{"task": ')
+    with pytest.raises(UserError, match=r"config.json was altered"):
+        run(CONFIG, folder=tmp_path)
+
+
 def test_a_full_disk_stops_the_run_and_keeps_the_older_checkpoint(tmp_path, monkeypatch):
     save, calls = Checkpoints.save, []
 

@@ -1,0 +1,102 @@
+"""What the commands do when all is well, or when the user stops them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from guided_rl.cli import main, running
+from guided_rl.cli.settings import default_folder
+from guided_rl.cli.watch import watching
+from guided_rl.reporting import records
+from tests.training.small import small
+
+SMALL = ["--task", "InvertedPendulum-v5", "--steps", "240", "--evaluations", "4", "--episodes", "2", "--hidden", "16"]
+SMALL += ["16", "--batch", "16", "--warmup", "0.25"]
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def test_run_keeps_a_record_and_does_not_train_it_twice(capsys):
+    command = ["run", *SMALL, "--seeds", "3"]
+    assert main(command) == 0
+    assert "InvertedPendulum-v5" in capsys.readouterr().out
+    folder = default_folder(small())
+    record = records.read(folder / "record")
+    assert record.seeds == (0, 1, 2) and record.budget == 240
+    assert main(command) == 0
+    assert "finished before" in capsys.readouterr().out
+    assert main([*command, "--set", "gamma=0.9", "--folder", str(folder)]) == 2
+    assert "hparams.gamma: None -> 0.9" in capsys.readouterr().err
+
+
+def test_sweep_prints_every_value_and_draws_them(tmp_path, capsys):
+    assert main(["sweep", "gamma", "0.9,0.99", *SMALL, "--seeds", "2", "--folder", "swept"]) == 0
+    out = capsys.readouterr().out
+    assert "gamma 0.9" in out and "gamma 0.99" in out
+    assert (tmp_path / "swept" / "sweep_gamma.svg").stat().st_size > 1000
+    assert records.read(tmp_path / "swept" / "record").grid == {"gamma": (0.9, 0.99)}
+
+
+def test_interrupted_run_exits_with_130_and_goes_on(capsys, monkeypatch):
+    @contextlib.contextmanager
+    def interrupted(session, group, folder):
+        with watching(session, group, folder) as observers:
+            yield [*observers, lambda seen: os.kill(os.getpid(), signal.SIGINT) if seen.point == 1 else None]
+
+    command = ["run", *SMALL, "--seeds", "3", "--folder", "stopped"]
+    monkeypatch.setattr(running, "watching", interrupted)
+    assert main(command) == 130
+    assert "stopped at step 120 of 240; run the same command to go on" in capsys.readouterr().err
+    monkeypatch.undo()
+    assert main(command) == 0
+
+
+def test_plan_says_what_it_will_take(capsys):
+    options = ["--seeds", "3", "--grid", "gamma=0.9,0.99"]
+    assert main(["plan", *SMALL, *options]) == 0
+    out = capsys.readouterr().out
+    assert "3 seeds × 2 grid points = 6 members" in out
+    assert "exact" in out and "about" in out and "60 steps, 60 of them uniformly random" in out
+
+
+def test_plan_of_a_table_sums_its_cells(capsys):
+    assert main(["plan", "--table", "dai", "--preset", "smoke"]) == 0
+    assert "4 cells" in capsys.readouterr().out
+
+
+def test_evaluate_plays_the_random_policy(capsys):
+    assert main(["evaluate", "InvertedPendulum-v5", "random", "--episodes", "20"]) == 0
+    assert "random on InvertedPendulum-v5:" in capsys.readouterr().out
+
+
+def test_doctor_finds_this_machine(capsys):
+    assert main(["doctor"]) == 0
+    out = capsys.readouterr().out
+    for about in ("devices", "engines", "cache", "W&B", "experts"):
+        assert about in out
+    assert "native works" in out and "mjx works" in out
+
+
+def test_the_package_is_imported_without_its_parts():
+    code = "import sys, guided_rl; assert 'mujoco' not in sys.modules and 'flax' not in sys.modules; guided_rl.train"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.slow
+def test_video_of_an_episode_where_pictures_can_be_drawn(tmp_path):
+    code = "import sys; from guided_rl.cli import main; sys.exit(main(sys.argv[1:]))"
+    command = [sys.executable, "-c", code, "video", "InvertedPendulum-v5", "--steps", "10", "--out", "film.gif"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    if done.returncode == 2:
+        assert "libegl1" in done.stderr
+    else:
+        assert (tmp_path / "film.gif").read_bytes().startswith(b"GIF89a")
