@@ -12,6 +12,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import os
 import re
@@ -139,6 +140,13 @@ def _with_key(function: Callable, named: str) -> Callable:
     return lambda params, obs, key: jnp.asarray(function(obs))
 
 
+@functools.lru_cache(maxsize=8)
+def _reset_states(env: Env) -> jax.Array:
+    """Observations [PROBES, obs] of fresh episodes."""
+    keys = jax.random.split(jax.random.key(0), PROBES)
+    return jax.jit(lambda keys: jax.vmap(env.reset)(keys).obs)(keys)
+
+
 def refuse_bad_advice(guide: Guide, env: Env) -> None:
     """Ask every expert of `guide` for advice on a few reset states, with and without a key.
 
@@ -148,8 +156,7 @@ def refuse_bad_advice(guide: Guide, env: Env) -> None:
     """
     keys = jax.random.split(jax.random.key(0), PROBES)
 
-    def ask(keys: jax.Array) -> tuple[jax.Array, jax.Array]:
-        obs = jax.vmap(env.reset)(keys).obs
+    def ask(obs: jax.Array) -> tuple[jax.Array, jax.Array]:
         experts = [guide.of(i) for i in range(guide.size or 1)]
         plain = [jax.vmap(lambda o, e=e: e.actions(o))(obs) for e in experts]
         drawn = [jax.vmap(lambda o, k, e=e: e.actions(o, k))(obs, keys) for e in experts]
@@ -157,7 +164,7 @@ def refuse_bad_advice(guide: Guide, env: Env) -> None:
         return jnp.stack([*plain, *drawn]), jnp.stack(trust)
 
     try:
-        actions, trust = (np.asarray(x) for x in jax.jit(ask)(keys))
+        actions, trust = (np.asarray(x) for x in jax.jit(ask)(_reset_states(env)))
     except Exception as error:
         reason = str(error).strip().splitlines()
         raise UserError(
