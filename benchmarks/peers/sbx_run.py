@@ -138,7 +138,8 @@ def run(args: argparse.Namespace) -> dict:
     }
 
 
-def main(argv: list[str] | None = None) -> None:
+def parser() -> argparse.ArgumentParser:
+    """Every setting of a run."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--algorithm", choices=("sac", "td3"), required=True)
     parser.add_argument("--task", required=True)
@@ -156,8 +157,8 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--exploration-noise", type=float, default=0.1)
     parser.add_argument("--log-std-min", type=float, default=-5.0)
     parser.add_argument("--equations", choices=("paper", "published"), default="paper")
-    json.dump(run(parser.parse_args(argv)), sys.stdout)
+    return parser
 
 
 if __name__ == "__main__":
-    main()
+    json.dump(run(parser().parse_args()), sys.stdout)

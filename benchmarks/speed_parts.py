@@ -1,0 +1,184 @@
+"""What `benchmarks.speed` measures, each part side by side: rates of two or more contestants that take turns.
+
+A contestant is a function that does a fixed amount of work and returns its seconds. All of a
+part are built, compiled and run once before the clock starts; then they alternate, so that
+whatever else the machine does meets all of them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from benchmarks.peers.environment import HERE, peer_variables, peers_python
+from guided_rl import methods
+from guided_rl.envs import make
+from guided_rl.errors import UserError
+from guided_rl.guides.base import Guide
+from guided_rl.methods.base import Method, Setup
+from guided_rl.methods.networks import DeterministicActor
+from guided_rl.training.population import INPUTS, Inputs, Loop, Trainer
+from guided_rl.training.run import default_execution
+from guided_rl.training.sharding import SPLIT, place, population_mesh, sharded
+
+WARMUP = 512
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """Somebody to be timed.
+
+    Attributes:
+      name: for the table.
+      run: does one piece of work, returns its seconds.
+      work: how much that is, in `unit`s.
+      compile_seconds: spent before the first piece, for SBX with its warm-up; NaN where unknown.
+    """
+
+    name: str
+    run: Callable[[], float]
+    work: float
+    unit: str
+    compile_seconds: float = float("nan")
+
+
+@dataclass(frozen=True)
+class Size:
+    """A learner's size: hidden widths, batch and members."""
+
+    width: int
+    batch: int
+    members: int
+
+
+def timed(function: Callable[[], Any]) -> float:
+    """Seconds of one call, its arrays ready."""
+    begin = time.perf_counter()
+    jax.block_until_ready(function())
+    return time.perf_counter() - begin
+
+
+def alternate(contestants: list[Contestant], repeats: int) -> dict[str, list[float]]:
+    """Rates in work per second of each, `repeats` pieces in turns, after one piece that is not counted."""
+    for contestant in contestants:
+        contestant.run()
+    rates: dict[str, list[float]] = {c.name: [] for c in contestants}
+    for turn in range(repeats):
+        order = contestants if turn % 2 == 0 else contestants[::-1]
+        for c in order:
+            rates[c.name].append(c.work / c.run())
+    return rates
+
+
+def physics(task: str, engine: str, simulations: int, steps: int) -> Contestant:
+    """`steps` environment steps of `simulations` under random actions, in one compiled loop over all devices."""
+    env = make(task, engine)
+    mesh = population_mesh(simulations)
+    keys = jax.random.split(jax.random.key(0), simulations)
+    state = jax.jit(jax.vmap(env.reset))(keys)
+
+    def advance(state, keys):
+        def step(state, time):
+            draw = lambda key: jax.random.uniform(jax.random.fold_in(key, time), (env.action_size,), minval=-1.0)
+            return jax.vmap(env.step)(state, jax.vmap(draw)(keys)), None
+
+        return jax.lax.scan(step, state, jnp.arange(steps))[0]
+
+    state, keys = place(state, mesh, SPLIT), place(keys, mesh, SPLIT)
+    begin = time.perf_counter()
+    program = sharded(advance, mesh, (SPLIT, SPLIT), SPLIT).lower(state, keys).compile()
+    compiled = time.perf_counter() - begin
+    run = lambda: timed(lambda: program(state, keys))
+    return Contestant(engine, run, simulations * steps, "env steps", compiled)
+
+
+class Population:
+    """A population past warm-up, with the compiled program that advances it by `steps`."""
+
+    def __init__(self, task: str, method: Method, size: Size, steps: int, guide: Guide | None = None):
+        env = make(task)
+        setup = Setup(env.observation_size, env.action_size, (size.width, size.width), 100_000)
+        loop = Loop(size.batch, 100_000, WARMUP, WARMUP, execution=default_execution())
+        trainer = Trainer(env, method, setup, loop)
+        self.size, self.steps, self.mesh = size, steps, population_mesh(size.members)
+        values = {name: jnp.full(size.members, value, jnp.float32) for name, value in method.hparams.items()}
+        if guide is not None:
+            guide = jax.vmap(guide.of)(jnp.arange(size.members))
+        self.inputs = place(Inputs(values, guide), self.mesh, INPUTS)
+        seeds = place(jnp.arange(size.members), self.mesh, SPLIT)
+        self.state = trainer.init(self.mesh)(seeds, self.inputs)
+        begin = time.perf_counter()
+        self.chunk = trainer.chunk(self.mesh, steps)
+        self.program = self.chunk.lower(self.state, self.inputs).compile()
+        self.compile_seconds = time.perf_counter() - begin
+        while int(self.state.step) <= WARMUP:
+            self.advance(self.inputs)
+
+    def advance(self, inputs: Inputs) -> Any:
+        self.state, totals = self.program(self.state, inputs)
+        return totals
+
+    def contestant(self, name: str, inputs: Inputs | None = None) -> Contestant:
+        """The population under its own or other hyper-parameters; work in steps, each with its update."""
+        chosen = self.inputs if inputs is None else inputs
+        run = lambda: timed(lambda: self.advance(chosen))
+        return Contestant(name, run, self.steps * self.size.members, "env steps with update", self.compile_seconds)
+
+
+def loop(task: str, algorithm: str, size: Size, steps: int) -> Contestant:
+    """Our whole loop at one update per environment step."""
+    return Population(task, methods.build(algorithm), size, steps).contestant("guided-rl")
+
+
+@contextlib.contextmanager
+def sbx(task: str, algorithm: str, size: Size, steps: int) -> Iterator[Contestant]:
+    """SBX's whole loop, one agent, in a process that works only when it is its turn."""
+    words = ["--algorithm", algorithm, "--task", task, "--seed", 0, "--steps", steps, "--warmup", WARMUP]
+    words += ["--hidden", size.width, size.width, "--batch", size.batch, "--capacity", 100_000]
+    command = [str(peers_python()), str(HERE / "sbx_speed.py"), *map(str, words)]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+    process = subprocess.Popen(command, text=True, env=peer_variables(), **pipes)
+
+    def run() -> float:
+        try:
+            process.stdin.write("go\n")
+            process.stdin.flush()
+            return float(process.stdout.readline())
+        except (BrokenPipeError, ValueError) as error:
+            raise UserError(
+                "the SBX process ended early; run its command by hand to see why: " + str(command)
+            ) from error
+
+    try:
+        first = sum(run() for _ in range(WARMUP // steps + 2))
+        yield Contestant("SBX", run, steps, "env steps with update", first)
+    finally:
+        process.stdin.close()
+        process.wait()
+
+
+def grid(task: str, size: Size, steps: int) -> tuple[list[Contestant], int]:
+    """DAI's T_change at four values × a quarter of the members, against all members at one value.
+
+    Returns the two contestants and how many programs they compiled together.
+    """
+    env = make(task)
+    network = DeterministicActor((64, 64), env.action_size)
+    params = network.init(jax.random.key(0), jnp.zeros(env.observation_size))
+    expert = Guide(params, lambda p, obs, key: network.apply(p, obs), name="random network")
+    population = Population(task, methods.build("dai-sac"), size, steps, expert)
+    same = population.inputs
+    values = np.repeat(np.float32([0.1, 0.25, 0.5, 1.0]), size.members // 4)
+    varied = place(dataclasses.replace(same, hp={**same.hp, "t_change": jnp.asarray(values)}), population.mesh, INPUTS)
+    both = [population.contestant("4 × T_change", varied), population.contestant("one T_change", same)]
+    programs = {population.chunk.lower(population.state, inputs).as_text() for inputs in (varied, same)}
+    return both, len(programs)
