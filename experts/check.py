@@ -3,9 +3,10 @@
 On Gymnasium's side nothing of ours runs: its environment, its reset, and a NumPy forward pass
 of the shipped file. Ours starts from the same positions and velocities. Long episodes part
 nevertheless, because rounding grows, so the means are compared: over 50 episodes or more they
-differ by less than 5 % of the expert's return, and the interval of the difference, paired by
-start, contains 0. Several experts are judged at once, so their intervals are simultaneous
-(Šidák): 95 % for all of them together.
+differ by less than 5 % of the expert's return (of a clone's, the larger of its own and its
+expert's, since a failed clone may return next to nothing), and the interval of the difference,
+paired by start, contains 0. Several experts are judged at once, so their intervals are
+simultaneous (Šidák): 95 % for all of them together.
 """
 
 from __future__ import annotations
@@ -41,20 +42,21 @@ SHIPPED = ("bc@100", "sac@100")
 
 @dataclass(frozen=True)
 class Comparison:
-    """One expert's returns from the same starts, [episodes] each."""
+    """One expert's returns from the same starts, [episodes] each, and the return that differences are a share of."""
 
     name: str
     gymnasium: np.ndarray
     ours: np.ndarray
+    scale: float
 
     @property
     def difference(self) -> float:
-        """Ours minus Gymnasium's mean return, as a share of the latter."""
-        return float((self.ours - self.gymnasium).mean() / abs(self.gymnasium.mean()))
+        """Ours minus Gymnasium's mean return, as a share of `scale`."""
+        return float((self.ours - self.gymnasium).mean() / self.scale)
 
     def interval(self, together: int = 1) -> tuple[float, float]:
         """The interval of `difference`: 95 % for `together` such intervals at once (Šidák, Student's t)."""
-        pairs = (self.ours - self.gymnasium) / abs(self.gymnasium.mean())
+        pairs = (self.ours - self.gymnasium) / self.scale
         if np.ptp(pairs) == 0:
             return float(pairs[0]), float(pairs[0])
         level = 0.95 ** (1 / together)
@@ -75,23 +77,29 @@ def compare(task: str, policy: str, episodes: int = EPISODES, experts: range | N
     Raises:
       UserError: the task has no experts, or not this policy.
     """
-    policies, _ = read_weights(FOLDER / weights_name(task))
+    policies, facts = read_weights(FOLDER / weights_name(task))
     if policy not in policies:
         raise UserError(f"experts/{weights_name(task)} has no {policy}; it has {', '.join(policies)}")
-    layers, kind = policies[policy], policy.partition("@")[0]
-    count = layers[0]["bias"].shape[0]
-    return [_one(task, kind, policy, _expert(layers, i), i, episodes) for i in experts or range(count)]
+    (kind, _, level), layers = policy.partition("@"), policies[policy]
+    quotes = facts["returns"]
+    results = []
+    for i in experts or range(len(quotes[policy])):
+        scale = max(abs(quotes[name][i]["mean"]) for name in (policy, f"sac@{level}"))
+        returns = _returns(task, kind, _expert(layers, i), episodes, scale)
+        results.append(Comparison(f"{task} {policy} expert {i}", *returns, scale))
+    return results
 
 
-def _one(task: str, kind: str, policy: str, layers: Layers, number: int, episodes: int) -> Comparison:
+def _returns(task: str, kind: str, layers: Layers, episodes: int, scale: float) -> np.ndarray:
+    """Returns [2, episodes or more]: Gymnasium's, then ours."""
     first = _play_both(task, kind, layers, range(FIRST_SEED, FIRST_SEED + episodes))
     pairs = first[1] - first[0]
-    wanted = math.ceil((pairs.std(ddof=1) / (PRECISION * abs(first[0].mean()))) ** 2)
+    wanted = math.ceil((pairs.std(ddof=1) / (PRECISION * scale)) ** 2)
     more = min(wanted, MOST_EPISODES) - episodes
     if episodes >= EPISODES and more > 0:
         start = FIRST_SEED + episodes
         first = np.concatenate([first, _play_both(task, kind, layers, range(start, start + more))], axis=1)
-    return Comparison(f"{task} {policy} expert {number}", *first)
+    return first
 
 
 def _play_both(task: str, kind: str, layers: Layers, seeds: range) -> np.ndarray:

@@ -41,16 +41,16 @@ def test_the_numpy_forward_pass_is_the_guides(policy):
 def test_agreement_needs_both_a_small_difference_and_an_interval_around_zero():
     draw = np.random.default_rng(0)
     base = draw.normal(1000, 100, 50)
-    assert Comparison("same", base, base + draw.normal(0, 50, 50)).agrees()
-    assert not Comparison("shifted", base, base + 30 + draw.normal(0, 10, 50)).agrees()
+    assert Comparison("same", base, base + draw.normal(0, 50, 50), 1000.0).agrees()
+    assert not Comparison("shifted", base, base + 30 + draw.normal(0, 10, 50), 1000.0).agrees()
     wide = np.tile([-700.0, 860.0], 25)  # 8 % on average, and so spread that zero is not excluded
-    low, high = Comparison("far", base, base + wide).interval()
+    low, high = Comparison("far", base, base + wide, 1000.0).interval()
     assert low < 0 < high
-    assert not Comparison("far", base, base + wide).agrees()
-    assert Comparison("identical", base, base).agrees(together=30)
+    assert not Comparison("far", base, base + wide, 1000.0).agrees()
+    assert Comparison("identical", base, base, 1000.0).agrees(together=30)
 
 
 def test_intervals_taken_together_are_wider():
     draw = np.random.default_rng(1)
-    one = Comparison("one", draw.normal(1000, 100, 50), draw.normal(1000, 100, 50))
+    one = Comparison("one", draw.normal(1000, 100, 50), draw.normal(1000, 100, 50), 1000.0)
     assert np.ptp(one.interval(6)) > np.ptp(one.interval())
