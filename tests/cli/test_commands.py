@@ -53,11 +53,13 @@ def test_interrupted_run_exits_with_130_and_goes_on(capsys, monkeypatch):
             yield [*observers, lambda seen: os.kill(os.getpid(), signal.SIGINT) if seen.point == 1 else None]
 
     command = ["run", *SMALL, "--seeds", "3", "--folder", "stopped"]
-    monkeypatch.setattr(running, "watching", interrupted)
-    assert main(command) == 130
+    with monkeypatch.context() as patch:
+        patch.setattr(running, "watching", interrupted)
+        assert main(command) == 130
     assert "stopped at step 120 of 240; run the same command to go on" in capsys.readouterr().err
-    monkeypatch.undo()
     assert main(command) == 0
+    said = capsys.readouterr().err
+    assert "step 240" in said and "step 60" not in said
 
 
 def test_plan_says_what_it_will_take(capsys):
