@@ -33,8 +33,8 @@ class Cell:
 
     @property
     def updates(self) -> int:
-        """Environment steps of all members, the cell's cost in seed-updates."""
-        return len(self.config.points()) * self.config.seeds * self.config.steps
+        """Environment steps of all members, the cell's cost in seed-updates; a clone alone learns nothing."""
+        return 0 if self.config.method == "bc" else len(self.config.points()) * self.config.seeds * self.config.steps
 
 
 @dataclass(frozen=True)

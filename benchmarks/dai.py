@@ -27,10 +27,10 @@ SAC_RATES = {"actor_lr": 3e-4, "critic_lr": 1e-3, "temperature_lr": 1e-3}
 TD3_RATES = {"actor_lr": 1e-3, "critic_lr": 1e-3}
 
 SCALE = {
-    "smoke": dict(steps=1_000, seeds=2, evaluations=4, episodes=1, batch=32, warmup=0.1),
-    "quick": dict(steps=12_000, seeds=5, episodes=5, batch=128),
-    "cpu": dict(steps=100_000, seeds=10, episodes=10, batch=128),
-    "paper": dict(steps=1_000_000, seeds=10, episodes=10, batch=256, hidden=(256, 256)),
+    "smoke": {"steps": 1_000, "seeds": 2, "evaluations": 4, "episodes": 1, "batch": 32, "warmup": 0.1},
+    "quick": {"steps": 12_000, "seeds": 5, "episodes": 5, "batch": 128},
+    "cpu": {"steps": 100_000, "seeds": 10, "episodes": 10, "batch": 128},
+    "paper": {"steps": 1_000_000, "seeds": 10, "episodes": 10, "batch": 256, "hidden": (256, 256)},
 }
 
 

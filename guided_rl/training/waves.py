@@ -77,7 +77,7 @@ class Wave:
             if self.checkpoints and (due or step >= config.steps or self.stop.is_set()):
                 self._save(step, population, history)
                 saved = time.monotonic()
-            if self.stop.is_set() and step < config.steps:
+            if self.stop.is_set() and (self.checkpoints or step < config.steps):
                 raise Interrupted(
                     f"stopped at step {step} of {config.steps}"
                     + ("; run the same command to go on" if self.checkpoints else "; nothing was saved")

@@ -19,7 +19,16 @@ from guided_rl.methods.sac import SAC
 from guided_rl.training.run import train
 
 SETUP = Setup(observation_size=4, action_size=1, hidden=(16, 16), budget=1000)
-TASK = dict(task="InvertedPendulum-v5", steps=200, seeds=2, evaluations=2, episodes=2, hidden=(16, 16), batch=16)
+SMALL = {"hidden": (16, 16), "batch": 16}
+TASK = {
+    "task": "InvertedPendulum-v5",
+    "steps": 200,
+    "seeds": 2,
+    "evaluations": 2,
+    "episodes": 2,
+    "hidden": (16, 16),
+    "batch": 16,
+}
 
 
 def floats(method) -> dict[str, jax.Array]:

@@ -23,7 +23,16 @@ from guided_rl.methods.td3 import TD3
 from guided_rl.training.run import train
 
 SETUP = Setup(observation_size=4, action_size=1, hidden=(8, 8), budget=1000)
-TASK = dict(task="InvertedPendulum-v5", steps=400, seeds=3, evaluations=2, episodes=2, hidden=(16, 16), batch=16)
+SMALL = {"hidden": (16, 16), "batch": 16}
+TASK = {
+    "task": "InvertedPendulum-v5",
+    "steps": 400,
+    "seeds": 3,
+    "evaluations": 2,
+    "episodes": 2,
+    "hidden": (16, 16),
+    "batch": 16,
+}
 unit = st.floats(0, 1, width=32)
 action = st.floats(-1, 1, width=32)
 
