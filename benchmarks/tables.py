@@ -16,7 +16,7 @@ from benchmarks import dai
 from benchmarks.cells import Cell, PaperTable, cells_of
 from guided_rl.cli.watch import watching
 from guided_rl.errors import UserError, unknown
-from guided_rl.guides.quotes import quoted_experts
+from guided_rl.guides.quotes import experts_behind
 from guided_rl.reporting import collect, page, records, report
 from guided_rl.training.checkpoint import differences
 from guided_rl.training.run import Session
@@ -81,7 +81,7 @@ def finished(table: PaperTable, preset: str, cell: Cell) -> bool:
 def run_cell(table: PaperTable, preset: str, cell: Cell, say: Callable[[str], None], label: str = "") -> None:
     """Train one cell, or go on with it, and keep its record."""
     session = Session(cell.config)
-    experts = quoted_experts(cell.config.guide, session.env)
+    experts = experts_behind(session.method, cell.config.guide, cell.config.dataset, session.env)
     run_folder = ROOT / "runs" / "cells" / table.name / preset / cell.name
     say(f"{label}{cell.name}")
     group = f"{table.name}/{cell.config.task}/{cell.config.method}"

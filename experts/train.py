@@ -12,8 +12,9 @@ from pathlib import Path
 import jax
 import numpy as np
 
-from experts.recipes import recipe
+from experts.recipes import EXPERTS, recipe
 from guided_rl.config import RunConfig
+from guided_rl.errors import UserError
 from guided_rl.training.run import Progress, train
 
 RUNS = Path("runs/experts")
@@ -35,8 +36,11 @@ def keep_ladder(task: str):
     def observe(progress: Progress) -> None:
         path = ladder_file(task, progress.point)
         path.parent.mkdir(parents=True, exist_ok=True)
-        returns = progress.history.evaluation["episode_return"][progress.point, :, 0]
-        actors = flatten(progress.population.members.agent.params["actor"])
+        real = np.unique(progress.seeds, return_index=True)[1]  # without the copies that fill a wave up
+        if len(real) < EXPERTS:
+            raise UserError(f"the {EXPERTS} experts of {task} do not fit into memory together; free some of it")
+        returns = progress.history.evaluation["episode_return"][progress.point, real, 0]
+        actors = {name: leaf[real] for name, leaf in flatten(progress.population.members.agent.params["actor"]).items()}
         beside = path.with_suffix(".part.npz")
         np.savez(beside, returns=returns, step=progress.step, **actors)
         beside.replace(path)

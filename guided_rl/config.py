@@ -105,6 +105,8 @@ def check(config: RunConfig, method: Method) -> None:
             f"steps={config.steps} is not a multiple of evaluations×block={config.evaluations * config.block}; "
             "change one so that evaluation points fall on whole steps"
         )
+    if config.capacity is not None and config.capacity < 1:
+        raise UserError(f"capacity is {config.capacity}; it must be at least 1 row")
     if not config.hidden or min(config.hidden) < 1:
         raise UserError(f"hidden={config.hidden} must name at least one layer of at least one unit")
     if config.warmup is not None and not 0 <= config.warmup <= 1:

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from guided_rl.cli.watch import watching
 from guided_rl.config import RunConfig
-from guided_rl.guides.quotes import quoted_experts
+from guided_rl.guides.quotes import experts_behind
 from guided_rl.reporting import collect, figures, plot_style, records, summary_tables
 from guided_rl.reporting.tables import Table, to_rich
 from guided_rl.training.checkpoint import differences
@@ -26,7 +26,7 @@ def run(config: RunConfig, folder: Path) -> records.Record:
         show(summary_tables.returns_table([record], f"{record.method} on {record.task}"))
         return record
     session = Session(config)
-    experts = quoted_experts(config.guide, session.env)
+    experts = experts_behind(session.method, config.guide, config.dataset, session.env)
     with watching(session, f"run/{config.task}/{session.method.name}", folder) as observers:
         result = session.run(folder, observers, checkpoint_seconds=60)
     record = collect.from_result(result, "run", "own", folder.name, experts)

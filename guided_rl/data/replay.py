@@ -22,7 +22,7 @@ class Layout:
 
     @classmethod
     def of(cls, observation_size: int, action_size: int, extra: Mapping[str, int] | None = None) -> Layout:
-        """The standard columns, then `extra` ones; width 1 is stored as a scalar."""
+        """The standard columns, then `extra` ones; those of width 1, but for obs and action, are scalars."""
         standard = {"obs": observation_size, "action": action_size, "reward": 1, "terminated": 1}
         return cls(tuple({**standard, "next_obs": observation_size, **(extra or {})}.items()))
 
@@ -39,7 +39,7 @@ class Layout:
         batch, offset = {}, 0
         for name, width in self.columns:
             column = rows[..., offset : offset + width]
-            scalar = width == 1 and name in ("reward", "terminated")
+            scalar = width == 1 and name not in ("obs", "action", "next_obs")
             batch[name] = column[..., 0] if scalar else column
             offset += width
         return batch

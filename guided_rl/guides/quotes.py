@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
+from guided_rl.data.demonstrations import EPISODES
 from guided_rl.envs.base import Env
 from guided_rl.guides.checkpoint import read_facts
 from guided_rl.guides.find import weights_file
+from guided_rl.methods.base import Method
 from guided_rl.reporting.records import Expert
 
 
@@ -32,6 +35,21 @@ def quoted_experts(named: str | None, env: Env) -> tuple[Expert, ...]:
         )
         for panel in zip(*parts, strict=True)
     )
+
+
+def experts_behind(method: Method, guide: str | None, dataset: str | None, env: Env) -> tuple[Expert, ...]:
+    """The experts that a run of `method` learns from: its guide, or who made its demonstrations.
+
+    Raises:
+      UserError: as `quoted_experts`.
+    """
+    if method.needs_guide:
+        return quoted_experts(guide, env)
+    if method.needs_dataset and dataset is not None and dataset.startswith("demos"):
+        policy, _, episodes = dataset.replace("demos", "sac").partition(":")
+        collected = int(episodes or EPISODES) * env.episode_length
+        return tuple(dataclasses.replace(e, steps=e.steps + collected) for e in quoted_experts(policy, env))
+    return ()
 
 
 def _quotes(named: str, env: Env) -> list[Expert]:

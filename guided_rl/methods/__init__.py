@@ -54,6 +54,9 @@ def build(name: str, options: Mapping[str, Any] | None = None) -> Method:
     for option in options:
         if option not in known:
             raise unknown(f"switch of method {name!r}", option, known)
+    for option, value in options.items():
+        if isinstance(known[option].default, bool) and not isinstance(value, bool):
+            raise UserError(f"switch {option} of method {name!r} is {value!r}; give true or false")
     method = entry(**options)
     if not isinstance(method, Method):
         raise UserError(f"{name} gave a {type(method).__name__}, not a guided_rl.methods.Method; return a Method")

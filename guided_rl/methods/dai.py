@@ -22,12 +22,13 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from guided_rl.errors import unknown
+from guided_rl.errors import UserError, unknown
 from guided_rl.methods import sac, td3
 from guided_rl.methods.base import Act, Agent, Context, Method
 
 Alpha = Callable[[Agent, Context], jax.Array]
 Advice = Callable[[Agent, jax.Array, jax.Array | None, Context], jax.Array]
+EXPERT_STREAM = 0x6775  # beyond any counter that the base draws from the same key
 STORED = ("executed", "policy")
 NOISE = ("inside", "after")
 TARGET = ("policy", "mixture")
@@ -52,7 +53,7 @@ def step(agent: Agent, ctx: Context) -> jax.Array:
 
 
 def one_adviser(agent: Agent, obs: jax.Array, key: jax.Array | None, ctx: Context) -> jax.Array:
-    """a_E = π_E(s); sampled where a key is given and the expert is stochastic."""
+    """a_E = π_E(s), its mode; a sample where a key is given and the expert is stochastic."""
     return ctx.guide.action(obs, key)
 
 
@@ -89,28 +90,36 @@ def dai(
     ):
         if value not in known:
             raise unknown(kind, value, known)
-    advise = one_adviser
-    if not stochastic_expert:
-        advise = lambda agent, obs, key, ctx: one_adviser(agent, obs, None, ctx)
-    method = interpolated(base, linear if schedule == "linear" else step, advise, stored=stored, noise=noise)
+    alpha = linear if schedule == "linear" else step
+    method = interpolated(base, alpha, one_adviser, stored=stored, noise=noise, stochastic_expert=stochastic_expert)
     return dataclasses.replace(
         method,
         name=f"{'dai' if schedule == 'linear' else 'step-dai'}-{base.name}",
         hparams={**base.hparams, "t_change": 0.5},
         ranges={**base.ranges, "t_change": (0.0, 1.0)},
-        update=mixture_target(base) if target == "mixture" else base.update,
+        update=mixture_target(base, alpha) if target == "mixture" else base.update,
         random_warmup=random_warmup,
     )
 
 
 def interpolated(
-    base: Method, alpha: Alpha, advise: Advice, *, stored: str = "executed", noise: str = "inside"
+    base: Method,
+    alpha: Alpha,
+    advise: Advice,
+    *,
+    stored: str = "executed",
+    noise: str = "inside",
+    stochastic_expert: bool = False,
 ) -> Method:
-    """`base` acting by a_mix, with the mixing weight `alpha` and the expert's action from `advise`."""
+    """`base` acting by a_mix, with the mixing weight `alpha` and the expert's action from `advise`.
+
+    The evaluated mixture is always deterministic: both take their modes.
+    """
 
     def act(agent: Agent, obs: jax.Array, key: jax.Array, ctx: Context) -> Act:
         choice = base.act(agent, obs, key, ctx)
-        advice, weight = advise(agent, obs, jax.random.fold_in(key, 1), ctx), alpha(agent, ctx)
+        expert_key = jax.random.fold_in(key, EXPERT_STREAM) if stochastic_expert else None
+        advice, weight = advise(agent, obs, expert_key, ctx), alpha(agent, ctx)
         if noise == "inside":
             executed = interpolate(weight, advice, choice.executed)
         else:
@@ -121,7 +130,7 @@ def interpolated(
 
     def mixture(agent: Agent, obs: jax.Array, key: jax.Array, ctx: Context) -> jax.Array:
         own = base.policies["policy"](agent, obs, key, ctx)
-        return interpolate(alpha(agent, ctx), advise(agent, obs, key, ctx), own)
+        return interpolate(alpha(agent, ctx), advise(agent, obs, None, ctx), own)
 
     return dataclasses.replace(
         base,
@@ -132,12 +141,21 @@ def interpolated(
     )
 
 
-def mixture_target(base: Method) -> Callable[..., Any]:
-    """`base.update` that bootstraps from a_mix at s' instead of the learner's own action."""
+def mixture_target(base: Method, alpha: Alpha) -> Callable[..., Any]:
+    """`base.update` that bootstraps from a_mix at s' instead of the learner's own action.
+
+    `alpha` may depend on time alone. The expert's mode is mixed in.
+
+    Raises:
+      UserError: `base` is neither SAC nor TD3.
+    """
+    modules = {"sac": sac, "td3": td3}
+    if base.name not in modules:
+        raise UserError(f"target=mixture is known for sac and td3, not for {base.name!r}; use target=policy")
 
     def behave(obs: jax.Array, action: jax.Array, ctx: Context) -> jax.Array:
         advice = jax.vmap(ctx.guide.action)(obs)
-        return interpolate(linear(None, ctx), advice, action)
+        return interpolate(alpha(None, ctx), advice, action)
 
-    module = {"sac": sac, "td3": td3}[base.name]
-    return functools.partial(base.update, critic_target=functools.partial(module.critic_target, behave=behave))
+    target = functools.partial(modules[base.name].critic_target, behave=behave)
+    return functools.partial(base.update, critic_target=target)

@@ -58,7 +58,8 @@ def clone_actor(agent: Agent, key: jax.Array, ctx: Context) -> Agent:
 
 
 def _cloned_init(key: jax.Array, ctx: Context) -> Agent:
-    return clone_actor(sac.init(key, ctx), jax.random.fold_in(key, 1), ctx)
+    init_key, cloning_key = jax.random.split(key)
+    return clone_actor(sac.init(init_key, ctx), cloning_key, ctx)
 
 
 BC_FINETUNE = dataclasses.replace(

@@ -1,8 +1,8 @@
 """Progress-driven DAI, a method of ours: α rises while what is executed stays as good as the expert.
 
 DAI's schedule (`dai.linear`) needs T_change, which says in advance how fast the learner will
-learn. Here the run itself decides. For the share `hold` of the budget only the expert acts
-(α = 0) and the mean return of its episodes becomes the reference R̂. After every later
+learn. Here the run itself decides. For the share `hold` of the budget, and at least one
+episode, only the expert acts (α = 0) and the mean return of its episodes becomes the reference R̂. After every later
 episode e of length L_e and return R_e,
 
     α ← clip(α ± L_e / (rise · T), floor(t), 1),   + if R_e ≥ R̂ - (1 - keep) |R̂|, else -,
@@ -38,7 +38,7 @@ def remembered(agent: Agent, ctx: Context) -> jax.Array:
 def observe(agent: Agent, seen: Mapping[str, jax.Array], ctx: Context) -> Agent:
     """Update the reference return while holding, and α at the end of every later episode."""
     hp, memory, ended = ctx.hp, agent.memory, seen["episode"] > 0
-    holding = ctx.progress < hp["hold"]
+    holding = (ctx.progress < hp["hold"]) | (memory["episodes"] == 0)
     count = memory["episodes"] + jnp.where(ended & holding, 1.0, 0.0)
     total = memory["total"] + jnp.where(ended & holding, seen["return"], 0.0)
     reference = total / jnp.maximum(count, 1.0)

@@ -117,10 +117,16 @@ def expert_quality(
     title: str = "Expert quality against gain",
     scale: ScaleOf = scale_of,
 ) -> Figure | None:
-    """Gain over the base, (A − B) / (B − random), against the expert's own return, per task."""
+    """Gain over the base, (A − B) / (B − random), against the expert's own return, per task.
+
+    Compared are the main cell and those that differ from it in the guide's level alone, whose
+    variant begins with "expert ".
+    """
     found: dict[str, list[tuple[float, dict[str, Interval]]]] = {}
     for record in records:
         level = _one(records, base, record.task)
+        if record.variant and not record.variant.startswith("expert "):
+            continue
         if record.method != method or not record.experts or len(record.points) > 1 or level is None:
             continue
         gains = {m: _gain(sample(record, m), sample(level, m), scale(record.task).random) for m in METRICS}

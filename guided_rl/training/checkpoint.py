@@ -38,8 +38,10 @@ def differences(old: dict[str, Any], new: dict[str, Any], prefix: str = "") -> l
 
 
 @contextmanager
-def own(folder: Path, config: dict[str, Any]) -> Iterator[None]:
-    """Hold `folder` for this process and this configuration.
+def own(folder: Path, config: dict[str, Any], advice: dict[str, str] | None = None) -> Iterator[None]:
+    """Hold `folder` for this process, this configuration and these advisers.
+
+    `advice` names the content behind the configuration's guide and dataset by hash.
 
     Raises:
       UserError: another process holds it, it belongs to another configuration, or it cannot
@@ -56,6 +58,7 @@ def own(folder: Path, config: dict[str, Any]) -> Iterator[None]:
         except OSError:
             raise UserError(f"another process is running in {folder}; wait for it or choose another folder") from None
         _claim(folder / "config.json", config)
+        _claim(folder / "advice.json", advice or {})
         yield
 
 

@@ -38,9 +38,10 @@ def evaluator(env: Env, method: Method, setup: Setup, episodes: int, execution: 
     def start(seed, step):
         """The same starts for every protocol and every method that shares the seed."""
         key = jax.random.fold_in(jax.random.fold_in(jax.random.key(EVALUATION_STREAM, impl=KEYS), seed), step)
-        keys = jax.random.split(key, episodes)
+        start_key, act_key = jax.random.split(key)
+        keys = jax.random.split(start_key, episodes)
         state = jax.vmap(lambda _: jax.vmap(env.reset)(keys))(jnp.arange(len(protocols)))
-        return state, jax.random.fold_in(key, 0)
+        return state, act_key
 
     def run(seeds: jax.Array, agents: Agent, inputs: Inputs, step: jax.Array) -> Episodes:
         def act(agent: Agent, hp: HParams, guide: Guide | None, obs, key):

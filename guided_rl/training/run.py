@@ -18,10 +18,12 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.flatten_util import ravel_pytree
 
 from guided_rl import envs, methods
 from guided_rl.config import RunConfig, check
 from guided_rl.data.datasets import find_dataset
+from guided_rl.data.demonstrations import content_hash
 from guided_rl.envs.base import Env
 from guided_rl.errors import UserError
 from guided_rl.guides import find_guide
@@ -143,6 +145,15 @@ class Session:
             raise UserError(f"method {self.method.name!r} learns from a dataset; give one, such as --dataset demos")
         return find_dataset(self.config.dataset, self.env, self.trainer.layout)
 
+    def _advice(self) -> dict[str, str]:
+        """What stands behind the guide's and the dataset's names, by content."""
+        found = {}
+        if self.guide is not None:
+            found["guide"] = self.guide.source or content_hash(np.asarray(ravel_pytree(self.guide.params)[0]))
+        if self.offline is not None:
+            found["dataset"] = content_hash(self.offline)
+        return found
+
     def inputs(self, members: np.ndarray) -> Inputs:
         """What the chosen members read: hyper-parameters, their expert, shared data."""
         hp = {name: jnp.asarray(values[members]) for name, values in self.hparams.items()}
@@ -165,7 +176,7 @@ class Session:
         started = time.monotonic()
         with contextlib.ExitStack() as stack:
             if folder is not None:
-                stack.enter_context(own(Path(folder), self.config.to_json()))
+                stack.enter_context(own(Path(folder), self.config.to_json(), self._advice()))
             stop = stack.enter_context(stop_on_interrupt())
             waves = []
             for number, members in enumerate(self.plan.waves()):
