@@ -174,9 +174,10 @@ def write(options: Reference, settings: Settings, table: pa.Table, versions: dic
         "peers": versions,
         "provenance": provenance(),
     }
+    text = json.dumps(facts, indent=1) + "\n"
     replace_file(options.out / "sbx.parquet", sink.getvalue())
-    replace_file(options.out / "sbx.json", (json.dumps(facts, indent=1) + "\n").encode())
-    reference_page.write(options.out, facts, table)
+    replace_file(options.out / "sbx.json", text.encode())
+    reference_page.write(options.out, json.loads(text), table)
 
 
 def main(options: Reference) -> None:
