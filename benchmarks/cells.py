@@ -45,6 +45,7 @@ class PaperTable:
       name: as in `make table-<name>`. title: for headings.
       cells: `preset -> cells`. claims: the ledger's rows for this paper.
       pairs: (guided method, its base). sweeps: (grid axis, base to compare with).
+      watched: training metrics whose course is drawn.
     """
 
     name: str
@@ -53,6 +54,7 @@ class PaperTable:
     claims: Sequence[Claim]
     pairs: Sequence[tuple[str, str]]
     sweeps: Sequence[tuple[str, str]]
+    watched: Sequence[str] = ()
 
 
 def cells_of(

@@ -15,8 +15,8 @@ import jax.numpy as jnp
 import mujoco
 import numpy as np
 
-from benchmarks.twin_envs import twin_of
 from guided_rl.envs import TASKS, MujocoEnv, State, Task
+from guided_rl.envs.twins import twin_of
 from guided_rl.physics.mjx import CARRIED, MjxEngine
 from guided_rl.physics.native import STATE, NativeEngine
 

@@ -1,6 +1,6 @@
-"""Every shipped expert, played in Gymnasium's own environment and in ours: `python -m experts.check TASK ...`.
+"""Every shipped expert, played in its task's twin and in ours: `python -m experts.check TASK ...`.
 
-On Gymnasium's side nothing of ours runs: its environment, its reset, and a NumPy forward pass
+On the side of Gymnasium or dm_control nothing of ours runs: its environment, its reset, and a NumPy forward pass
 of the shipped file. Ours starts from the same positions and velocities. Long episodes part
 nevertheless, because rounding grows, so the means are compared: over 50 episodes or more they
 differ by less than 5 % of the expert's return (of a clone's, the larger of its own and its
@@ -13,20 +13,18 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-import gymnasium
 import jax
 import jax.numpy as jnp
-import mujoco
 import numpy as np
 from scipy import stats
 
 from experts.register import FOLDER
 from guided_rl import envs
 from guided_rl.envs.base import MujocoEnv
+from guided_rl.envs.twins import twin_of
 from guided_rl.errors import UserError
 from guided_rl.guides.checkpoint import Layers, guide_of, read_weights
 from guided_rl.guides.find import weights_name
@@ -45,18 +43,18 @@ class Comparison:
     """One expert's returns from the same starts, [episodes] each, and the return that differences are a share of."""
 
     name: str
-    gymnasium: np.ndarray
+    twin: np.ndarray
     ours: np.ndarray
     scale: float
 
     @property
     def difference(self) -> float:
-        """Ours minus Gymnasium's mean return, as a share of `scale`."""
-        return float((self.ours - self.gymnasium).mean() / self.scale)
+        """Ours minus the twin's mean return, as a share of `scale`."""
+        return float((self.ours - self.twin).mean() / self.scale)
 
     def interval(self, together: int = 1) -> tuple[float, float]:
         """The interval of `difference`: 95 % for `together` such intervals at once (Šidák, Student's t)."""
-        pairs = (self.ours - self.gymnasium) / self.scale
+        pairs = (self.ours - self.twin) / self.scale
         if np.ptp(pairs) == 0:
             return float(pairs[0]), float(pairs[0])
         level = 0.95 ** (1 / together)
@@ -91,7 +89,7 @@ def compare(task: str, policy: str, episodes: int = EPISODES, experts: range | N
 
 
 def _returns(task: str, kind: str, layers: Layers, episodes: int, scale: float) -> np.ndarray:
-    """Returns [2, episodes or more]: Gymnasium's, then ours."""
+    """Returns [2, episodes or more]: the twin's, then ours."""
     first = _play_both(task, kind, layers, range(FIRST_SEED, FIRST_SEED + episodes))
     pairs = first[1] - first[0]
     wanted = math.ceil((pairs.std(ddof=1) / (PRECISION * scale)) ** 2)
@@ -103,8 +101,8 @@ def _returns(task: str, kind: str, layers: Layers, episodes: int, scale: float) 
 
 
 def _play_both(task: str, kind: str, layers: Layers, seeds: range) -> np.ndarray:
-    """Returns [2, episodes]: Gymnasium's, then ours."""
-    theirs, qpos, qvel = gymnasium_returns(task, kind, layers, seeds)
+    """Returns [2, episodes]: the twin's, then ours."""
+    theirs, qpos, qvel = twin_returns(task, kind, layers, seeds)
     return np.stack([theirs, our_returns(envs.make(task, "native"), kind, layers, qpos, qvel)])
 
 
@@ -112,35 +110,21 @@ def _expert(layers: Layers, number: int) -> Layers:
     return [{part: array[number] for part, array in layer.items()} for layer in layers]
 
 
-def gymnasium_returns(task: str, kind: str, layers: Layers, seeds: range) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Returns [episodes] in Gymnasium's environment, and its starts qpos, qvel [episodes, ...]."""
-    with _quiet():
-        env = gymnasium.make(task)
-    low, high = env.action_space.low, env.action_space.high
+def twin_returns(task: str, kind: str, layers: Layers, seeds: range) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Returns [episodes] in the twin, and its starts qpos, qvel [episodes, ...]."""
+    twin = twin_of(task)
     returns, qpos, qvel = [], [], []
     for seed in seeds:
-        obs, _ = env.reset(seed=seed)
-        qpos.append(env.unwrapped.data.qpos.copy())
-        qvel.append(env.unwrapped.data.qvel.copy())
+        obs = twin.start(seed)
+        qpos.append(twin.data.qpos.copy())
+        qvel.append(twin.data.qvel.copy())
         total, over = 0.0, False
         while not over:
             action = numpy_action(kind, layers, obs)
-            obs, reward, terminated, truncated, _ = env.step(low + (action + 1) / 2 * (high - low))
-            total, over = total + reward, terminated or truncated
+            after = twin.step(twin.low + (action + 1) / 2 * (twin.high - twin.low))
+            obs, total, over = after.observation, total + after.reward, after.terminated or after.truncated
         returns.append(total)
-    env.close()
     return np.array(returns), np.array(qpos), np.array(qvel)
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """MuJoCo's notes on attributes of Gymnasium's XML are not for our users to mend."""
-    handler = mujoco.get_mju_user_warning()
-    mujoco.set_mju_user_warning(lambda message: None)
-    try:
-        yield
-    finally:
-        mujoco.set_mju_user_warning(handler)
 
 
 def numpy_action(kind: str, layers: Layers, obs: np.ndarray) -> np.ndarray:
@@ -180,7 +164,7 @@ def check(task: str, policies: Sequence[str] = SHIPPED) -> bool:
         low, high = c.interval(len(results))
         verdict = "agrees" if c.agrees(len(results)) else "DIFFERS"
         print(
-            f"{c.name}: Gymnasium {c.gymnasium.mean():.1f}, ours {c.ours.mean():.1f} over {c.ours.size} episodes, "
+            f"{c.name}: twin {c.twin.mean():.1f}, ours {c.ours.mean():.1f} over {c.ours.size} episodes, "
             f"difference {c.difference:+.2%} [{low:+.2%}, {high:+.2%}], {verdict}",
             flush=True,
         )

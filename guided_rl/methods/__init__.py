@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import inspect
 from collections.abc import Callable, Mapping
@@ -38,6 +39,8 @@ METHODS: dict[str, Method | Callable[..., Method]] = {
     "gaifo-sac": GAIFO,
 }
 
+COMMON = {"random_warmup": False}  # switches that every method has, as fields of `Method`
+
 __all__ = ["METHODS", "Method", "build"]
 
 
@@ -54,18 +57,16 @@ def build(name: str, options: Mapping[str, Any] | None = None) -> Method:
     else:
         raise unknown("method", name, METHODS)
     options = dict(options or {})
-    if isinstance(entry, Method):
-        if options:
-            raise UserError(f"method {name!r} has no switches, but {sorted(options)} were given; leave them out")
-        return entry
-    known = inspect.signature(entry).parameters
-    for option in options:
-        if option not in known:
-            raise unknown(f"switch of method {name!r}", option, known)
+    known = {} if isinstance(entry, Method) else inspect.signature(entry).parameters
+    switches = [*known, *(name for name in COMMON if name not in known)]
     for option, value in options.items():
-        if isinstance(known[option].default, bool) and not isinstance(value, bool):
+        if option not in switches:
+            raise unknown(f"switch of method {name!r}", option, switches)
+        default = known[option].default if option in known else COMMON[option]
+        if isinstance(default, bool) and not isinstance(value, bool):
             raise UserError(f"switch {option} of method {name!r} is {value!r}; give true or false")
-    method = entry(**options)
+    changes = {option: options.pop(option) for option in COMMON if option in options and option not in known}
+    method = entry if isinstance(entry, Method) else entry(**options)
     if not isinstance(method, Method):
         raise UserError(f"{name} gave a {type(method).__name__}, not a guided_rl.methods.Method; return a Method")
-    return method
+    return dataclasses.replace(method, **changes) if changes else method

@@ -35,7 +35,9 @@ ROWS = 256
 SMALLEST = 1e-8
 
 
-def balanced_eo(*, model_hidden: tuple[int, ...] = (512, 512), epochs: int = 10, window: int = 100_000) -> Method:
+def balanced_eo(
+    *, model_hidden: tuple[int, ...] = (512, 512), epochs: int = 10, window: int = 100_000, expert_batch: int = 256
+) -> Method:
     """SAC-EO with the self-weighed ε; the switches are `sac_eo.sac_eo`'s."""
     how = Imitation(Fitting(tuple(model_hidden), epochs=epochs, window=window))
 
@@ -61,5 +63,5 @@ def balanced_eo(*, model_hidden: tuple[int, ...] = (512, 512), epochs: int = 10,
         odds = balance * jnp.minimum(1.0, seen / jnp.maximum(asked, SMALLEST))
         return odds / (1.0 + odds)
 
-    method: Any = imitating(weigh, how)
+    method: Any = imitating(weigh, how, expert_batch)
     return dataclasses.replace(method, name="balanced-eo")

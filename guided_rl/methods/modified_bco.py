@@ -19,10 +19,12 @@ from guided_rl.methods.sac_eo import IMITATION_STREAM, Imitation, fixed, imitati
 KEPT = ("actor", "models")
 
 
-def modified_bco(*, model_hidden: tuple[int, ...] = (512, 512), epochs: int = 10, window: int = 100_000) -> Method:
+def modified_bco(
+    *, model_hidden: tuple[int, ...] = (512, 512), epochs: int = 10, window: int = 100_000, expert_batch: int = 256
+) -> Method:
     """SAC-EO at ε = 1 without what then has no part in it; the switches are `sac_eo.sac_eo`'s."""
     how = Imitation(Fitting(tuple(model_hidden), epochs=epochs, window=window))
-    whole = imitating(fixed, how)
+    whole = imitating(fixed, how, expert_batch)
 
     def init(key: jax.Array, ctx: Context) -> Agent:
         agent = whole.init(key, ctx)

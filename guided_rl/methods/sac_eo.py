@@ -101,7 +101,9 @@ def fixed(agent: Agent, delta_max: jax.Array, ctx: Context, **evidence: Any) -> 
     return ctx.hp["epsilon"]
 
 
-def imitating(weigh: Weigh, how: Imitation, temperature: str = "log", noise: float = 0.0) -> Method:
+def imitating(
+    weigh: Weigh, how: Imitation, expert_batch: int = 256, temperature: str = "log", noise: float = 0.0
+) -> Method:
     """SAC with the imitation term, weighted by `weigh(agent, delta_max, ctx, recent, count, expert, key) -> ε`."""
 
     def init(key: jax.Array, ctx: Context) -> Agent:
@@ -150,7 +152,7 @@ def imitating(weigh: Weigh, how: Imitation, temperature: str = "log", noise: flo
         update=update,
         refit=refit,
         window=how.fitting.window,
-        expert_batch=256,
+        expert_batch=expert_batch,
         random_warmup=False,
         needs_dataset=True,
         prepare=functools.partial(expert_observations, noise=noise, drop=how.drop, halves=True),
@@ -166,6 +168,7 @@ def sac_eo(
     model_hidden: tuple[int, ...] = (512, 512),
     epochs: int = 10,
     window: int = 100_000,
+    expert_batch: int = 256,
     temperature: str = "log",
     noise: float = 0.0,
     drop: float = 0.0,
@@ -178,6 +181,7 @@ def sac_eo(
       likelihood: the models', `mse` or `gaussian`.
       normalise: scale the models' inputs and targets; actor and critics see raw observations.
       model_hidden, epochs, window: of the models and their refits, see `dynamics.Fitting`.
+      expert_batch: expert pairs in every update, an even number.
       temperature: `log` α, or `linear`: the official code's, which starts at log α_0 < 0 and is
         floored at 1e-5.
       noise: of the expert's observations, in standard deviations of each entry.
@@ -191,6 +195,8 @@ def sac_eo(
     ):
         if value not in known:
             raise unknown(kind, str(value), [str(k) for k in known])
+    if expert_batch < 2 or expert_batch % 2:
+        raise UserError(f"expert_batch={expert_batch} cannot be halved between two models; give an even number")
     if not 0 <= drop < 1 or noise < 0:
         raise UserError(f"drop={drop} must be in [0, 1) and noise={noise} at least 0; change them")
     fitting = Fitting(tuple(model_hidden), epochs=epochs, window=window, normalise=normalise, likelihood=likelihood)

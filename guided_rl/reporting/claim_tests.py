@@ -16,7 +16,7 @@ from guided_rl.reporting import statistics
 from guided_rl.reporting.claims import FAILS, HOLDS, UNDECIDED, Judge, Missing, Outcome, View
 from guided_rl.reporting.records import POLICY
 from guided_rl.reporting.statistics import CONFIDENCE, Interval
-from guided_rl.reporting.summaries import protocols, shared
+from guided_rl.reporting.summaries import protocols, sample, shared
 from guided_rl.reporting.tables import estimate, percent
 
 Tasks = Sequence[str]
@@ -144,17 +144,43 @@ def exceeds_expert(method: str, tasks: Tasks, metric: str = "final") -> Judge:
     return _on_tasks((method,), tasks, surplus, lambda i: above(i, 0.0), verdict, best=True)
 
 
-def no_extra_parameters(method: str, base: str, tasks: Tasks) -> Judge:
-    """The method learns exactly as many numbers as its base, by the records' own `parameters`."""
+def reaches_expert(method: str, tasks: Tasks, metric: str, share: float, at_least: int) -> Judge:
+    """The return above random is more than `share` of the expert's on `at_least` tasks; the value is that task's.
+
+    Compared is the task's reference expert, the best of those registered.
+    """
+
+    def surplus(view: View, task: str) -> Interval:
+        return statistics.mean_interval(view.sample(method, task, metric).map(view.scale(task).share))
 
     def judge(view: View) -> Outcome:
-        there, absent = _there(view, (method, base), tasks)
-        counts = [[view.record(m, task).config.get("parameters") for m in (method, base)] for task in there]
-        if any(None in pair for pair in counts):
-            raise Missing("the records do not say how many parameters were learnt")
-        extra = max(a - b for a, b in counts)
-        verdict = UNDECIDED if absent else HOLDS if extra <= 0 else FAILS
-        return Outcome(float(extra), None, verdict, absent)
+        there, absent = _there(view, (method,), tasks)
+        found = {task: surplus(view, task) for task in there}
+        best = sorted(found, key=lambda task: -found[task].value)
+        verdicts = [above(found[task], share) for task in best]
+        possible = len(verdicts) - verdicts.count(FAILS)
+        verdict = HOLDS if verdicts.count(HOLDS) >= at_least else FAILS if possible < at_least else UNDECIDED
+        notes = ["; ".join(f"{task} {percent(i)}" for task, i in found.items()), absent, view.failed((method,), there)]
+        shown = found[best[min(at_least, len(best)) - 1]]
+        return _outcome(shown, UNDECIDED if absent else verdict, notes)
+
+    return judge
+
+
+def beats_variants(method: str, variants: Sequence[str], tasks: Tasks, metric: str) -> Judge:
+    """The main cell is above each variant of the same method, on every task; the value is the least difference."""
+
+    def judge(view: View) -> Outcome:
+        found = {}
+        for task in tasks:
+            main = view.record(method, task)
+            for variant in variants:
+                other = view.record(method, task, variant)
+                pair = sample(main, metric), sample(other, metric)
+                found[f"{task} {variant}"] = statistics.difference(*pair, shared(main, other))
+        verdict = _all([above(interval, 0.0) for interval in found.values()])
+        least = min(found.values(), key=lambda interval: np.nan_to_num(interval.value, nan=-np.inf))
+        return _outcome(least, verdict, ["; ".join(f"{name} {estimate(i)}" for name, i in found.items())])
 
     return judge
 

@@ -29,7 +29,7 @@ from guided_rl.reporting.plot_style import (
 from guided_rl.reporting.records import POLICY, Record
 from guided_rl.reporting.scales import ScaleOf, scale_of
 from guided_rl.reporting.statistics import Interval, Sample
-from guided_rl.reporting.summaries import curves, protocols, sample
+from guided_rl.reporting.summaries import curves, protocols, sample, training_curves
 from guided_rl.reporting.tables import steps
 
 EXPERT_LINE, RANDOM_LINE = "expert's own return", "random policy"
@@ -148,6 +148,30 @@ def expert_quality(
             axis.set_xlabel("the expert's own return")
             returns_axis(axis.xaxis)
         label_rows(axes, f"gain of {method} over {base}, %")
+        shared_legend(figure, axes)
+    return figure
+
+
+def training_metric(records: Sequence[Record], metric: str, title: str) -> Figure | None:
+    """The course of a training metric of every main cell that has it, mean and 95 % band, per task."""
+    having = [r for r in _main_cells(records, None) if metric in set(r.training["metric"].unique().to_pylist())]
+    if not having:
+        return None
+    palette = colours(method_names(having))
+    with matplotlib.rc_context(STYLE):
+        tasks = _tasks(having)
+        figure, axes = panels(tasks, title)
+        for axis, task in zip(axes, tasks, strict=True):
+            for record in (r for r in having if r.task == task):
+                curve = training_curves(record, metric)
+                low, high = statistics.mean_band(curve.values, curve.seeds, max(1, len(record.experts)))
+                axis.plot(curve.steps, curve.values.mean(0), color=palette[record.method], lw=2.0, label=record.method)
+                axis.fill_between(curve.steps, low, high, color=palette[record.method], alpha=0.18, lw=0)
+            steps_axis(axis, "environment steps")
+            axis.set_xlim(left=0)
+            if all(np.nanmin(line.get_ydata()) > 0 for line in axis.lines):
+                axis.set_yscale("log")
+        label_rows(axes, metric)
         shared_legend(figure, axes)
     return figure
 

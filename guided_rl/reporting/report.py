@@ -25,12 +25,13 @@ class Content:
     preset: str
     returns: Table
     gains: Table
+    milestones: Table
     claims: Table
     provenance: Table
     figures: dict[str, Figure]
 
     def tables(self) -> dict[str, Table]:
-        return {name: getattr(self, name) for name in ("returns", "gains", "claims", "provenance")}
+        return {name: getattr(self, name) for name in ("returns", "gains", "milestones", "claims", "provenance")}
 
 
 def build(
@@ -40,6 +41,7 @@ def build(
     claims: Sequence[Claim] = (),
     pairs: Sequence[tuple[str, str]] = (),
     sweeps: Sequence[tuple[str, str]] = (),
+    watched: Sequence[str] = (),
     scale: ScaleOf = scale_of,
 ) -> Content:
     """Tables and figures of one paper.
@@ -47,6 +49,7 @@ def build(
     Args:
       records: of one table and preset. name: the paper's short name, for titles.
       pairs: (guided method, its base). sweeps: (grid axis, the base to compare with).
+      watched: training metrics whose course is drawn.
 
     Raises:
       UserError: there are no records.
@@ -60,9 +63,10 @@ def build(
         preset,
         summary_tables.returns_table(records, f"{title}: returns", scale),
         summary_tables.gains_table(records, pairs, f"{title}: what guidance gained", scale),
+        summary_tables.milestones_table(records, f"{title}: steps to a share of the expert's return", scale),
         summary_tables.claims_table(ledger(claims, view), preset, f"{title}: claims"),
         summary_tables.provenance_table(records, f"{title}: provenance"),
-        _figures(records, title, pairs, sweeps, scale),
+        _figures(records, title, pairs, sweeps, watched, scale),
     )
 
 
@@ -73,7 +77,7 @@ def section(content: Content) -> Section:
         if content.preset == PAPER
         else "This preset runs at a reduced scale, so only the scaled twins of the claims are judged."
     )
-    tables = (content.claims, content.gains, content.returns)
+    tables = (content.claims, content.gains, content.milestones, content.returns)
     blocks = (*tables, *content.figures.values(), content.provenance)
     return Section(f"{content.name}, preset {content.preset}", reduced, blocks)
 
@@ -97,7 +101,7 @@ def write(content: Content, folder: str | Path) -> list[Path]:
     return written
 
 
-def _figures(records, title: str, pairs, sweeps, scale: ScaleOf) -> dict[str, Figure]:
+def _figures(records, title: str, pairs, sweeps, watched, scale: ScaleOf) -> dict[str, Figure]:
     """Every figure that these records support, by file name."""
     names = figures.method_names(records)
     palette = plot_style.colours(names)
@@ -117,4 +121,6 @@ def _figures(records, title: str, pairs, sweeps, scale: ScaleOf) -> dict[str, Fi
         found[f"quality_{slug}"] = figures.expert_quality(records, guided, base, scale=scale)
     for parameter, base in sweeps:
         found[f"sweep_{parameter}"] = figures.sweep(records, parameter, base, f"{title}: sweep of {parameter}")
+    for metric in watched:
+        found[f"training_{metric}"] = figures.training_metric(records, metric, f"{title}: {metric} over training")
     return {name: figure for name, figure in found.items() if figure is not None}

@@ -25,6 +25,10 @@ class Scale:
         """100 · (R − random) / (expert − random), or the returns themselves where a reference is missing."""
         return 100.0 * (returns - self.random) / (self.expert - self.random) if self.normalises else returns
 
+    def share(self, returns):
+        """(R − random) / (expert − random)."""
+        return (returns - self.random) / (self.expert - self.random)
+
     def normalise_d4rl(self, returns):
         """The same with D4RL's constants, or None where D4RL has none."""
         if self.d4rl is None:

@@ -88,6 +88,12 @@ def sample(record: Record, metric: str, protocol: str = POLICY, point: int = 0) 
     return Sample(summarise(curve, record.budget, metric), curve.seeds, max(1, len(record.experts)))
 
 
+def steps_to(curve: Curves, level: float) -> np.ndarray:
+    """Environment steps [n] of the first evaluation at or above `level`; infinite where none is."""
+    above = curve.values >= level
+    return np.where(above.any(1), curve.steps[above.argmax(1)], np.inf)
+
+
 def shared(a: Record, b: Record) -> bool:
     """Whether two records may be paired by seed: the same experts, seeds and evaluation points.
 

@@ -15,9 +15,10 @@ from guided_rl.reporting.progress import duration
 from guided_rl.reporting.records import POLICY, Record
 from guided_rl.reporting.scales import ScaleOf, scale_of
 from guided_rl.reporting.statistics import Interval, Sample
-from guided_rl.reporting.summaries import curves, protocols, shared, summarise
+from guided_rl.reporting.summaries import curves, protocols, shared, steps_to, summarise
 from guided_rl.reporting.tables import Table, estimate, number, percent, section_starts, steps
 
+MILESTONES = (0.5, 0.75, 0.9)
 SUMMARIES = ("early", "final", "auc")
 EVALUATED = {POLICY: "own"}
 FEW = "ᵗ Student's t on the mean of fewer than ten seeds; no verdict rests on it."
@@ -123,6 +124,28 @@ def gains_table(
     if any("ᵗ" in cell for row in rows for cell in row):
         notes.append(FEW)
     return Table(title, columns, tuple(rows), 4, tuple(notes), tuple(data), section_starts([row[0] for row in rows]))
+
+
+def milestones_table(records: Sequence[Record], title: str, scale: ScaleOf = scale_of) -> Table:
+    """Median steps until a seed's own policy first returns 50, 75 and 90 % of the expert's, random being 0 %."""
+    rows, data = [], []
+    for record in ordered([r for r in records if not r.variant and len(r.points) == 1]):
+        here = scale(record.task)
+        if not here.normalises:
+            continue
+        curve = curves(record)
+        cells, facts = [], {}
+        for share in MILESTONES:
+            taken = steps_to(curve, here.random + share * (here.expert - here.random))
+            reached = int(np.isfinite(taken).sum())
+            median = float(np.median(taken)) if taken.size else np.inf
+            cells.append(f"{steps(median) if np.isfinite(median) else '–'}  ({reached}/{taken.size})")
+            facts[f"{share:g}"] = taken
+        rows.append((record.task, record.method, *cells))
+        data.append({"task": record.task, "method": record.method, "steps": facts})
+    notes = ["Steps of the median seed, – where fewer than half get there; in brackets how many do."]
+    columns = ("Task", "Method", *(f"{share:.0%}" for share in MILESTONES))
+    return Table(title, columns, tuple(rows), 2, tuple(notes), tuple(data), section_starts([row[0] for row in rows]))
 
 
 def claims_table(rows: Sequence[Row], preset: str, title: str) -> Table:

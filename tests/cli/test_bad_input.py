@@ -43,7 +43,7 @@ def refused(capsys, *arguments: str) -> str:
         (["run", *TINY, "--set", "gamma"], ["NAME=VALUE"]),
         (["run", *TINY, "--set", "gamma=high"], ["'high' where a number is needed"]),
         (["run", *TINY, "--grid", "gamma=0.9,"], ["number is needed"]),
-        (["run", *TINY, "--option", "stored=policy"], ["'sac' has no switches"]),
+        (["run", *TINY, "--option", "stored=policy"], ["switch of method 'sac'", "random_warmup"]),
         (["run", *TINY, "--method", "dai-sac", "--guide", "bc", "--option", "store=policy"], ["switch", "stored"]),
         (["run", *TINY, "--method", "dai-sac", "--guide", "bc", "--option", "stored=both"], ["stored", "policy"]),
         (["run", *TINY, "--method", "dai-sac"], ["needs a guide", "--guide bc"]),

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from benchmarks import twins
-from benchmarks.twin_envs import twin_of
 from guided_rl.envs import TASKS, make
+from guided_rl.envs.twins import twin_of
 
 FLOAT32 = 1e-6  # a few units in the last place, relative to 1 + |value|
 

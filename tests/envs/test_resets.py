@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from benchmarks.twin_envs import twin_of
 from guided_rl.envs import TASKS, make
+from guided_rl.envs.twins import twin_of
 
 BOUND = {
     "HalfCheetah-v5": 0.1,
@@ -32,7 +32,11 @@ def ours(name: str, seed: int = 0, draws: int = DRAWS) -> np.ndarray:
 def twins(name: str, draws: int = DRAWS) -> np.ndarray:
     twin = twin_of(name)
     twin.start(seed=0)
-    return np.stack([twin.start() for _ in range(draws)])
+    rows = []
+    for _ in range(draws):
+        twin.start()
+        rows.append(np.concatenate([twin.data.qpos, twin.data.qvel]))
+    return np.stack(rows)
 
 
 @pytest.mark.parametrize("name", TASKS)

@@ -1,4 +1,4 @@
-"""Shipped experts in Gymnasium's own environment and in ours."""
+"""Shipped experts in the task's twin and in ours."""
 
 import numpy as np
 import pytest
@@ -13,17 +13,17 @@ TASK = "HalfCheetah-v5"
 REGISTERED = [task for task in TASKS if (FOLDER / weights_name(task)).exists()]
 
 
-def test_an_expert_returns_in_gymnasium_what_it_returns_here():
+def test_an_expert_returns_in_the_twin_what_it_returns_here():
     """A few episodes only, so a wider bound; the slow test has the full one."""
     (one,) = compare(TASK, "sac@100", episodes=4, experts=range(1))
-    assert one.gymnasium.shape == one.ours.shape == (4,)
+    assert one.twin.shape == one.ours.shape == (4,)
     assert abs(one.difference) < 0.1
-    assert one.gymnasium.min() > 1000
+    assert one.twin.min() > 1000
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("task", REGISTERED)
-def test_every_expert_returns_in_gymnasium_what_it_returns_here(task):
+def test_every_expert_returns_in_the_twin_what_it_returns_here(task):
     assert check(task, SHIPPED)
 
 

@@ -148,12 +148,21 @@ def test_beating_on_most_tasks_with_none_reversed():
     assert judge(view(*rows(20, 0.5, 0.5))).verdict == UNDECIDED
 
 
-def test_parameters_are_compared_from_the_records():
-    judge = claim_tests.no_extra_parameters("dai-sac", "sac", [A])
-    make = lambda method, count: make_record(method, A, config={"parameters": count} if count else {})
-    assert judge(view(make("dai-sac", 10), make("sac", 10))).verdict == HOLDS
-    assert judge(view(make("dai-sac", 11), make("sac", 10))).verdict == FAILS
-    assert claims.judge(Claim("x", "X", "", "", "", "", judge), view(make("dai-sac", 0), make("sac", 1))).value is None
+def test_reaching_the_expert_counts_tasks():
+    judge = claim_tests.reaches_expert("a", [A, B], "final", 0.9, at_least=1)
+    make = lambda value, task: make_record("a", task, spread(value, 0.5))
+    verdict = lambda *records: judge(View(records, "paper", scale=lambda task: Scale(random=0.0, expert=100.0))).verdict
+    assert verdict(make(95, A), make(20, B)) == HOLDS
+    assert verdict(make(85, A), make(20, B)) == FAILS
+    assert verdict(make(95, A)) == UNDECIDED
+
+
+def test_every_variant_must_be_beaten():
+    judge = claim_tests.beats_variants("a", ("one", "other"), [A], "auc")
+    make = lambda value, variant="": make_record("a", A, spread(value, 0.5), variant=variant)
+    assert judge(view(make(95), make(60, "one"), make(70, "other"))).verdict == HOLDS
+    assert judge(view(make(95), make(60, "one"), make(99.5, "other"))).verdict == FAILS
+    assert claims.judge(Claim("x", "X", "", "", "", "", judge), view(make(95), make(60, "one"))).verdict == UNDECIDED
 
 
 def test_failed_seeds_are_named_in_the_note():

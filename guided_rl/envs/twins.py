@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -36,7 +38,7 @@ class Twin(Protocol):
     dt: float
 
     def start(self, seed: int | None = None) -> np.ndarray:
-        """A fresh episode; qpos and qvel [nq + nv] as it drew them."""
+        """A fresh episode as the twin draws it; its observation."""
         ...
 
     def restart(self) -> np.ndarray:
@@ -61,7 +63,8 @@ class GymnasiumTwin:
     """A Gymnasium MuJoCo environment."""
 
     def __init__(self, name: str):
-        self._env = gymnasium.make(name)
+        with _quiet():
+            self._env = gymnasium.make(name)
         inner = self._env.unwrapped
         self.model, self.data, self.dt = inner.model, inner.data, inner.dt
         self.low, self.high = self._env.action_space.low, self._env.action_space.high
@@ -69,8 +72,7 @@ class GymnasiumTwin:
         self.episode_length = gymnasium.spec(name).max_episode_steps
 
     def start(self, seed: int | None = None) -> np.ndarray:
-        self._env.reset(seed=seed)
-        return self._env.unwrapped.state_vector()
+        return self._env.reset(seed=seed)[0]
 
     def restart(self) -> np.ndarray:
         self._env.reset()
@@ -102,11 +104,11 @@ class SuiteTwin:
     def start(self, seed: int | None = None) -> np.ndarray:
         if seed is not None:
             self._env.task._random = np.random.RandomState(seed)
-        self._env.reset()
-        return np.concatenate([self.data.qpos, self.data.qvel])
+        return _flat(self._env.reset().observation)
 
     def restart(self) -> np.ndarray:
-        qpos, qvel = np.split(np.float64(np.float32(self.start())), [self.model.nq])
+        self._env.reset()
+        qpos, qvel = (np.float64(np.float32(x)) for x in (self.data.qpos, self.data.qvel))
         with self._env.physics.reset_context():
             self.data.qpos[:], self.data.qvel[:] = qpos, qvel
         return _flat(self._env.task.get_observation(self._env.physics))
@@ -114,6 +116,17 @@ class SuiteTwin:
     def step(self, control: np.ndarray) -> Outcome:
         after = self._env.step(control)
         return Outcome(_flat(after.observation), after.reward, after.discount == 0, after.last(), {})
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """MuJoCo's notes on attributes of the twin's XML are not for our users to mend."""
+    handler = mujoco.get_mju_user_warning()
+    mujoco.set_mju_user_warning(lambda message: None)
+    try:
+        yield
+    finally:
+        mujoco.set_mju_user_warning(handler)
 
 
 def _flat(observation: dict) -> np.ndarray:

@@ -1,0 +1,102 @@
+"""SAC-EO's table: Ozcan et al. 2024 (arXiv 2402.18836), six DeepMind Control tasks.
+
+Arithmetic of preset cpu, in millions of seed-updates (cells × seeds × steps):
+  main      6 tasks × {sac, sac-eo, modified-bco} × 10 × 0.1         = 18.0
+  sweep     2 tasks × 8 values of β × 5 × 0.05                       =  4.0
+  fixed ε   2 tasks × {0.1, 0.01, 0.001} × 10 × 0.1                  =  6.0
+  one model 2 tasks × 5 × 0.1                                        =  1.0
+  quality   2 tasks × {25, 50, 75 %} × 5 × 0.1                       =  3.0
+  poor sets 2 tasks × {noise, dropped entries} × 5 × 0.1             =  2.0
+  ours      2 tasks × balanced-eo × 10 × 0.1                         =  2.0
+  GAIfO     2 tasks × shares of its reward {0.5, 1} × 10 × 0.1       =  4.0
+  together 40.0, the preset's limit.
+
+Below preset paper the networks are 64 × 64 and the forward models 128 × 128, refitted for two
+epochs on the newest 20,000 transitions, and expert batches have 128 pairs: the paper's sizes
+cost some 4 GFLOP an environment step. Learning rates are DAI's at reduced scale. The first
+1 % of the budget is collected by the untrained policy, by SAC too, so that the methods differ
+in nothing but the imitation term; in the paper it is 5,000 of a million steps.
+"""
+
+from __future__ import annotations
+
+from benchmarks.cells import Cell, PaperTable
+from benchmarks.sac_eo_claims import ABLATION_TASKS, CLAIMS, FIXED, TASKS
+from guided_rl.config import RunConfig
+
+BETAS = (0.0, 10.0, 25.0, 50.0, 100.0, 200.0, 500.0, 1000.0)
+EXPERT_SET = "demos:5"
+SHARES = (0.5, 1.0)
+SCALE = {
+    "smoke": {"task": "cheetah-run", "steps": 2_000, "seeds": 2, "evaluations": 4, "episodes": 1, "batch": 32},
+    "quick": {"task": "cheetah-run", "steps": 8_000, "seeds": 5, "episodes": 5, "batch": 128},
+    "cpu": {"steps": 100_000, "seeds": 10, "episodes": 10, "batch": 128},
+    "paper": {"steps": 1_000_000, "seeds": 10, "episodes": 10, "batch": 256, "hidden": (256, 256)},
+}
+RATES = {"actor_lr": 3e-4, "critic_lr": 1e-3, "temperature_lr": 1e-3}
+PAPER_RATES = {"actor_lr": 1e-4, "critic_lr": 3e-4, "temperature_lr": 1e-4}
+MODELS = {
+    "smoke": {"model_hidden": (32,), "epochs": 1, "window": 2_000, "expert_batch": 32},
+    "quick": {"model_hidden": (128, 128), "epochs": 2, "window": 20_000, "expert_batch": 128},
+    "cpu": {"model_hidden": (128, 128), "epochs": 2, "window": 20_000, "expert_batch": 128},
+    "paper": {},
+}
+LEARNERS = ("sac", "sac-eo", "modified-bco")
+
+
+def cell(preset: str, method: str, variant: str = "", **changes) -> Cell:
+    """One population of this table, all with the same learning rates and start of collection."""
+    settings = {"warmup": 0.005 if preset == "paper" else 0.1 if preset == "smoke" else 0.01}
+    settings |= {**SCALE[preset], **changes}
+    rates = PAPER_RATES if preset == "paper" else RATES
+    hparams = {**rates, "initial_temperature": 0.1}
+    if method == "modified-bco":
+        hparams = {name: hparams[name] for name in ("actor_lr", "initial_temperature")}
+    settings["hparams"] = {**hparams, **settings.get("hparams", {})}
+    if method == "sac":
+        settings["options"] = {"random_warmup": False}
+    else:
+        settings.setdefault("dataset", EXPERT_SET)
+    if method in ("sac-eo", "modified-bco", "balanced-eo"):
+        settings["options"] = {**MODELS[preset], **settings.get("options", {})}
+    return Cell(RunConfig(method=method, **settings), variant)
+
+
+def cells(preset: str) -> list[Cell]:
+    """Main comparison first, then the β sweep, ablations, our own method and the adversarial one."""
+    if preset in ("smoke", "quick"):
+        return [cell(preset, method) for method in LEARNERS]
+    few = {"seeds": 5} if preset == "cpu" else {}
+    half = {"steps": SCALE[preset]["steps"] // 2}
+    found = [cell(preset, method, task=task) for task in TASKS for method in LEARNERS]
+    for task in ABLATION_TASKS:
+        on = {"task": task}
+        found.append(cell(preset, "sac-eo", "beta sweep", grid={"beta": BETAS}, **on, **half, **few))
+        found += [
+            cell(preset, "sac-eo", variant, hparams={"epsilon": e}, options={"weight": "fixed"}, **on)
+            for variant, e in FIXED.items()
+        ]
+        one = {"weight": "fixed", "models": 1}
+        found.append(
+            cell(preset, "sac-eo", "one model, epsilon 0.01", hparams={"epsilon": 0.01}, options=one, **on, **few)
+        )
+        found += [
+            cell(preset, "sac-eo", f"expert {level} %", dataset=f"demos@{level}:5", **on, **few)
+            for level in (25, 50, 75)
+        ]
+        found.append(cell(preset, "sac-eo", "noise of half a deviation", options={"noise": 0.5}, **on, **few))
+        found.append(cell(preset, "sac-eo", "a quarter dropped", options={"drop": 0.25}, **on, **few))
+        found.append(cell(preset, "balanced-eo", **on))
+        found.append(cell(preset, "gaifo-sac", "share of its reward", grid={"reward_share": SHARES}, **on))
+    return found
+
+
+TABLE = PaperTable(
+    name="sac-eo",
+    title="SAC-EO",
+    cells=cells,
+    claims=CLAIMS,
+    pairs=(("sac-eo", "sac"), ("sac-eo", "modified-bco"), ("balanced-eo", "sac-eo")),
+    sweeps=(("beta", "sac"), ("reward_share", "sac")),
+    watched=("epsilon", "delta_max", "model_error_expert", "model_error_replay"),
+)
