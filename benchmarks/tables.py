@@ -98,7 +98,7 @@ def build_report(name: str, preset: str) -> report.Content:
     """Tables, figures and claims of a paper from its records alone, written beside them."""
     table = find_table(name)
     found = records.read_all(records_root(preset), name, preset)
-    content = report.build(found, table.title, preset, table.claims, table.pairs, table.sweeps, table.watched)
+    content = report.build(found, table.title, preset, table.claims, table.pairs, table.sweeps, watched=table.watched)
     report.write(content, records_root(preset) / name / preset / "report")
     return content
 

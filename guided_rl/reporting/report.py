@@ -41,8 +41,8 @@ def build(
     claims: Sequence[Claim] = (),
     pairs: Sequence[tuple[str, str]] = (),
     sweeps: Sequence[tuple[str, str]] = (),
-    watched: Sequence[str] = (),
     scale: ScaleOf = scale_of,
+    watched: Sequence[str] = (),
 ) -> Content:
     """Tables and figures of one paper.
 
