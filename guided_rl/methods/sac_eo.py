@@ -200,9 +200,8 @@ def sac_eo(
     if not 0 <= drop < 1 or noise < 0:
         raise UserError(f"drop={drop} must be in [0, 1) and noise={noise} at least 0; change them")
     fitting = Fitting(tuple(model_hidden), epochs=epochs, window=window, normalise=normalise, likelihood=likelihood)
-    method = imitating(
-        adaptive if weight == "adaptive" else fixed, Imitation(fitting, models, drop), temperature, noise
-    )
+    how = Imitation(fitting, models, drop)
+    method = imitating(adaptive if weight == "adaptive" else fixed, how, expert_batch, temperature, noise)
     extra = {"beta": 100.0} if weight == "adaptive" else {"epsilon": 0.01}
     ranges = {**method.ranges, "beta": (0.0, float("inf")), "epsilon": (0.0, 1.0)}
     return dataclasses.replace(method, hparams={**method.hparams, **extra}, ranges=ranges)

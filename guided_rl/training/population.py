@@ -233,15 +233,15 @@ class Trainer:
         window = min(self.method.window, self.loop.capacity)
         count = jnp.minimum(step, window)
 
-        def refit(key, seed, agent, rows, hp, guide):
+        def refit(key, seed, agent, ring, hp, guide):
             (refit_key,) = _keys(key, step, "refit")
             ctx = Context(hp, step, guide, offline_rows(inputs.offline, seed), self.setup)
-            return self.method.refit(agent, self.layout.unpack(rows), count, refit_key, ctx)
+            recent = self.layout.unpack(newest(ring, step, window))
+            return self.method.refit(agent, recent, count, refit_key, ctx)
 
         def everyone(agents: Agent) -> Agent:
             m = population.members
-            rows = jax.vmap(lambda ring: newest(ring, step, window))(population.replay)
-            return self.each(step)(refit)(m.key, m.seed, agents, rows, inputs.hp, inputs.guide)
+            return self.each(step)(refit)(m.key, m.seed, agents, population.replay, inputs.hp, inputs.guide)
 
         agents = jax.lax.cond((step > starts) & fresh, everyone, lambda a: a, population.members.agent)
         return population.replace(members=population.members.replace(agent=agents))
