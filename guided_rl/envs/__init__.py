@@ -1,15 +1,19 @@
-"""Tasks by name. A user's own task is `path/to/file.py:function`, returning a `Task`."""
+"""Tasks by name: functions that give a `Task`, or an environment that needs no physics engine.
+
+A user's own task is `path/to/file.py:function`, returning a `Task`.
+"""
 
 from __future__ import annotations
 
 import functools
 
-from guided_rl.envs import gymnasium_mujoco
+from guided_rl.envs import gymnasium_mujoco, point_circle, point_fall, point_reach
 from guided_rl.envs.base import Env, MujocoEnv, State, Task
+from guided_rl.envs.jax_env import JaxEnv
 from guided_rl.errors import UserError, unknown
-from guided_rl.physics import make_engine
+from guided_rl.physics import ENGINES, make_engine
 
-TASKS = {**gymnasium_mujoco.TASKS}
+TASKS = {**gymnasium_mujoco.TASKS, **point_circle.TASKS, **point_fall.TASKS, **point_reach.TASKS}
 
 __all__ = ["TASKS", "Env", "MujocoEnv", "State", "Task", "make"]
 
@@ -20,7 +24,7 @@ def make(name: str, physics: str = "auto") -> Env:
 
     Args:
       name: a key of `TASKS`, `brax:<name>`, or `file.py:function` for a task of your own.
-      physics: `native`, `mjx`, or `auto` (native on CPU).
+      physics: `native`, `mjx`, or `auto` (native on CPU); worlds of our own JAX need none.
 
     Raises:
       UserError: the task or the engine is unknown; the nearest names are in the sentence.
@@ -39,4 +43,8 @@ def make(name: str, physics: str = "auto") -> Env:
         task = TASKS[name]()
     else:
         raise unknown("task", name, TASKS)
+    if isinstance(task, JaxEnv):
+        if physics not in (*ENGINES, "auto"):
+            raise unknown("physics engine", physics, (*ENGINES, "auto"))
+        return task
     return MujocoEnv(task, make_engine(task.simulation, physics))
