@@ -28,12 +28,17 @@ from guided_rl.methods.networks import log_density
 def actor_loss(params: Any, agent: Agent, batch: Batch, key: jax.Array, ctx: Context) -> tuple[jax.Array, Metrics]:
     """L_π above."""
     loss, metrics = sac.actor_loss(params, agent, batch, key, ctx)
-    obs = batch["obs"]
-    mean, log_std = sac.actor(ctx.setup).apply(params, obs)
-    trust = jax.vmap(lambda o: stated(agent, o, ctx))(obs)
-    imitation = jnp.mean(trust * log_density(mean, log_std, advice_for(obs, key, ctx)))
-    loss = loss - ctx.hp["beta"] * decayed(ctx) * imitation
-    return loss, {**metrics, "actor_loss": loss, "guide_log_prob": imitation}
+    beta, obs = ctx.hp["beta"] * decayed(ctx), batch["obs"]
+
+    def imitation(params: Any) -> jax.Array:
+        """E_s[λ(s) log π_θ(a_g(s)|s)]."""
+        trust = jax.vmap(lambda o: stated(agent, o, ctx))(obs)
+        return jnp.mean(trust * log_density(*sac.actor(ctx.setup).apply(params, obs), advice_for(obs, key, ctx)))
+
+    # A branch of its own: fused with SAC's terms, it would change their rounding even where β = 0.
+    spoken = jax.lax.cond(beta > 0, imitation, lambda params: jnp.float32(0), params)
+    loss = loss - beta * spoken
+    return loss, {**metrics, "actor_loss": loss, "guide_log_prob": spoken}
 
 
 PIG = dataclasses.replace(
