@@ -60,6 +60,15 @@ _WITHOUT_EXPERTS = {
     "Humanoid-v5": Reference(Return(112.09, 1.00, _RANDOM)),
     "InvertedPendulum-v5": Reference(Return(5.00, 0.10, _RANDOM)),
     "Reacher-v5": Reference(Return(-43.06, 0.13, _RANDOM)),
+    "cheetah-run": Reference(Return(3.705, 0.044, _RANDOM)),
+    "hopper-stand": Reference(Return(1.801, 0.15, _RANDOM)),
+    "hopper-hop": Reference(Return(0.04924, 0.012, _RANDOM)),
+    "walker-stand": Reference(Return(130.1, 0.38, _RANDOM)),
+    "walker-walk": Reference(Return(32.35, 0.13, _RANDOM)),
+    "walker-run": Reference(Return(23.02, 0.057, _RANDOM)),
+    "cartpole-swingup": Reference(Return(27.31, 0.64, _RANDOM)),
+    "ball_in_cup-catch": Reference(Return(107.5, 9.3, _RANDOM)),
+    "point_mass-easy": Reference(Return(3.297, 0.9, _RANDOM)),
 }
 REFERENCES = _with_experts(_WITHOUT_EXPERTS)
 

@@ -22,23 +22,23 @@ import jax.numpy as jnp
 from guided_rl.methods import sac
 from guided_rl.methods.base import Agent, Batch, Context, Metrics
 from guided_rl.methods.local_guidance import DECAY, DECAY_RANGES, advice_for, decayed, stated
-from guided_rl.methods.networks import log_density
+from guided_rl.methods.networks import log_density, sample_squashed
 
 
 def actor_loss(params: Any, agent: Agent, batch: Batch, key: jax.Array, ctx: Context) -> tuple[jax.Array, Metrics]:
     """L_π above."""
-    loss, metrics = sac.actor_loss(params, agent, batch, key, ctx)
-    beta, obs = ctx.hp["beta"] * decayed(ctx), batch["obs"]
-
-    def imitation(params: Any) -> jax.Array:
-        """E_s[λ(s) log π_θ(a_g(s)|s)]."""
-        trust = jax.vmap(lambda o: stated(agent, o, ctx))(obs)
-        return jnp.mean(trust * log_density(*sac.actor(ctx.setup).apply(params, obs), advice_for(obs, key, ctx)))
-
-    # A branch of its own: fused with SAC's terms, it would change their rounding even where β = 0.
-    spoken = jax.lax.cond(beta > 0, imitation, lambda params: jnp.float32(0), params)
-    loss = loss - beta * spoken
-    return loss, {**metrics, "actor_loss": loss, "guide_log_prob": spoken}
+    obs, beta = batch["obs"], ctx.hp["beta"] * decayed(ctx)
+    mean, log_std = sac.actor(ctx.setup).apply(params, obs)
+    action, log_prob = sample_squashed(mean, log_std, key)
+    q = jnp.min(sac.critic(ctx.setup).apply(agent.params["critic"], obs, action), axis=0)
+    trust = jax.vmap(lambda o: stated(agent, o, ctx))(obs)
+    advised = advice_for(obs, key, ctx)
+    # A branch, because a term times 0 would still change how the rest is fused and rounded.
+    imitation = jax.lax.cond(
+        beta > 0, lambda m, s: jnp.mean(trust * log_density(m, s, advised)), lambda m, s: jnp.float32(0), mean, log_std
+    )
+    loss = jnp.mean(jnp.exp(agent.params["log_temperature"]) * log_prob - q) - beta * imitation
+    return loss, {"actor_loss": loss, "entropy": -jnp.mean(log_prob), "guide_log_prob": imitation}
 
 
 PIG = dataclasses.replace(
