@@ -3,7 +3,8 @@
 PAG's authors use a Bullet task of which only the stock version is public (`SafetyBallReach`,
 Bullet-Safety-Gym); theirs was made "more difficult" in ways that nobody outside has read. This
 one keeps the stock version's numbers (forces, mass, step, rewards, obstacle sizes, sensors) in
-two dimensions, where rolling becomes damping; its layout is ours, so it is compared with nothing.
+two dimensions. Layout and damping are ours, the latter so that a body can still stop between the
+edge of the guide's region and the obstacle; so it is compared with nothing.
 """
 
 from __future__ import annotations
@@ -17,13 +18,13 @@ from guided_rl.envs.jax_env import JaxEnv, JaxTask
 from guided_rl.prng import KEYS
 
 ROOM = 10.0
-MASS, FORCE, DAMPING, DT = 0.3, 3.5, 0.04, 1.0 / 60.0
+MASS, FORCE, DAMPING, DT = 0.3, 3.5, 1.8, 1.0 / 60.0
 AGENT_RADIUS, STATIC_RADIUS, MOVING_RADIUS = 0.5, 1.0, 0.6
 GOAL_RADIUS, GOAL_SPEED, GOAL_REWARD, GOAL_RANGE = 1.3, 5.0, 5.0, 8.0
 EFFORT = 0.005
 CRASH_REWARD = -1000.0
 RAYS, SENSOR_RANGE = 24, 5.0
-ORBIT_RADIUS, ORBIT_RATE = 4.0, 0.5
+ORBIT_RADIUS, ORBIT_RATE = 4.0, 0.25
 _CIRCLE = 2 * np.pi * np.arange(8) / 8
 STATIC = 6.5 * np.stack([np.cos(_CIRCLE), np.sin(_CIRCLE)], axis=-1).astype(np.float32)
 RADII = np.append(np.full(len(STATIC), STATIC_RADIUS), MOVING_RADIUS).astype(np.float32)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,9 @@ from guided_rl.reporting.page import Section
 from guided_rl.reporting.records import Record
 from guided_rl.reporting.scales import ScaleOf, scale_of
 from guided_rl.reporting.tables import Table, to_json, to_markdown
+
+MoreFigures = Callable[[Sequence[Record], str], dict[str, Figure]]
+"""`(records, title) -> figures by file name`."""
 
 
 @dataclass(frozen=True)
@@ -41,12 +44,14 @@ def build(
     pairs: Sequence[tuple[str, str]] = (),
     sweeps: Sequence[tuple[str, str]] = (),
     scale: ScaleOf = scale_of,
+    more: MoreFigures | None = None,
 ) -> Content:
     """Tables and figures of one paper.
 
     Args:
       records: of one table and preset. name: the paper's short name, for titles.
       pairs: (guided method, its base). sweeps: (grid axis, the base to compare with).
+      more: the paper's own figures.
 
     Raises:
       UserError: there are no records.
@@ -62,7 +67,7 @@ def build(
         summary_tables.gains_table(records, pairs, f"{title}: what guidance gained", scale),
         summary_tables.claims_table(ledger(claims, view), preset, f"{title}: claims"),
         summary_tables.provenance_table(records, f"{title}: provenance"),
-        _figures(records, title, pairs, sweeps, scale),
+        {**_figures(records, title, pairs, sweeps, scale), **(more(records, title) if more else {})},
     )
 
 
