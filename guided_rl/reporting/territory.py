@@ -42,13 +42,17 @@ class Chart:
 
 
 def _cart_pole(axis: Axes) -> None:
+    _beyond(axis, safe_suite.TRACK)
+
+
+def _beyond(axis: Axes, edge: float) -> None:
+    """What lies outside |x| <= edge is a crash."""
     for side in (-1, 1):
-        axis.axvline(side * safe_suite.TRACK, color=CRASH, lw=4)
+        axis.axvspan(side * edge, side * 10, color=CRASH, lw=0)
 
 
 def _corridor(axis: Axes) -> None:
-    for side in (-1, 1):
-        axis.axvline(side * point_circle.CORRIDOR, color=CRASH, lw=4)
+    _beyond(axis, point_circle.CORRIDOR)
     axis.add_patch(Circle((0, 0), point_circle.CIRCLE, fill=False, color=GOAL, lw=2))
 
 
@@ -158,6 +162,8 @@ def _draw(axis: Axes, chart: Chart) -> None:
         here = np.asarray(jax.vmap(lambda p: region.depth(chart.observe(p), jnp.float32(0)))(jnp.asarray(points))) > 0
         axis.quiver(*points[here].T, *ways[here].T, color=INK, width=0.005, scale=22, pivot="mid")
     chart.dress(axis)
+    if chart.axes in (("x", "y"), ("x, m", "y, m")):
+        axis.set_aspect("equal")
     axis.set_xlim(left, right)
     axis.set_ylim(low, high)
     axis.set_xlabel(chart.axes[0])
