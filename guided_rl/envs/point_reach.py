@@ -52,7 +52,7 @@ def draw_goal(seed: jax.Array, number: jax.Array) -> jax.Array:
     """Goal `number` of an episode: on a line from the middle through a gap between two static obstacles."""
     gap, radius = jax.random.split(jax.random.fold_in(jax.random.key(seed, impl=KEYS), number))
     angle = 2 * np.pi * (jax.random.randint(gap, (), 0, 8).astype(jnp.float32) + 0.5) / 8
-    length = jax.random.uniform(radius, minval=2.0, maxval=GOAL_RANGE)
+    length = jax.random.uniform(radius, minval=3.0, maxval=GOAL_RANGE)
     return length * jnp.stack([jnp.cos(angle), jnp.sin(angle)])
 
 

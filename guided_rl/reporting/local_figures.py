@@ -23,7 +23,7 @@ SWITCHED = "switched"
 def figures(records: Sequence[Record], title: str) -> dict[str, Figure]:
     """Every figure of this module that the records support, by file name."""
     found = {
-        "executed": executed_curves(records, f"{title}: returns as executed, the guide switched in where it acts"),
+        "executed": executed_curves(records, f"{title}: returns as executed"),
         "crashes": crash_curves(records, f"{title}: crashes while training"),
         "territory": territory(sorted({r.task for r in records}), "Where the guide acts, and where the learner does"),
     }
@@ -55,7 +55,7 @@ def _curves(records: Sequence[Record], title: str, label: str, read) -> Figure |
     main = [r for r in records if not r.variant and len(r.points) == 1]
     if not main:
         return None
-    names = method_names(main)
+    names = sorted(method_names(main), key=lambda name: name != "sac")
     palette = colours(names)
     tasks = sorted({r.task for r in main})
     with matplotlib.rc_context(STYLE):
