@@ -7,12 +7,11 @@ specification's mean ± 1 standard deviation, shares of episodes ± 10 points, o
 1. A ladder of policies is kept while SAC learns (`experts.train`), and every one is tried as the
    task's local guide, acting everywhere, over 50 episodes.
 2. Of each seed, the policy in all bands that comes closest to their middle is a candidate.
-3. Up to three candidates are quoted by 50 fresh episodes, and registered if these too are in all bands.
+3. Candidates are quoted by 50 fresh episodes; the first three that are in all bands again are registered.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -128,7 +127,7 @@ def outside(task: str, found: Mapping[str, np.ndarray]) -> np.ndarray:
 
 
 def candidates(task: str, ladder: Ladder, found: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """(points, seeds) of the best policy of each seed, the best first, at most KEPT.
+    """(points, seeds) of the best policy of each seed, the best first.
 
     Raises:
       UserError: none is within the bands.
@@ -136,7 +135,7 @@ def candidates(task: str, ladder: Ladder, found: Mapping[str, np.ndarray]) -> tu
     far = outside(task, found).reshape(len(ladder.steps), -1)
     points = far.argmin(0)
     best = far.min(0)
-    order = [seed for seed in np.argsort(best) if best[seed] <= 1][:KEPT]
+    order = [seed for seed in np.argsort(best) if best[seed] <= 1]
     if not order:
         raise UserError(
             f"no policy trained for {task} is within its bands (nearest {best.min():.2f}); change its recipe"
@@ -155,8 +154,8 @@ def register(task: str) -> dict[str, Any]:
     found = try_out(as_guide(task, env, ladder.pick(*everyone)), env, SELECTION_SEED)
     points, seeds = candidates(task, ladder, found)
     quoted = try_out(as_guide(task, env, ladder.pick(points, seeds)), env, QUOTE_SEED)
-    good = outside(task, quoted) <= 1
-    if not good.any():
+    good = np.flatnonzero(outside(task, quoted) <= 1)[:KEPT]
+    if not good.size:
         raise UserError(f"no candidate for {task} stays within its bands over fresh episodes; change its recipe")
     points, seeds, quoted = points[good], seeds[good], {name: values[good] for name, values in quoted.items()}
     facts = {
@@ -171,10 +170,10 @@ def register(task: str) -> dict[str, Any]:
         "returns": {
             MEDIUM: [
                 {
-                    "mean": round(r.mean(), 3),
-                    "std": round(r.std(ddof=1), 3),
+                    "mean": round(float(r.mean()), 3),
+                    "std": round(float(r.std(ddof=1)), 3),
                     "episodes": r.size,
-                    "left": round(w.mean(), 3),
+                    "left": round(float(w.mean()), 3),
                 }
                 for r, w in zip(quoted["return"], quoted["left"], strict=True)
             ]
@@ -185,11 +184,9 @@ def register(task: str) -> dict[str, Any]:
     return facts
 
 
-def make(task: str, steps: int | None = None) -> dict[str, Any]:
+def make(task: str) -> dict[str, Any]:
     """Train what is missing, then register it."""
-    config = config_of(task)
-    config = config if steps is None else dataclasses.replace(config, steps=steps)
-    train(config, folder=RUNS / run_name(task), observers=[keep_ladder(run_name(task))])
+    train(config_of(task), folder=RUNS / run_name(task), observers=[keep_ladder(run_name(task))])
     return register(task)
 
 

@@ -19,7 +19,7 @@ from guided_rl.guides.local import LOCAL_GUIDES
 from guided_rl.reporting.plot_style import INK, STYLE, panels
 
 GUIDE, LEARNER, CRASH, GOAL = "#F4B183", "#BDD7EE", "#A6192E", "#009E73"
-FINE, COARSE = 121, 9
+FINE, STRIDE = 121, 12
 
 
 @dataclass(frozen=True)
@@ -149,18 +149,14 @@ def territory(tasks: Sequence[str], title: str) -> Figure | None:
 
 
 def _draw(axis: Axes, chart: Chart) -> None:
-    region, (left, right, low, high) = LOCAL_GUIDES[chart.task], chart.limits
-    plane = lambda n: jnp.stack(jnp.meshgrid(jnp.linspace(left, right, n), jnp.linspace(low, high, n)), -1)
-    fine = plane(FINE)
-    depth = jax.vmap(jax.vmap(lambda p: region.depth(chart.observe(p), jnp.float32(0))))
-    inside = np.asarray(depth(fine)) > 0
+    left, right, low, high = chart.limits
+    inside, ways = _evaluate(chart)
     colours = ListedColormap([LEARNER, GUIDE])
     axis.imshow(inside, extent=chart.limits, origin="lower", aspect="auto", cmap=colours, vmin=0, vmax=1)
-    if chart.heads is not None and region.script is not None:
-        points = np.asarray(plane(COARSE + 2)[1:-1, 1:-1].reshape(-1, 2))
-        ways = np.asarray(jax.vmap(lambda p: chart.heads(p, region.script(chart.observe(p))))(jnp.asarray(points)))
-        here = np.asarray(jax.vmap(lambda p: region.depth(chart.observe(p), jnp.float32(0)))(jnp.asarray(points))) > 0
-        axis.quiver(*points[here].T, *ways[here].T, color=INK, width=0.005, scale=22, pivot="mid")
+    if ways is not None:
+        rows = _grid(chart, FINE)[STRIDE // 2 :: STRIDE, STRIDE // 2 :: STRIDE]
+        here = inside[STRIDE // 2 :: STRIDE, STRIDE // 2 :: STRIDE]
+        axis.quiver(*rows[here].T, *ways[here].T, color=INK, width=0.005, scale=22, pivot="mid")
     chart.dress(axis)
     if chart.axes in (("x", "y"), ("x, m", "y, m")):
         axis.set_aspect("equal")
@@ -168,3 +164,24 @@ def _draw(axis: Axes, chart: Chart) -> None:
     axis.set_ylim(low, high)
     axis.set_xlabel(chart.axes[0])
     axis.set_ylabel(chart.axes[1])
+
+
+def _grid(chart: Chart, fine: int) -> np.ndarray:
+    """Points of the plane [fine, fine, 2]."""
+    left, right, low, high = chart.limits
+    return np.stack(np.meshgrid(np.linspace(left, right, fine), np.linspace(low, high, fine)), -1).astype(np.float32)
+
+
+def _evaluate(chart: Chart) -> tuple[np.ndarray, np.ndarray | None]:
+    """Whether each point of the plane is the guide's, and at every STRIDE-th of them its push, in one program."""
+    region, grid = LOCAL_GUIDES[chart.task], _grid(chart, FINE)
+    arrows = chart.heads is not None and region.script is not None
+    sparse = grid[STRIDE // 2 :: STRIDE, STRIDE // 2 :: STRIDE]
+
+    def both(fine: jax.Array, few: jax.Array):
+        depth = jax.vmap(jax.vmap(lambda p: region.depth(chart.observe(p), jnp.float32(0))))(fine)
+        push = lambda p: chart.heads(p, region.script(chart.observe(p)))
+        return depth > 0, jax.vmap(jax.vmap(push))(few) if arrows else None
+
+    inside, ways = jax.jit(both)(grid, sparse)
+    return np.asarray(inside), None if ways is None else np.asarray(ways)
