@@ -44,7 +44,7 @@ def weights(tmp_path, monkeypatch):
 
 
 @settings(max_examples=30, deadline=None)
-@given(st.floats(-1.9, 1.9, width=32))
+@given(st.floats(-2, 2, width=32))
 def test_on_the_cart_pole_lambda_is_the_papers(x):
     guide = find_guide("local", make(CART, "native"))
     assert float(guide.confidence(cart(x))) == float(abs(np.float32(x)) > np.float32(0.2))
@@ -127,7 +127,7 @@ def test_the_dense_point_mass_hears_the_same_guide(weights):
 def test_stochastic_guides_differ_by_key_and_have_a_mode(weights, named):
     guide, obs = find_guide(named, make(MASS, "native")).of(0), jnp.array([0.2, 0.0, 0.1, -0.1])
     drawn = jax.vmap(lambda key: guide.action(obs, key))(jax.random.split(jax.random.key(0), 50))
-    assert len({row.tobytes() for row in np.asarray(drawn)}) > 40
+    assert len({row.tobytes() for row in np.asarray(drawn)}) > 10
     assert float(jnp.abs(drawn).max()) <= 0.99 + 1e-6
     np.testing.assert_array_equal(guide.action(obs), find_guide("local", make(MASS, "native")).of(0).action(obs))
 
@@ -147,7 +147,7 @@ def test_who_stands_behind_a_local_guide_is_quoted(weights):
         (CART, "local,smooth=-1", r"smooth=-1 .* must be a number in \[0, inf\]"),
         (CART, "local,grow", "grow= in the guide"),
         (CART, "local,shift=nan", "shift=nan"),
-        (CART, "local:sac@55", "did you mean sac@50"),
+        (CART, "local:sac@55", "unknown guide .sac@55.; did you mean"),
     ],
 )
 def test_what_is_no_local_guide_gets_one_sentence(task, named, sentence):
