@@ -73,7 +73,8 @@ def population(method, trust: float | None = None, **hp: float):
     start = trainer.init(mesh)(place(jnp.arange(2), mesh, SPLIT), inputs)
     trained, totals = trainer.chunk(mesh, STEPS)(start, inputs)
     assert int(totals.updates) == STEPS
-    return jax.device_get((trained.members.agent.params, trained.members.env.obs))
+    rows = trainer.layout.unpack(trained.replay)
+    return jax.device_get((trained.members.agent.params, trained.members.env.obs, rows))
 
 
 @functools.cache
@@ -87,9 +88,20 @@ def plain():
 )
 def test_guidance_off_is_sac_bit_for_bit(method, off, trust):
     """Whole runs under the table's settings: blocks, no warm-up, and time limits that are terminal."""
-    params, obs = population(build(method), trust, **off)
+    params, obs, _ = population(build(method), trust, **off)
     assert_same({name: params[name] for name in plain()[0]}, plain()[0])
     assert_same(obs, plain()[1])
+
+
+def test_the_authors_code_keeps_what_pag_would_do_here_and_where_it_arrives():
+    """Rows hold perturbed actions at s and s', and in the guide's region what was executed is the one at s."""
+    rows = population(pag(repo_literal=True), 1.0, phi=0.25, decay_interval=0.0)[2]
+    advice = np.asarray(ADVICE[:2])
+    for name in ("guided", "next_guided"):
+        away = np.abs(rows[name] - advice)
+        assert away.max() <= 0.25 + 1e-6 and away.std() > 0.01
+    np.testing.assert_array_equal(rows["action"], rows["guided"])
+    assert not np.array_equal(rows["guided"][:, 1:], rows["next_guided"][:, :-1]), "each is drawn at its own time"
 
 
 @seeds
