@@ -22,23 +22,27 @@ import jax.numpy as jnp
 from guided_rl.methods import sac
 from guided_rl.methods.base import Agent, Batch, Context, Metrics
 from guided_rl.methods.local_guidance import DECAY, DECAY_RANGES, advice_for, decayed, stated
-from guided_rl.methods.networks import log_density, sample_squashed
+from guided_rl.methods.networks import log_density
 
 
-def actor_loss(params: Any, agent: Agent, batch: Batch, key: jax.Array, ctx: Context) -> tuple[jax.Array, Metrics]:
-    """L_π above."""
-    obs, beta = batch["obs"], ctx.hp["beta"] * decayed(ctx)
-    mean, log_std = sac.actor(ctx.setup).apply(params, obs)
-    action, log_prob = sample_squashed(mean, log_std, key)
-    q = jnp.min(sac.critic(ctx.setup).apply(agent.params["critic"], obs, action), axis=0)
+def guide_log_prob(params: Any, agent: Agent, batch: Batch, key: jax.Array, ctx: Context) -> jax.Array:
+    """E_s[λ(s) log π_θ(a_g(s)|s)]."""
+    obs = batch["obs"]
     trust = jax.vmap(lambda o: stated(agent, o, ctx))(obs)
-    advised = advice_for(obs, key, ctx)
-    # A branch, because a term times 0 would still change how the rest is fused and rounded.
-    imitation = jax.lax.cond(
-        beta > 0, lambda m, s: jnp.mean(trust * log_density(m, s, advised)), lambda m, s: jnp.float32(0), mean, log_std
-    )
-    loss = jnp.mean(jnp.exp(agent.params["log_temperature"]) * log_prob - q) - beta * imitation
-    return loss, {"actor_loss": loss, "entropy": -jnp.mean(log_prob), "guide_log_prob": imitation}
+    return jnp.mean(trust * log_density(*sac.actor(ctx.setup).apply(params, obs), advice_for(obs, key, ctx)))
+
+
+def actor_gradient(agent: Agent, batch: Batch, key: jax.Array, ctx: Context) -> tuple[Any, Metrics]:
+    """∇L_π above; a branch, so that β = 0 leaves SAC's gradient to the last bit."""
+    own, metrics = sac.actor_gradient(agent, batch, key, ctx)
+    beta = ctx.hp["beta"] * decayed(ctx)
+
+    def guided():
+        spoken, pull = jax.value_and_grad(guide_log_prob)(agent.params["actor"], agent, batch, key, ctx)
+        return jax.tree.map(lambda g, h: g - beta * h, own, pull), spoken
+
+    gradient, spoken = jax.lax.cond(beta > 0, guided, lambda: (own, jnp.float32(0)))
+    return gradient, {**metrics, "guide_log_prob": spoken}
 
 
 PIG = dataclasses.replace(
@@ -46,6 +50,6 @@ PIG = dataclasses.replace(
     name="pig",
     hparams={**sac.HPARAMS, "beta": 1.0, **DECAY},
     ranges={**sac.SAC.ranges, "beta": (0.0, 1e6), **DECAY_RANGES},
-    update=functools.partial(sac.update, actor_loss=actor_loss),
+    update=functools.partial(sac.update, actor_gradient=actor_gradient),
     needs_guide=True,
 )

@@ -21,7 +21,7 @@ from guided_rl.methods.learned_sag import LEARNED_SAG, cautious, learned
 from guided_rl.methods.local_guidance import HEAD_STREAM, decayed, guide_acts
 from guided_rl.methods.networks import log_density, sample_squashed
 from guided_rl.methods.pag import pag
-from guided_rl.methods.pig import PIG, actor_loss
+from guided_rl.methods.pig import PIG, actor_gradient, guide_log_prob
 from guided_rl.methods.rg import RG, guided_reward
 from guided_rl.methods.sag import switched_target
 from guided_rl.prng import normal
@@ -118,26 +118,29 @@ def test_sag_target(seed):
     assert 0 < share.mean() < 1
 
 
-@seeds
-def test_pig_actor_loss(seed):
-    agent, batch, (key, eps) = learner("sac", seed), transitions(seed), noise(seed)
-    action, log_prob = squashed(agent.params["actor"], batch["obs"], eps)
-    q = q_values(agent.params["critic"], batch["obs"], action).min(0)
-    target = np.arctanh(np.minimum(advised(), 0.999))
-    _, at_guide = squashed(agent.params["actor"], batch["obs"], 0 * eps)
-    mean_action, _ = squashed(agent.params["actor"], batch["obs"], 0 * eps)
-    mean, std = np.arctanh(mean_action), None
-    one_sigma, _ = squashed(agent.params["actor"], batch["obs"], 0 * eps + 0.1)
-    std = (np.arctanh(one_sigma) - mean) / 0.1
-    at_guide = np.sum(
-        -((target - mean) ** 2) / (2 * std**2) - np.log(std * np.sqrt(2 * np.pi)) - np.log(1 - np.tanh(target) ** 2), -1
+def numpy_log_density(params, obs, action) -> np.ndarray:
+    """log N(artanh a; μ, σ²) - log(1 - a²), summed over action dimensions."""
+    centre = np.arctanh(squashed(params, obs, np.zeros((16, 3)))[0])
+    std = np.arctanh(squashed(params, obs, np.full((16, 3), 0.01))[0]) - centre
+    std, u = std / 0.01, np.arctanh(np.clip(action, -0.999, 0.999))
+    return np.sum(
+        -((u - centre) ** 2) / (2 * std**2) - np.log(std * np.sqrt(2 * np.pi)) - np.log(1 - np.tanh(u) ** 2), -1
     )
-    beta = 2.0 * 0.5**3  # at 7.5 % of the budget and T_δ = 2.5 %, three halvings
-    temperature = np.exp(float(agent.params["log_temperature"]))
-    expected = np.mean(temperature * log_prob - q) - beta * np.mean(trusted(batch["obs"]) * at_guide)
+
+
+@seeds
+def test_pig_speaks_through_the_actors_gradient(seed):
+    """E_s[λ log π(a_g|s)] in NumPy, and ∇L_π = ∇L_SAC - β_k ∇ of it, three halvings into the decay."""
+    agent, batch, key = learner("sac", seed), transitions(seed), jax.random.key(seed)
+    expected = np.mean(trusted(batch["obs"]) * numpy_log_density(agent.params["actor"], batch["obs"], advised()))
     ctx = context(PIG, progress=0.075, beta=2.0, delta=0.5)
-    loss, _ = actor_loss(agent.params["actor"], agent, batch, key, ctx)
-    np.testing.assert_allclose(loss, expected, rtol=2e-3)
+    gradient, metrics = jax.jit(actor_gradient)(agent, batch, key, ctx)
+    np.testing.assert_allclose(metrics["guide_log_prob"], expected, rtol=2e-3)
+    pull = jax.grad(guide_log_prob)(agent.params["actor"], agent, batch, key, ctx)
+    own = sac.actor_gradient(agent, batch, key, ctx)[0]
+    beta = 2.0 * 0.5**3
+    expected = jax.tree.map(lambda g, h: g - beta * h, own, pull)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-4), gradient, expected)
 
 
 @seeds
