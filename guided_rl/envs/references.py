@@ -71,7 +71,7 @@ _WITHOUT_EXPERTS = {
     "point_mass-easy": Reference(Return(3.297, 0.9, _RANDOM)),
     "PointFall": Reference(Return(4.28, 1.04, _RANDOM)),
     "PointFall-block": Reference(Return(297.2, 7.7, _RANDOM)),
-    "PointReach-like": Reference(Return(-3.767, 0.030, _RANDOM)),
+    "PointReach-like": Reference(Return(-3.854, 0.018, _RANDOM)),
     "PointCircle": Reference(Return(-231.9, 13.4, _RANDOM)),
     "cartpole-safe": Reference(Return(27.31, 0.64, _RANDOM)),
     "ball_in_cup-low": Reference(Return(0.0, 0.0, _RANDOM)),
