@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from guided_rl.config import RunConfig
 from guided_rl.errors import unknown
+from guided_rl.reporting import report
 from guided_rl.reporting.claims import Claim
 
 PRESETS = ("smoke", "quick", "cpu", "paper")
@@ -45,7 +46,7 @@ class PaperTable:
       name: as in `make table-<name>`. title: for headings.
       cells: `preset -> cells`. claims: the ledger's rows for this paper.
       pairs: (guided method, its base). sweeps: (grid axis, base to compare with).
-      watched: training metrics whose course is drawn.
+      figures: the paper's own figures, `(records, title) -> {file name: figure}`.
     """
 
     name: str
@@ -54,7 +55,7 @@ class PaperTable:
     claims: Sequence[Claim]
     pairs: Sequence[tuple[str, str]]
     sweeps: Sequence[tuple[str, str]]
-    watched: Sequence[str] = ()
+    figures: report.MoreFigures | None = None
 
 
 def cells_of(

@@ -20,13 +20,20 @@ in nothing but the imitation term; in the paper it is 5,000 of a million steps.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from matplotlib.figure import Figure
+
 from benchmarks.cells import Cell, PaperTable
 from benchmarks.sac_eo_claims import ABLATION_TASKS, CLAIMS, FIXED, TASKS
 from guided_rl.config import RunConfig
+from guided_rl.reporting import figures
+from guided_rl.reporting.records import Record
 
 BETAS = (0.0, 10.0, 25.0, 50.0, 100.0, 200.0, 500.0, 1000.0)
 EXPERT_SET = "demos:5"
 SHARES = (0.5, 1.0)
+WATCHED = ("epsilon", "delta_max", "model_error_expert", "model_error_replay")
 SCALE = {
     "smoke": {"task": "cheetah-run", "steps": 2_000, "seeds": 2, "evaluations": 4, "episodes": 1, "batch": 32},
     "quick": {"task": "cheetah-run", "steps": 8_000, "seeds": 5, "episodes": 5, "batch": 128},
@@ -91,6 +98,11 @@ def cells(preset: str) -> list[Cell]:
     return found
 
 
+def watched(records: Sequence[Record], title: str) -> dict[str, Figure | None]:
+    """The course of ε, δ_max and the models' errors over training."""
+    return {f"training_{m}": figures.training_metric(records, m, f"{title}: {m} over training") for m in WATCHED}
+
+
 TABLE = PaperTable(
     name="sac-eo",
     title="SAC-EO",
@@ -98,5 +110,5 @@ TABLE = PaperTable(
     claims=CLAIMS,
     pairs=(("sac-eo", "sac"), ("sac-eo", "modified-bco"), ("balanced-eo", "sac-eo")),
     sweeps=(("beta", "sac"), ("reward_share", "sac")),
-    watched=("epsilon", "delta_max", "model_error_expert", "model_error_replay"),
+    figures=watched,
 )

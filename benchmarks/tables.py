@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks import dai, sac_eo
+from benchmarks import dai, pag, sac_eo
 from benchmarks.cells import Cell, PaperTable, cells_of
 from guided_rl.cli.watch import watching
 from guided_rl.errors import UserError, unknown
@@ -22,7 +22,7 @@ from guided_rl.training.checkpoint import differences
 from guided_rl.training.run import Session
 
 ROOT = Path(__file__).resolve().parent.parent
-TABLES = {"dai": dai.TABLE, "sac-eo": sac_eo.TABLE}
+TABLES = {table.name: table for table in (dai.TABLE, sac_eo.TABLE, pag.TABLE)}
 LAUNCHERS = ("local",)
 
 
@@ -98,7 +98,7 @@ def build_report(name: str, preset: str) -> report.Content:
     """Tables, figures and claims of a paper from its records alone, written beside them."""
     table = find_table(name)
     found = records.read_all(records_root(preset), name, preset)
-    content = report.build(found, table.title, preset, table.claims, table.pairs, table.sweeps, watched=table.watched)
+    content = report.build(found, table.title, preset, table.claims, table.pairs, table.sweeps, more=table.figures)
     report.write(content, records_root(preset) / name / preset / "report")
     return content
 

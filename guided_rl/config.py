@@ -13,6 +13,9 @@ import numpy as np
 
 from guided_rl.errors import UserError, unknown
 from guided_rl.methods.base import Method
+from guided_rl.methods.networks import ACTIVATIONS
+
+YOUNGER = (("activation", "relu"),)  # what older records do not say, because there was nothing else
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,7 @@ class RunConfig:
       hparams: hyper-parameters that differ from the method's defaults.
       options: the method's static switches.
       hidden: widths of the hidden layers of every network.
+      activation: between them, `relu` or `tanh`.
       batch: transitions per update.
       warmup: share of the budget stored before the first update; None is the method's own.
       capacity: replay rows per member; None is min(1M, steps).
@@ -54,6 +58,7 @@ class RunConfig:
     hparams: Mapping[str, float] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)
     hidden: tuple[int, ...] = (64, 64)
+    activation: str = "relu"
     batch: int = 128
     warmup: float | None = None
     capacity: int | None = None
@@ -66,7 +71,8 @@ class RunConfig:
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON types, the form in which records keep it."""
-        return json.loads(json.dumps(dataclasses.asdict(self)))
+        settings = json.loads(json.dumps(dataclasses.asdict(self)))
+        return {name: value for name, value in settings.items() if (name, value) not in YOUNGER}
 
     @property
     def interval(self) -> int:
@@ -111,6 +117,8 @@ def check(config: RunConfig, method: Method) -> None:
         raise UserError(f"hidden={config.hidden} must name at least one layer of at least one unit")
     if config.warmup is not None and not 0 <= config.warmup <= 1:
         raise UserError(f"warmup={config.warmup} is a share of the budget; give a number in [0, 1]")
+    if config.activation not in ACTIVATIONS:
+        raise unknown("activation", config.activation, ACTIVATIONS)
     if config.execution not in ("auto", "vmap", "map"):
         raise unknown("execution", config.execution, ("auto", "vmap", "map"))
     for name, values in {**{k: (v,) for k, v in config.hparams.items()}, **config.grid}.items():

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import functools
 
-from guided_rl.envs import dm_control_suite, gymnasium_mujoco
+from guided_rl.envs import dm_control_suite, gymnasium_mujoco, point_circle, point_fall, point_reach, safe_suite
 from guided_rl.envs.base import Env, MujocoEnv, State, Task
+from guided_rl.envs.jax_env import JaxEnv
 from guided_rl.errors import UserError, unknown
-from guided_rl.physics import make_engine
+from guided_rl.physics import ENGINES, make_engine
 
 TASKS = {**gymnasium_mujoco.TASKS, **dm_control_suite.TASKS}
+# Those that equal no task of another package: PAG's, where a crash ends the episode or the start differs.
+OWN_TASKS = {**point_circle.TASKS, **point_fall.TASKS, **point_reach.TASKS, **safe_suite.TASKS}
 
-__all__ = ["TASKS", "Env", "MujocoEnv", "State", "Task", "make"]
+__all__ = ["OWN_TASKS", "TASKS", "Env", "MujocoEnv", "State", "Task", "make"]
 
 
 @functools.lru_cache(maxsize=32)
@@ -19,12 +22,13 @@ def make(name: str, physics: str = "auto") -> Env:
     """The environment `name` on a physics engine.
 
     Args:
-      name: a key of `TASKS`, `brax:<name>`, or `file.py:function` for a task of your own.
-      physics: `native`, `mjx`, or `auto` (native on CPU).
+      name: a key of `TASKS` or `OWN_TASKS`, `brax:<name>`, or `file.py:function` for a task of your own.
+      physics: `native`, `mjx`, or `auto` (native on CPU); worlds of our own JAX need none.
 
     Raises:
       UserError: the task or the engine is unknown; the nearest names are in the sentence.
     """
+    known = {**TASKS, **OWN_TASKS}
     if name.startswith("brax:"):
         from guided_rl.envs.brax_adapter import BraxEnv
 
@@ -33,10 +37,14 @@ def make(name: str, physics: str = "auto") -> Env:
         from guided_rl.plugins import load
 
         task = load(name)()
-        if not isinstance(task, Task):
+        if not isinstance(task, Task | JaxEnv):
             raise UserError(f"{name} returned {type(task).__name__}, not a guided_rl.envs.Task; return a Task from it")
-    elif name in TASKS:
-        task = TASKS[name]()
+    elif name in known:
+        task = known[name]()
     else:
-        raise unknown("task", name, TASKS)
+        raise unknown("task", name, known)
+    if isinstance(task, JaxEnv):
+        if physics not in (*ENGINES, "auto"):
+            raise unknown("physics engine", physics, (*ENGINES, "auto"))
+        return task
     return MujocoEnv(task, make_engine(task.simulation, physics))

@@ -69,6 +69,13 @@ _WITHOUT_EXPERTS = {
     "cartpole-swingup": Reference(Return(27.31, 0.64, _RANDOM)),
     "ball_in_cup-catch": Reference(Return(107.5, 9.3, _RANDOM)),
     "point_mass-easy": Reference(Return(3.297, 0.9, _RANDOM)),
+    "PointFall": Reference(Return(4.28, 1.04, _RANDOM)),
+    "PointFall-block": Reference(Return(297.2, 7.7, _RANDOM)),
+    "PointReach-like": Reference(Return(-3.854, 0.018, _RANDOM)),
+    "PointCircle": Reference(Return(-231.9, 13.4, _RANDOM)),
+    "cartpole-safe": Reference(Return(27.31, 0.64, _RANDOM)),
+    "ball_in_cup-low": Reference(Return(0.0, 0.0, _RANDOM)),
+    "point_mass-sparse": Reference(Return(1.016, 0.39, _RANDOM)),
 }
 REFERENCES = _with_experts(_WITHOUT_EXPERTS)
 

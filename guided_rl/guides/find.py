@@ -5,6 +5,7 @@
 | `bc`, `sac@75` | experts of this task at a quality level in per cent, 100 if not given |
 | `experts.npz#bc@50` | the same from a file of weights |
 | `bc@25+bc@100` | a panel: several advisers at once |
+| `local`, `local:sac@50`, `local,grow=0.3` | a task's local guide, and variants of it (`guides/local.py`) |
 | `module:name`, `file.py:name` | a `Guide`, or a plain JAX function `obs -> action` or `(obs, key) -> action` |
 | `brax:path` | a brax SAC or PPO policy |
 | `sb3:path.zip` | a Stable-Baselines3 SAC, TD3 or DDPG model |
@@ -23,13 +24,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from guided_rl import plugins
+from guided_rl import envs, plugins
 from guided_rl.envs.base import Env
 from guided_rl.errors import UserError, unknown
 from guided_rl.guides.base import Guide, panel_of
-from guided_rl.guides.checkpoint import ACTIONS, LEVELS, load_guide
+from guided_rl.guides.checkpoint import ACTIONS, LEVELS, UNGRADED, load_guide
+from guided_rl.guides.local import is_local, local_guide
 
-NAMES = (*ACTIONS, *(f"{kind}@{level}" for kind in ACTIONS for level in LEVELS))
+NAMES = (*ACTIONS, *(f"{kind}@{level}" for kind in ACTIONS for level in LEVELS if kind not in UNGRADED))
 PROBES = 4
 _CHECKOUT = Path(__file__).resolve().parents[2] / "experts"
 
@@ -55,6 +57,8 @@ def find_guide(named: Guide | str | None, env: Env) -> Guide:
 
 
 def _find_one(named: str, env: Env) -> Guide:
+    if is_local(named):
+        return local_guide(named, env, lambda name, task: _find_one(name, env if task == env.name else envs.make(task)))
     if named.startswith("brax:"):
         from guided_rl.guides.brax_policy import load_brax
 
@@ -80,7 +84,7 @@ def _policy_name(named: str) -> str:
     """
     if named not in NAMES:
         raise unknown("guide", named, NAMES)
-    return named if "@" in named else f"{named}@100"
+    return named if "@" in named or named in UNGRADED else f"{named}@100"
 
 
 def expert_folders() -> list[Path]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+from guided_rl import envs
 from guided_rl.data.demonstrations import EPISODES
 from guided_rl.envs.base import Env
-from guided_rl.guides.checkpoint import read_facts
+from guided_rl.guides.checkpoint import UNGRADED, read_facts
 from guided_rl.guides.find import weights_file
+from guided_rl.guides.local import is_local, parse
 from guided_rl.methods.base import Method
 from guided_rl.reporting.records import Expert
 
@@ -53,7 +55,10 @@ def experts_behind(method: Method, guide: str | None, dataset: str | None, env: 
 
 
 def _quotes(named: str, env: Env) -> list[Expert]:
-    policy = named if "@" in named else f"{named}@100"
+    if is_local(named):
+        region, behind, _ = parse(named, env)
+        return _quotes(behind, envs.make(region.experts or env.name)) if behind else []
+    policy = named if "@" in named or named in UNGRADED else f"{named}@100"
     path = weights_file(env)
     if path is None:
         return []
@@ -64,5 +69,5 @@ def _quotes(named: str, env: Env) -> list[Expert]:
 
 def _cost(facts: dict[str, Any], policy: str, expert: int) -> int:
     kind, _, level = policy.partition("@")
-    trained = facts["environment_steps"]["until_chosen"][level][expert]
+    trained = facts["environment_steps"]["until_chosen"][level or kind][expert]
     return int(trained) + (facts["cloning"]["demonstration_steps"] if kind == "bc" else 0)

@@ -15,10 +15,15 @@ from guided_rl.methods.dai import dai
 from guided_rl.methods.demonstrations import BC, BC_FINETUNE, DEMOS
 from guided_rl.methods.experts_dai import experts_dai
 from guided_rl.methods.gaifo import GAIFO
+from guided_rl.methods.learned_sag import LEARNED_SAG
 from guided_rl.methods.modified_bco import modified_bco
+from guided_rl.methods.pag import pag
+from guided_rl.methods.pig import PIG
 from guided_rl.methods.progress_dai import progress_dai
+from guided_rl.methods.rg import RG
 from guided_rl.methods.sac import SAC
 from guided_rl.methods.sac_eo import sac_eo
+from guided_rl.methods.sag import sag
 from guided_rl.methods.td3 import TD3
 from guided_rl.plugins import is_plugin, load
 
@@ -33,6 +38,12 @@ METHODS: dict[str, Method | Callable[..., Method]] = {
     "bc": BC,
     "bc-finetune-sac": BC_FINETUNE,
     "demos-sac": DEMOS,
+    "sag": sag,
+    "naive-sag": functools.partial(sag, target="theta"),
+    "pig": PIG,
+    "pag": pag,
+    "rg": RG,
+    "learned-sag": LEARNED_SAG,
     "sac-eo": sac_eo,
     "modified-bco": modified_bco,
     "balanced-eo": balanced_eo,

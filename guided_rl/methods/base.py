@@ -32,6 +32,7 @@ class Setup:
     action_size: int
     hidden: tuple[int, ...] = (256, 256)
     budget: int = 1_000_000
+    activation: str = "relu"
 
 
 @struct.dataclass
@@ -90,7 +91,9 @@ class Method:
       observe: `(agent, seen, ctx) -> Agent`, called after every environment step; `seen` has
         its `reward` and the `length` of the episode so far and, where the episode ended,
         `episode` = 1, its `return`, and `failure` = 1 if it was terminated. None: not called.
-      columns: `setup -> {name: width}` of extra transition columns that `act` stores.
+      arrive: `(agent, next_obs, key, ctx) -> {column: value}`, transition columns that depend on
+        where the action led. None: not called.
+      columns: `setup -> {name: width}` of extra transition columns that `act` and `arrive` store.
       warmup: share of the budget that is stored before the first update.
       random_warmup: whether those first steps are uniformly random instead of `act`'s.
       needs_guide: whether a guide must be given.
@@ -114,6 +117,7 @@ class Method:
     update: Callable[..., tuple[Agent, Metrics]]
     policies: Mapping[str, Callable[..., jax.Array]]
     observe: Callable[..., Agent] | None = None
+    arrive: Callable[..., Mapping[str, jax.Array]] | None = None
     refit: Callable[..., Agent] | None = None
     window: int = 0
     expert_batch: int = 0

@@ -13,16 +13,20 @@ from guided_rl.prng import normal
 LOG_STD_MIN, LOG_STD_MAX = -5.0, 2.0
 
 
+ACTIVATIONS = {"relu": nn.relu, "tanh": jnp.tanh}
+
+
 class MLP(nn.Module):
-    """ReLU layers of the given widths, then a linear one."""
+    """Layers of the given widths and `activation`, a key of ACTIVATIONS, then a linear one."""
 
     hidden: tuple[int, ...]
     out: int
+    activation: str = "relu"
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         for width in self.hidden:
-            x = nn.relu(nn.Dense(width)(x))
+            x = ACTIVATIONS[self.activation](nn.Dense(width)(x))
         return nn.Dense(self.out)(x)
 
 
@@ -31,10 +35,11 @@ class GaussianActor(nn.Module):
 
     hidden: tuple[int, ...]
     action_size: int
+    activation: str = "relu"
 
     @nn.compact
     def __call__(self, obs: jax.Array) -> tuple[jax.Array, jax.Array]:
-        mean, log_std = jnp.split(MLP(self.hidden, 2 * self.action_size)(obs), 2, axis=-1)
+        mean, log_std = jnp.split(MLP(self.hidden, 2 * self.action_size, self.activation)(obs), 2, axis=-1)
         return mean, jnp.clip(log_std, LOG_STD_MIN, LOG_STD_MAX)
 
 
@@ -43,21 +48,23 @@ class DeterministicActor(nn.Module):
 
     hidden: tuple[int, ...]
     action_size: int
+    activation: str = "relu"
 
     @nn.compact
     def __call__(self, obs: jax.Array) -> jax.Array:
-        return jnp.tanh(MLP(self.hidden, self.action_size)(obs))
+        return jnp.tanh(MLP(self.hidden, self.action_size, self.activation)(obs))
 
 
 class TwinCritic(nn.Module):
     """(obs, action) -> [2, ...], two independent Q networks in one batched product."""
 
     hidden: tuple[int, ...]
+    activation: str = "relu"
 
     @nn.compact
     def __call__(self, obs: jax.Array, action: jax.Array) -> jax.Array:
         twin = nn.vmap(MLP, variable_axes={"params": 0}, split_rngs={"params": True}, in_axes=None, axis_size=2)
-        return twin(self.hidden, 1)(jnp.concatenate([obs, action], axis=-1))[..., 0]
+        return twin(self.hidden, 1, self.activation)(jnp.concatenate([obs, action], axis=-1))[..., 0]
 
 
 @jax.custom_jvp
@@ -80,3 +87,14 @@ def sample_squashed(mean: jax.Array, log_std: jax.Array, key: jax.Array) -> tupl
     before = mean + jnp.exp(log_std) * noise
     gaussian = -0.5 * noise**2 - log_std - 0.5 * jnp.log(2.0 * jnp.pi)
     return jnp.tanh(before), jnp.sum(gaussian - log_one_minus_tanh_squared(before), axis=-1)
+
+
+EDGE = 0.999
+
+
+def log_density(mean: jax.Array, log_std: jax.Array, action: jax.Array) -> jax.Array:
+    """log π(a|s) [...] of the tanh-Gaussian at a given action [..., action], brought within ±EDGE of it first."""
+    before = jnp.arctanh(jnp.clip(action, -EDGE, EDGE))
+    noise = (before - mean) * jnp.exp(-log_std)
+    gaussian = -0.5 * noise**2 - log_std - 0.5 * jnp.log(2.0 * jnp.pi)
+    return jnp.sum(gaussian - log_one_minus_tanh_squared(before), axis=-1)

@@ -38,11 +38,11 @@ HPARAMS = {
 
 
 def actor(setup: Setup) -> GaussianActor:
-    return GaussianActor(setup.hidden, setup.action_size)
+    return GaussianActor(setup.hidden, setup.action_size, setup.activation)
 
 
 def critic(setup: Setup) -> TwinCritic:
-    return TwinCritic(setup.hidden)
+    return TwinCritic(setup.hidden, setup.activation)
 
 
 def init(key: jax.Array, ctx: Context) -> Agent:

@@ -39,11 +39,11 @@ POLICY_DELAY = 2
 
 
 def actor(setup: Setup) -> DeterministicActor:
-    return DeterministicActor(setup.hidden, setup.action_size)
+    return DeterministicActor(setup.hidden, setup.action_size, setup.activation)
 
 
 def critic(setup: Setup) -> TwinCritic:
-    return TwinCritic(setup.hidden)
+    return TwinCritic(setup.hidden, setup.activation)
 
 
 def init(key: jax.Array, ctx: Context) -> Agent:

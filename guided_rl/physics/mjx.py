@@ -103,6 +103,7 @@ def _adapted(model: mujoco.MjModel, preset: str) -> tuple[mujoco.MjModel, dict[s
     """The model that MJX steps, and a record of how it differs from the XML's."""
     options: dict[str, Any] = {"mujoco": mujoco.__version__, "implementation": "jax", "preset": preset}
     model = copy.copy(model)
+    model.opt.enableflags &= ~int(mujoco.mjtEnableBit.mjENBL_ENERGY)  # bookkeeping that MJX lacks and no task reads
     if model.opt.solver == mujoco.mjtSolver.mjSOL_PGS:
         model.opt.solver = mujoco.mjtSolver.mjSOL_NEWTON
         options["solver_in_xml"] = "PGS"

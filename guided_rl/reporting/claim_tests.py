@@ -8,6 +8,7 @@ A claim over several tasks is undecided unless all of them were run.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -68,13 +69,17 @@ def mean_gain(method: str, base: str, tasks: Tasks, metric: str, threshold: floa
     return judge
 
 
-def gain_on_each(method: str, base: str, tasks: Tasks, metric: str, threshold: float) -> Judge:
+def gain_on_each(
+    method: str, base: str, tasks: Tasks, metric: str, threshold: float, protocol: str = POLICY, variant: str = ""
+) -> Judge:
     """(A − B) / B is more than `threshold` on every task; the value is the least gain."""
 
     def gain(view: View, task: str) -> Interval:
-        return _shift(statistics.ratio(*_pair(view, method, base, task, metric), _random(view, task)), -1.0)
+        pair = _pair(view, method, base, task, metric, protocol, (variant, variant))
+        return _shift(statistics.ratio(*pair, _random(view, task)), -1.0)
 
-    return _on_tasks((method, base), tasks, gain, lambda i: above(i, threshold), _all, form=percent)
+    cells = ((method, variant), (base, variant))
+    return _on_tasks(cells, tasks, gain, lambda i: above(i, threshold), _all, form=percent)
 
 
 def ratio_about(method: str, base: str, task: str, metric: str, x: float) -> Judge:
@@ -83,30 +88,119 @@ def ratio_about(method: str, base: str, task: str, metric: str, x: float) -> Jud
     def ratio(view: View, task: str) -> Interval:
         return statistics.ratio(*_pair(view, method, base, task, metric), _random(view, task))
 
-    return _on_tasks((method, base), [task], ratio, lambda i: about(i, x), _all)
+    return _on_tasks(((method, ""), (base, "")), [task], ratio, lambda i: about(i, x), _all)
 
 
-def not_worse(method: str, base: str, tasks: Tasks, metric: str, margin: float = 0.05) -> Judge:
+def not_worse(
+    method: str,
+    base: str,
+    tasks: Tasks,
+    metric: str,
+    margin: float = 0.05,
+    protocol: str = POLICY,
+    variant: str = "",
+) -> Judge:
     """A is not below B by more than the share `margin` of B, on every task."""
-    return gain_on_each(method, base, tasks, metric, -margin)
+    return gain_on_each(method, base, tasks, metric, -margin, protocol, variant)
 
 
-def beats(method: str, base: str, tasks: Tasks, metric: str, at_least: int) -> Judge:
+def beats(
+    method: str,
+    base: str,
+    tasks: Tasks,
+    metric: str,
+    at_least: int,
+    protocol: str = POLICY,
+    variants: tuple[str, str] = ("", ""),
+) -> Judge:
     """A − B is above zero on `at_least` of the tasks and below it on none.
 
     Paired by seed only where expert and resets are shared. The value is the least difference.
+
+    Args:
+      protocol: how both are evaluated; a method that lacks it, by its own policy.
+      variants: of A's cells and of B's.
     """
 
     def gap(view: View, task: str) -> Interval:
-        paired = shared(view.record(method, task), view.record(base, task))
-        return statistics.difference(*_pair(view, method, base, task, metric), paired)
+        paired = shared(view.record(method, task, variants[0]), view.record(base, task, variants[1]))
+        return statistics.difference(*_pair(view, method, base, task, metric, protocol, variants), paired)
 
     def verdict(verdicts: Sequence[str]) -> str:
         if FAILS in verdicts or verdicts.count(HOLDS) + verdicts.count(UNDECIDED) < at_least:
             return FAILS
         return HOLDS if verdicts.count(HOLDS) >= at_least else UNDECIDED
 
-    return _on_tasks((method, base), tasks, gap, lambda i: above(i, 0.0), verdict)
+    cells = ((method, variants[0]), (base, variants[1]))
+    return _on_tasks(cells, tasks, gap, lambda i: above(i, 0.0), verdict)
+
+
+def about_equal(method: str, base: str, tasks: Tasks, metric: str, margin: float, protocol: str = POLICY) -> Judge:
+    """A differs from B by less than the share `margin` of B above random, on every task.
+
+    The value is the largest |A − B| / |B − random|.
+    """
+
+    def gap(view: View, task: str) -> Interval:
+        a, b = _pair(view, method, base, task, metric, protocol)
+        unit = abs(float(np.mean(b.values)) - _random(view, task))
+        if not unit > 0:
+            raise Missing(f"{base} on {task} is not above the random policy")
+        interval = statistics.difference(a, b)
+        scaled = {name: getattr(interval, name) / unit for name in ("value", "low", "high")}
+        return dataclasses.replace(interval, **scaled)
+
+    def verdict(interval: Interval) -> str:
+        if not interval.decisive:
+            return UNDECIDED
+        within = -margin < interval.low and interval.high < margin
+        return HOLDS if within else FAILS if interval.low >= margin or interval.high <= -margin else UNDECIDED
+
+    rank = lambda interval: abs(interval.value)
+    return _on_tasks(((method, ""), (base, "")), tasks, gap, verdict, _all, best=True, form=percent, rank=rank)
+
+
+def fewer_failures(method: str, base: str, tasks: Tasks, share: float = 1.0, variant: str = "") -> Judge:
+    """A fails in training less than `share` times as often as B, on every task; the value is the largest excess."""
+
+    def gap(view: View, task: str) -> Interval:
+        a, b = (view.counted(m, task, "failures", variant) for m in (method, base))
+        return statistics.difference(a, b.map(lambda counts: share * counts))
+
+    cells = ((method, variant), (base, variant))
+    return _on_tasks(cells, tasks, gap, lambda i: below(i, 0.0), _all, best=True)
+
+
+def worst_point(
+    method: str, base: str, task: str, metric: str, variant: str, base_variant: str = "", protocol: str = POLICY
+) -> Judge:
+    """Each grid point of A's sweep is above B; the value is the difference of the worst point."""
+
+    def judge(view: View) -> Outcome:
+        found = [r for r in view.records if (r.method, r.task, r.variant) == (method, task, variant)]
+        if not found:
+            raise Missing(f"no sweep {variant!r} of {method} on {task}")
+        level, record = view.sample(base, task, metric, protocol, base_variant), found[0]
+        read = protocol if protocol in protocols(record) else POLICY
+        gaps = [statistics.difference(sample(record, metric, read, p), level) for p in range(len(record.points))]
+        worst = min(range(len(gaps)), key=lambda p: gaps[p].value)
+        at = ", ".join(f"{name} {value:g}" for name, value in record.points[worst].items())
+        return _outcome(gaps[worst], _all([above(gap, 0.0) for gap in gaps]), [f"worst at {at}", gaps[worst].note])
+
+    return judge
+
+
+def at_full_steps(judge: Judge, cells: Sequence[tuple[str, str, str]], least: int) -> Judge:
+    """`judge`, where the (method, task, variant) cells it reads ran for at least `least` steps each."""
+
+    def whole(view: View) -> Outcome:
+        for method, task, variant in cells:
+            budget = view.record(method, task, variant).budget
+            if budget < least:
+                raise Missing(f"{method} on {task} ran {budget:,} steps, fewer than {least:,}")
+        return judge(view)
+
+    return whole
 
 
 def smaller_spread(method: str, base: str, tasks: Tasks, metric: str) -> Judge:
@@ -141,7 +235,7 @@ def exceeds_expert(method: str, tasks: Tasks, metric: str = "final") -> Judge:
     def verdict(verdicts: Sequence[str]) -> str:
         return HOLDS if HOLDS in verdicts else FAILS if set(verdicts) == {FAILS} else UNDECIDED
 
-    return _on_tasks((method,), tasks, surplus, lambda i: above(i, 0.0), verdict, best=True)
+    return _on_tasks(((method, ""),), tasks, surplus, lambda i: above(i, 0.0), verdict, best=True)
 
 
 def reaches_expert(method: str, tasks: Tasks, metric: str, share: float, at_least: int) -> Judge:
@@ -186,20 +280,25 @@ def beats_variants(method: str, variants: Sequence[str], tasks: Tasks, metric: s
 
 
 def _on_tasks(
-    methods: Sequence[str],
+    cells: Sequence[tuple[str, str]],
     tasks: Tasks,
     measure: Callable[[View, str], Interval],
     verdict: Callable[[Interval], str],
     combine: Callable[[Sequence[str]], str],
     best: bool = False,
     form: Callable[[Interval], str] = estimate,
+    rank: Callable[[Interval], float] = lambda interval: interval.value,
 ) -> Judge:
-    """Measure each task apart and combine the verdicts; the value is the worst task's, or the best's."""
+    """Measure each task apart and combine the verdicts; the value is the worst task's, or the best's.
+
+    `cells` are the (method, variant) that each task needs.
+    """
+    methods = [method for method, _ in cells]
 
     def judge(view: View) -> Outcome:
-        there, absent = _there(view, methods, tasks)
+        there, absent = _there(view, methods, tasks, [variant for _, variant in cells])
         found = {task: measure(view, task) for task in there}
-        chosen = (max if best else min)(found, key=lambda task: np.nan_to_num(found[task].value, nan=-np.inf))
+        chosen = (max if best else min)(found, key=lambda task: np.nan_to_num(rank(found[task]), nan=-np.inf))
         lines = [f"{task} {form(i)}" + (f" ({i.note})" if i.note else "") for task, i in found.items()]
         overall = combine([verdict(interval) for interval in found.values()])
         notes = ["; ".join(lines) if len(tasks) > 1 else found[chosen].note, absent, view.failed(methods, there)]
@@ -212,9 +311,10 @@ def _all(verdicts: Sequence[str]) -> str:
     return FAILS if FAILS in verdicts else UNDECIDED if UNDECIDED in verdicts else HOLDS
 
 
-def _there(view: View, methods: Sequence[str], tasks: Tasks) -> tuple[list[str], str]:
-    """Tasks on which every method was run, and a phrase about the others."""
-    there = [task for task in tasks if all(view.find(method, task) for method in methods)]
+def _there(view: View, methods: Sequence[str], tasks: Tasks, variants: Sequence[str] = ()) -> tuple[list[str], str]:
+    """Tasks on which every method, in its variant, was run, and a phrase about the others."""
+    cells = list(itertools.zip_longest(methods, variants, fillvalue=""))
+    there = [task for task in tasks if all(view.find(method, task, variant) for method, variant in cells)]
     if not there:
         raise Missing(f"no cells of {' and '.join(methods)} on {' or '.join(tasks)}")
     absent = [task for task in tasks if task not in there]
@@ -230,8 +330,9 @@ def _two_gains(view: View, method: str, base: str, tasks: Tasks, metric: str, pr
     return tuple(_shift(interval, -1.0) for interval in both)
 
 
-def _pair(view: View, method: str, base: str, task: str, metric: str):
-    return view.sample(method, task, metric), view.sample(base, task, metric)
+def _pair(view: View, method: str, base: str, task: str, metric: str, protocol: str = POLICY, variants=("", "")):
+    pair = zip((method, base), variants, strict=True)
+    return tuple(view.sample(m, task, metric, protocol, variant) for m, variant in pair)
 
 
 def _random(view: View, task: str) -> float:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from guided_rl.reporting.records import POLICY, Record
 from guided_rl.reporting.scales import ScaleOf, scale_of
 from guided_rl.reporting.statistics import Interval, Sample
-from guided_rl.reporting.summaries import curves, protocols, sample
+from guided_rl.reporting.summaries import curves, protocols, sample, summarise, training_curves
 
 PAPER = "paper"
 HOLDS, FAILS, UNDECIDED = "holds", "does not hold", "undecided"
@@ -63,10 +63,16 @@ class View:
             raise Missing(f"no cell of {method} on {task}")
         return found
 
-    def sample(self, method: str, task: str, metric: str, protocol: str = POLICY) -> Sample:
+    def sample(self, method: str, task: str, metric: str, protocol: str = POLICY, variant: str = "") -> Sample:
         """One number per healthy seed; a method without the protocol is read by its own policy."""
-        record = self.record(method, task)
+        record = self.record(method, task, variant)
         return sample(record, metric, protocol if protocol in protocols(record) else POLICY)
+
+    def counted(self, method: str, task: str, metric: str, variant: str = "") -> Sample:
+        """A training count, such as `failures`, summed over the whole run, for every healthy seed."""
+        record = self.record(method, task, variant)
+        curve = training_curves(record, metric)
+        return Sample(summarise(curve, record.budget, "sum"), curve.seeds, max(1, len(record.experts)))
 
     def failed(self, methods: Iterable[str], tasks: Iterable[str]) -> str:
         """Seeds that failed in these cells, as a phrase; empty if none did."""
@@ -94,6 +100,8 @@ class Claim:
       judge: from records to an outcome; None for a claim about mechanism.
       test: "path::name" of the test that shows a claim about mechanism.
       unit: how the value reads: `gain` (a fraction, shown in per cent), `ratio` or `return`.
+      at_scale: for a claim that cells of a smaller preset can answer in full, such as one about
+        the paper's first steps: its own judge, which raises `Missing` where they do not.
     """
 
     id: str
@@ -105,6 +113,7 @@ class Claim:
     judge: Judge | None = None
     test: str | None = None
     unit: str = "gain"
+    at_scale: Judge | None = None
 
     def __post_init__(self):
         if (self.judge is None) == (self.test is None):
@@ -142,5 +151,14 @@ def _row(claim: Claim, view: View) -> Row:
         return Row(claim, Outcome(None, None, TESTED, claim.test), None)
     if view.preset == PAPER:
         return Row(claim, judge(claim, view), None)
-    elsewhere = Outcome(None, None, ELSEWHERE, f"preset {view.preset} judges only {claim.twin}")
-    return Row(claim, elsewhere, judge(claim, view))
+    return Row(claim, _at_scale(claim, view), judge(claim, view))
+
+
+def _at_scale(claim: Claim, view: View) -> Outcome:
+    """The claim itself, from a preset below the paper's: judged where its cells have the paper's scale."""
+    if claim.at_scale is not None:
+        try:
+            return claim.at_scale(view)
+        except Missing as reason:
+            return Outcome(None, None, ELSEWHERE, str(reason))
+    return Outcome(None, None, ELSEWHERE, f"preset {view.preset} judges only {claim.twin}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,9 @@ from guided_rl.reporting.page import Section
 from guided_rl.reporting.records import Record
 from guided_rl.reporting.scales import ScaleOf, scale_of
 from guided_rl.reporting.tables import Table, to_json, to_markdown
+
+MoreFigures = Callable[[Sequence[Record], str], dict[str, Figure]]
+"""`(records, title) -> figures by file name`."""
 
 
 @dataclass(frozen=True)
@@ -42,14 +45,14 @@ def build(
     pairs: Sequence[tuple[str, str]] = (),
     sweeps: Sequence[tuple[str, str]] = (),
     scale: ScaleOf = scale_of,
-    watched: Sequence[str] = (),
+    more: MoreFigures | None = None,
 ) -> Content:
     """Tables and figures of one paper.
 
     Args:
       records: of one table and preset. name: the paper's short name, for titles.
       pairs: (guided method, its base). sweeps: (grid axis, the base to compare with).
-      watched: training metrics whose course is drawn.
+      more: the paper's own figures.
 
     Raises:
       UserError: there are no records.
@@ -66,7 +69,7 @@ def build(
         summary_tables.milestones_table(records, f"{title}: steps to a share of the expert's return", scale),
         summary_tables.claims_table(ledger(claims, view), preset, f"{title}: claims"),
         summary_tables.provenance_table(records, f"{title}: provenance"),
-        _figures(records, title, pairs, sweeps, watched, scale),
+        {**_figures(records, title, pairs, sweeps, scale), **(more(records, title) if more else {})},
     )
 
 
@@ -101,7 +104,7 @@ def write(content: Content, folder: str | Path) -> list[Path]:
     return written
 
 
-def _figures(records, title: str, pairs, sweeps, watched, scale: ScaleOf) -> dict[str, Figure]:
+def _figures(records, title: str, pairs, sweeps, scale: ScaleOf) -> dict[str, Figure]:
     """Every figure that these records support, by file name."""
     names = figures.method_names(records)
     palette = plot_style.colours(names)
@@ -121,6 +124,4 @@ def _figures(records, title: str, pairs, sweeps, watched, scale: ScaleOf) -> dic
         found[f"quality_{slug}"] = figures.expert_quality(records, guided, base, scale=scale)
     for parameter, base in sweeps:
         found[f"sweep_{parameter}"] = figures.sweep(records, parameter, base, f"{title}: sweep of {parameter}")
-    for metric in watched:
-        found[f"training_{metric}"] = figures.training_metric(records, metric, f"{title}: {metric} over training")
     return {name: figure for name, figure in found.items() if figure is not None}

@@ -159,6 +159,10 @@ class Trainer:
         choose = functools.partial(self._choose, step=step)
         executed, stored = self.each(step)(choose)(population.members, inputs.hp, inputs.guide)
         members, rows, ended = jax.vmap(self._live)(population.members, executed, stored)
+        if self.method.arrive is not None:
+            arrive = functools.partial(self._arrive, step=step)
+            rows = {**rows, **self.each(step)(arrive)(members, rows["next_obs"], inputs.hp, inputs.guide)}
+        rows = jax.vmap(self.layout.pack)(rows)
         if self.method.observe is not None:
             observe = functools.partial(self._observe, step=step)
             agents = self.each(step)(observe)(members.agent, ended, inputs.hp, inputs.guide)
@@ -191,7 +195,7 @@ class Trainer:
         return jax.lax.cond(step < self.loop.random_steps, uniform, explore)
 
     def _live(self, member: Members, executed: jax.Array, stored: dict[str, jax.Array]):
-        """One environment step, the transition row [width], and what ended; no reset yet."""
+        """One environment step, the transition's columns, and what ended; no reset yet."""
         after = self.env.step(member.env, executed)
         truncated = after.info["truncation"] * (0.0 if self.loop.timeout_is_terminal else 1.0)
         row = {
@@ -210,7 +214,12 @@ class Trainer:
             "failure": after.done * (1.0 - after.info["truncation"]),
         }
         member = member.replace(env=after, running_return=total * (1.0 - after.done))
-        return member, self.layout.pack(row), ended
+        return member, row, ended
+
+    def _arrive(self, member: Members, next_obs: jax.Array, hp: HParams, guide: Guide | None, step: jax.Array):
+        """The columns that depend on where the action led."""
+        (key,) = _keys(member.key, step, "arrive")
+        return self.method.arrive(member.agent, next_obs, key, Context(hp, step, guide, setup=self.setup))
 
     def _observe(self, agent: Agent, ended: dict[str, jax.Array], hp: HParams, guide: Guide | None, step: jax.Array):
         return self.method.observe(agent, ended, Context(hp, step, guide, setup=self.setup))
@@ -307,7 +316,7 @@ def offline_rows(offline: jax.Array | None, seed: jax.Array) -> jax.Array | None
     return None if offline is None else offline[seed % offline.shape[0]]
 
 
-STREAMS = ("act", "random", "reset", "sample", "offline", "update", "refit")
+STREAMS = ("act", "random", "reset", "sample", "offline", "update", "refit", "arrive")
 
 
 def _keys(key: jax.Array, step: jax.Array, *names: str) -> list[jax.Array]:

@@ -123,7 +123,9 @@ class Session:
         self.method = methods.build(config.method, config.options)
         check(config, self.method)
         self.env = envs.make(config.task, config.physics)
-        self.setup = Setup(self.env.observation_size, self.env.action_size, tuple(config.hidden), config.steps)
+        self.setup = Setup(
+            self.env.observation_size, self.env.action_size, tuple(config.hidden), config.steps, config.activation
+        )
         self.loop = loop_settings(config, self.method)
         named = config.guide if guide is None else guide
         self.guide = find_guide(named, self.env) if self.method.needs_guide else None

@@ -32,8 +32,9 @@ def make_record(
     failed: Mapping[str, int] | None = None,
     config: Mapping[str, object] | None = None,
     variant: str = "",
+    failures: float | None = None,
 ) -> records.Record:
-    """A record whose every episode of a seed returns exactly its curve."""
+    """A record whose every episode of a seed returns exactly its curve; `failures` at each evaluation, if given."""
     grid = {name: tuple(values) for name, values in (grid or {}).items()}
     points = records.grid_points(grid)
     seed = np.repeat(np.asarray(seeds), len(points))
@@ -50,6 +51,7 @@ def make_record(
         )
         for name, c in curves.items()
     }
+    counted = {} if failures is None else {"failures": failures + 0.01 * (np.tile(seed, (evaluations, 1)) % 10)}
     lengths = {name: np.full(r.shape, 1000) for name, r in returns.items()}
     return records.Record(
         table=table,
@@ -62,7 +64,10 @@ def make_record(
         grid=grid,
         returns=records.returns_table(grid, seed, point, step, returns, lengths),
         training=records.training_table(
-            seed, point, step, {"episodes": np.ones((evaluations, len(seed))), "critic_loss": returns["policy"][..., 0]}
+            seed,
+            point,
+            step,
+            {"episodes": np.ones((evaluations, len(seed))), "critic_loss": returns["policy"][..., 0], **counted},
         ),
         experts=tuple(experts),
         variant=variant,
