@@ -9,6 +9,7 @@ from guided_rl.data.demonstrations import EPISODES
 from guided_rl.envs.base import Env
 from guided_rl.guides.checkpoint import read_facts
 from guided_rl.guides.find import weights_file
+from guided_rl.guides.offline import PREFIX, find_agents, read_agents
 from guided_rl.methods.base import Method
 from guided_rl.reporting.records import Expert
 
@@ -53,6 +54,9 @@ def experts_behind(method: Method, guide: str | None, dataset: str | None, env: 
 
 
 def _quotes(named: str, env: Env) -> list[Expert]:
+    if named.startswith(PREFIX):
+        _, facts = read_agents(find_agents(named))
+        return [Expert("offline", value, facts["rows"], facts["sha256"]) for value in facts["returns"]]
     policy = named if "@" in named else f"{named}@100"
     path = weights_file(env)
     if path is None:

@@ -8,10 +8,15 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from guided_rl.errors import UserError, unknown
+from guided_rl.methods.awac import AWAC, AWAC_OFFLINE
 from guided_rl.methods.base import Method
 from guided_rl.methods.dai import dai
 from guided_rl.methods.demonstrations import BC, BC_FINETUNE, DEMOS
 from guided_rl.methods.experts_dai import experts_dai
+from guided_rl.methods.iql import IQL, IQL_OFFLINE
+from guided_rl.methods.offline_to_online import BUFFER, DIRECT, JSRL
+from guided_rl.methods.pex import adaptive_pex, pex
+from guided_rl.methods.pex_sac import pex_sac
 from guided_rl.methods.progress_dai import progress_dai
 from guided_rl.methods.sac import SAC
 from guided_rl.methods.td3 import TD3
@@ -28,6 +33,16 @@ METHODS: dict[str, Method | Callable[..., Method]] = {
     "bc": BC,
     "bc-finetune-sac": BC_FINETUNE,
     "demos-sac": DEMOS,
+    "iql-offline": IQL_OFFLINE,
+    "iql": IQL,
+    "buffer": BUFFER,
+    "direct": DIRECT,
+    "jsrl": JSRL,
+    "awac-offline": AWAC_OFFLINE,
+    "awac": AWAC,
+    "pex": pex,
+    "pex-sac": pex_sac,
+    "adaptive-pex": adaptive_pex,
 }
 
 __all__ = ["METHODS", "Method", "build"]

@@ -32,6 +32,7 @@ class Setup:
     action_size: int
     hidden: tuple[int, ...] = (256, 256)
     budget: int = 1_000_000
+    episode_length: int = 1_000
 
 
 @struct.dataclass
@@ -69,7 +70,10 @@ class Context:
 
 
 class Act(NamedTuple):
-    """An action to execute [action], and transition columns to store beside or instead of it."""
+    """An action to execute [action], and transition columns to store beside or instead of it.
+
+    What is named here but in no column is not stored; `observe` sees it all the same.
+    """
 
     executed: jax.Array
     stored: Mapping[str, jax.Array] = {}
@@ -88,14 +92,17 @@ class Method:
       policies: evaluation protocols, `(agent, obs, key, ctx) -> action`; `policy` is the
         learner's own deterministic policy.
       observe: `(agent, seen, ctx) -> Agent`, called after every environment step; `seen` has
-        its `reward` and the `length` of the episode so far and, where the episode ended,
-        `episode` = 1, its `return`, and `failure` = 1 if it was terminated. None: not called.
+        what `act` stored or noted beside the action, its `reward` and the `length` of the episode
+        so far and, where the episode ended, `episode` = 1, its `return`, and `failure` = 1 if it
+        was terminated. None: not called.
       columns: `setup -> {name: width}` of extra transition columns that `act` stores.
       warmup: share of the budget that is stored before the first update.
       random_warmup: whether those first steps are uniformly random instead of `act`'s.
       needs_guide: whether a guide must be given.
       needs_dataset: whether offline rows must be given; batches then hold the share
         `hp["offline_ratio"]` of them.
+      offline: whether it learns from the dataset alone: its steps are gradient steps, and no
+        environment step is taken but in evaluations.
       ranges: the closed interval in which a hyper-parameter makes sense.
     """
 
@@ -111,6 +118,7 @@ class Method:
     random_warmup: bool = True
     needs_guide: bool = False
     needs_dataset: bool = False
+    offline: bool = False
     ranges: Mapping[str, tuple[float, float]] = field(default_factory=lambda: dict(RANGES))
 
 
