@@ -33,6 +33,10 @@ class Return:
     source: str
 
 
+_NEVER = Return(0.0, 0.0, "D4RL's scale of success: 0; random actions reached no goal of umaze in 100 episodes")
+_ALWAYS = Return(1.0, 0.0, "the goal reached in every episode")
+
+
 @dataclass(frozen=True)
 class Reference:
     """What 0 and 100 are on a task; `d4rl` holds D4RL's own (random, expert) pair."""
@@ -60,6 +64,9 @@ _WITHOUT_EXPERTS = {
     "Humanoid-v5": Reference(Return(112.09, 1.00, _RANDOM)),
     "InvertedPendulum-v5": Reference(Return(5.00, 0.10, _RANDOM)),
     "Reacher-v5": Reference(Return(-43.06, 0.13, _RANDOM)),
+    "AntReach": Reference(Return(-0.07, 0.06, _RANDOM.replace("1,000", "300"))),
+    **{f"PointMaze-{name}": Reference(Return(0.0, 0.0, _RANDOM), _ALWAYS) for name in ("umaze", "medium", "large")},
+    **{f"AntMaze-{name}": Reference(_NEVER, _ALWAYS, d4rl=(0.0, 1.0)) for name in ("umaze", "medium", "large")},
 }
 REFERENCES = _with_experts(_WITHOUT_EXPERTS)
 

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from benchmarks import twins
-from guided_rl.envs import TASKS, make
+from guided_rl.envs import make
+from guided_rl.envs.gymnasium_mujoco import TASKS
 
 FLOAT32 = 1e-6  # a few units in the last place, relative to 1 + |value|
 
