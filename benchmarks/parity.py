@@ -20,7 +20,8 @@ import numpy as np
 import tyro
 
 from benchmarks import twins
-from guided_rl.envs import TASKS, make
+from guided_rl.envs import make
+from guided_rl.envs.gymnasium_mujoco import TASKS
 from guided_rl.envs.references import measure
 from guided_rl.errors import UserError, unknown
 from guided_rl.physics.mjx import MjxEngine

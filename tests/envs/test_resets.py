@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from guided_rl.envs import TASKS, make
+from guided_rl.envs import make
+from guided_rl.envs.gymnasium_mujoco import TASKS
 
 BOUND = {
     "HalfCheetah-v5": 0.1,
