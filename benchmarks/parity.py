@@ -20,8 +20,8 @@ import numpy as np
 import tyro
 
 from benchmarks import twins
+from benchmarks.twin_envs import TWINS
 from guided_rl.envs import make
-from guided_rl.envs.gymnasium_mujoco import TASKS
 from guided_rl.envs.references import measure
 from guided_rl.errors import UserError, unknown
 from guided_rl.physics.mjx import MjxEngine
@@ -46,7 +46,7 @@ class Parity:
       out: folder of `parity.json` and `parity.md`.
     """
 
-    tasks: list[str] = field(default_factory=lambda: list(TASKS))
+    tasks: list[str] = field(default_factory=lambda: list(TWINS))
     engines: list[str] = field(default_factory=lambda: ["native", "mjx"])
     steps: int = 1000
     seed: int = 0
@@ -201,15 +201,15 @@ def _measured(facts: dict[str, Any]) -> str:
 def merged(old: list[dict[str, Any]], new: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Old rows with the new ones in the place of those they repeat, in the tasks' order."""
     rows = {(row["kind"], row["task"], row["cones"]): row for row in (*old, *new)}
-    order = list(TASKS)
+    order = list(TWINS)
     return [rows[key] for key in sorted(rows, key=lambda key: (key[0], order.index(key[1]), key[2]))]
 
 
 def measure_all(settings: Parity) -> None:
     """Measure what was asked for; the page is written after every row, so that none is lost."""
     for task in settings.tasks:
-        if task not in TASKS:
-            raise unknown("task", task, TASKS)
+        if task not in TWINS:
+            raise unknown("task", task, TWINS)
     for engine in settings.engines:
         if engine not in ("native", "mjx"):
             raise unknown("engine", engine, ("native", "mjx"))

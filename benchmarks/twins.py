@@ -1,4 +1,4 @@
-"""A task and its Gymnasium twin on the same action tape, compared step by step.
+"""A task and its twin on the same action tape, compared step by step.
 
 `record` plays the twin alone. `native_errors` plays our environment over the whole tape;
 `mjx_errors` takes one MJX step from every state of it, so that errors do not accumulate.
@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-import gymnasium
 import jax
 import jax.numpy as jnp
 import mujoco
 import numpy as np
 
+from benchmarks.twin_envs import twin_of
 from guided_rl.envs import TASKS, MujocoEnv, State, Task
 from guided_rl.physics.mjx import CARRIED, MjxEngine
 from guided_rl.physics.native import STATE, NativeEngine
@@ -71,27 +71,25 @@ class Errors:
 
 
 def record(name: str, steps: int = 1000, seed: int = 0, edit: Edit | None = None) -> Tape:
-    """Play uniform random actions in the Gymnasium twin of task `name`."""
-    task, twin = TASKS[name](), gymnasium.make(name)
-    data, model = twin.unwrapped.data, twin.unwrapped.model
+    """Play uniform random actions in the twin of task `name`."""
+    task, twin = TASKS[name](), twin_of(name)
+    data, model = twin.data, twin.model
     if edit:
         edit(task.simulation.model)
         edit(model)
-    low, high = twin.action_space.low, twin.action_space.high
     actions = np.random.default_rng(seed).uniform(-1, 1, (steps, model.nu)).astype(np.float32)
-    twin.reset(seed=seed)
+    twin.start(seed)
     rows, ended = [], True
     for action in actions:
-        first, initial = ended, np.zeros(twin.observation_space.shape)
+        first, initial = ended, np.zeros(twin.observation_size)
         if first:
-            initial = _restart(twin)
+            initial = twin.restart()
         row = {name: getattr(data, name).copy() for name in CARRIED}
-        control = action * ((high - low) / 2) + (high + low) / 2
-        observation, reward, terminated, truncated, info = twin.step(control)
-        row |= {"first": first, "initial": initial, "observation": observation, "reward": reward}
-        row |= {"terminated": terminated, "truncated": truncated, "state": _state(model, data)}
-        rows.append(row | {name: value for name, value in info.items() if name.startswith("reward_")})
-        ended = terminated or truncated
+        after = twin.step(action * ((twin.high - twin.low) / 2) + (twin.high + twin.low) / 2)
+        row |= {"first": first, "initial": initial, "observation": after.observation, "reward": after.reward}
+        row |= {"terminated": after.terminated, "truncated": after.truncated, "state": _state(model, data)}
+        rows.append(row | after.terms)
+        ended = after.terminated or after.truncated
     columns = {name: np.stack([row[name] for row in rows]) for name in rows[0]}
     carried = {name: columns.pop(name) for name in CARRIED}
     terms = {name: columns.pop(name) for name in list(columns) if name.startswith("reward_")}
@@ -147,16 +145,6 @@ def _compiled(step: Callable, options: dict | None, state: State, action: np.nda
     return jax.jit(jax.vmap(step)).lower(state, action).compile(options)(state, action)
 
 
-def _restart(twin: gymnasium.Env) -> np.ndarray:
-    """Reset the twin to a start that float32 holds exactly, so that ours can be the same."""
-    twin.reset()
-    data, model = twin.unwrapped.data, twin.unwrapped.model
-    qpos, qvel = (np.float64(np.float32(x)) for x in (data.qpos, data.qvel))
-    mujoco.mj_resetData(model, data)
-    twin.unwrapped.set_state(qpos, qvel)
-    return twin.unwrapped._get_obs()
-
-
 def _state(model: mujoco.MjModel, data: mujoco.MjData) -> np.ndarray:
     state = np.empty(mujoco.mj_stateSize(model, STATE))
     mujoco.mj_getState(model, data, state, STATE)
@@ -191,7 +179,7 @@ def _compare(tape: Tape, ours: State, state: np.ndarray) -> Errors:
         state=state,
         observation=_largest(_relative(ours.obs, tape.observation)),
         reward=_relative(ours.reward, tape.reward),
-        terms=_largest(np.concatenate(terms, axis=1)),
+        terms=_largest(np.concatenate([np.zeros((len(tape.action), 1)), *terms], axis=1)),
         termination=terminated != tape.terminated,
         truncation=truncated != (tape.truncated & ~tape.terminated),
     )

@@ -35,7 +35,7 @@ class Cloning:
 
     rate: float = 1e-3
     batch: int = 256
-    epochs: int = 100
+    epochs: int = 200
     patience: int = 15
     validation: float = 0.1
 

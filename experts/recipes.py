@@ -8,10 +8,10 @@ FIRST_SEED = 1_000_000
 EXPERTS = 4
 STEPS = {
     "HalfCheetah-v5": 200_000,
-    "Hopper-v5": 100_000,
-    "Walker2d-v5": 140_000,
-    "Ant-v5": 140_000,
-    "Humanoid-v5": 120_000,
+    "Hopper-v5": 150_000,
+    "Walker2d-v5": 300_000,
+    "Ant-v5": 300_000,
+    "Humanoid-v5": 250_000,
 }
 
 

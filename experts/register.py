@@ -23,7 +23,7 @@ import numpy as np
 from experts.clone import Cloning, clone
 from experts.ladder import Ladder, read_ladder, trained_config
 from guided_rl import envs
-from guided_rl.data.demonstrations import EPISODES, play
+from guided_rl.data.demonstrations import play
 from guided_rl.data.replay import Layout
 from guided_rl.envs.base import Env
 from guided_rl.envs.references import EXPERT_RETURNS, REFERENCES, measure
@@ -37,6 +37,7 @@ from guided_rl.training.cache import enable_compile_cache
 
 FOLDER = Path(__file__).parent
 KEPT = 3
+CLONED = 50  # episode lengths of demonstrations behind each clone
 QUOTED = 100
 SELECTION_SEED, QUOTE_SEED, DEMONSTRATION_SEED, CLONING_SEED = 2_000_001, 2_000_002, 2_000_003, 2_000_004
 
@@ -95,7 +96,7 @@ def register(task: str, folder: Path = FOLDER) -> dict[str, Any]:
     layout = Layout.of(env.observation_size, env.action_size)
     pairs = choice.points.ravel(), np.tile(choice.experts, len(LEVELS))
     sac = guide_of("sac", ladder.pick(*pairs), "sac")
-    rows = play(sac, env, EPISODES, DEMONSTRATION_SEED)
+    rows = play(sac, env, CLONED, DEMONSTRATION_SEED)
     layers, fitted = clone(rows, layout, tuple(config.hidden), CLONING_SEED)
     clones = guide_of("bc", layers, "bc")
     policies, quotes = {}, {}
@@ -149,8 +150,8 @@ def _how(config, ladder: Ladder, choice: Choice, fitted: dict[str, np.ndarray]) 
         },
         "cloning": {
             **dataclasses.asdict(Cloning()),
-            "demonstration_steps": EPISODES * envs.make(config.task, "native").episode_length,
-            "demonstrations": f"{EPISODES} episode lengths of the deterministic sac policy of the same level and seed",
+            "demonstration_steps": CLONED * envs.make(config.task, "native").episode_length,
+            "demonstrations": f"{CLONED} episode lengths of the deterministic sac policy of the same level and seed",
             "validation_error": by_level(fitted["validation_error"].reshape(len(LEVELS), -1)),
             "epochs": by_level(fitted["epochs"].reshape(len(LEVELS), -1)),
         },

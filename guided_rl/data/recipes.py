@@ -117,10 +117,11 @@ def replay_up_to_medium(env: Env) -> np.ndarray:
     try:
         config = RunConfig(**facts["recipe"])
         until = [int(step) for step in facts["environment_steps"]["until_chosen"][str(MEDIUM)]]
-        members = np.asarray(facts["seeds"]) - config.first_seed
+        kept_seeds = np.asarray(facts["seeds"]) - config.first_seed
     except (KeyError, TypeError) as error:
         raise UserError(f"experts/{env.name}.json lacks the recipe that medium-replay repeats ({error})") from error
     session = Session(config)
+    members = np.resize(kept_seeds, len(kept_seeds) + -len(kept_seeds) % session.plan.devices)
     inputs, seeds = session.inputs(members), jnp.asarray(session.seeds[members])
     population = session.program("init", seeds, inputs)(seeds, inputs)
     with Progress(f"medium-replay of {env.name}", max(until), len(members)) as bar:

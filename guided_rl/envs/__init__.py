@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import functools
 
-from guided_rl.envs import gymnasium_mujoco, mazes
+from guided_rl.envs import dm_control_suite, gymnasium_mujoco, mazes
 from guided_rl.envs.base import Env, MujocoEnv, State, Task
 from guided_rl.errors import UserError, unknown
 from guided_rl.physics import make_engine
 
-TASKS = {**gymnasium_mujoco.TASKS, **mazes.TASKS}
+TASKS = {**gymnasium_mujoco.TASKS, **dm_control_suite.TASKS, **mazes.TASKS}
 
 __all__ = ["TASKS", "Env", "MujocoEnv", "State", "Task", "make"]
 

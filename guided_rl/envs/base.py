@@ -105,10 +105,10 @@ class MujocoEnv:
 
     def reset(self, rng: jax.Array) -> State:
         """A fresh episode from the task's reset distribution."""
-        return self.init(*self.task.start(rng))
+        return self._begin(self.engine.init(*self.task.start(rng), settle=True))
 
     def init(self, qpos: jax.Array, qvel: jax.Array) -> State:
-        """A fresh episode from a given start, `qpos` [nq] and `qvel` [nv]."""
+        """A fresh episode from exactly this start, `qpos` [nq] and `qvel` [nv]."""
         return self._begin(self.engine.init(qpos, qvel))
 
     def step(self, state: State, action: jax.Array, active: jax.Array | bool = True) -> State:

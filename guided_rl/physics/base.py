@@ -32,6 +32,10 @@ class Simulation:
         float32 is carried along, so that a small difference of large numbers is not lost.
       rne_post_constraint: run `mj_rnePostConstraint` after the step, which is where
         Gymnasium's `cfrc_ext` comes from.
+      synced: bring position and velocity fields up to date with the state after the last
+        substep, and forward the model's reset pose before a start, as dm_control does.
+      settle: substeps without control between a drawn start and the state in which its
+        episode begins.
     """
 
     model: mujoco.MjModel
@@ -39,6 +43,8 @@ class Simulation:
     fields: tuple[str, ...] = ("qpos", "qvel")
     precise: tuple[str, ...] = ()
     rne_post_constraint: bool = False
+    synced: bool = False
+    settle: int = 0
 
     def slots(self) -> Slots:
         """Name, offset and shape of every field in the packed array."""
@@ -84,14 +90,16 @@ class Engine(Protocol):
     name: str
     options: dict[str, Any]
 
-    def init(self, qpos: jax.Array, qvel: jax.Array) -> Data: ...
+    def init(self, qpos: jax.Array, qvel: jax.Array, settle: bool = False) -> Data:
+        """A start at (`qpos`, `qvel`), which first takes the simulation's `settle` substeps if asked for."""
+        ...
 
     def step(self, data: Data, ctrl: jax.Array, active: jax.Array | bool = True) -> Data:
         """`frame_skip` substeps under `ctrl` [nu]; an inactive simulation stays as it is."""
         ...
 
     def reset_where(self, mask: jax.Array, data: Data, qpos: jax.Array, qvel: jax.Array) -> Data:
-        """A fresh start at (`qpos`, `qvel`) where `mask`, `data` elsewhere."""
+        """A fresh start from (`qpos`, `qvel`), settled, where `mask`; `data` elsewhere."""
         ...
 
 

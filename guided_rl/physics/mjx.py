@@ -16,6 +16,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import mujoco
+import numpy as np
 
 from guided_rl.errors import UserError, unknown
 from guided_rl.physics.base import Data, Simulation, select
@@ -58,23 +59,37 @@ class MjxEngine:
             if _find(self._empty, field) is None:
                 raise _missing(f"the field {field!r}")
 
-    def init(self, qpos: jax.Array, qvel: jax.Array) -> Data:
+    def init(self, qpos: jax.Array, qvel: jax.Array, settle: bool = False) -> Data:
         qpos, qvel = (jnp.asarray(x, jnp.float32) for x in (qpos, qvel))
         start = self._empty.replace(qpos=qpos, qvel=qvel)
+        if settle and self.sim.settle:
+            start = self._substeps(start, self.sim.settle)
         # The compiler drops whatever of `forward` no field is read from, the solver first of all.
         return self._read(mjx.forward(self._model, start), start)
 
     def step(self, data: Data, ctrl: jax.Array, active: jax.Array | bool = True) -> Data:
         state = self._empty.replace(ctrl=ctrl.astype(jnp.float32), **data.raw)
         try:
-            state = jax.lax.fori_loop(0, self.sim.frame_skip, lambda _, d: mjx.step(self._model, d), state)
-            derived = mjx.rne_postconstraint(self._model, state) if self.sim.rne_post_constraint else state
+            state = self._substeps(state, self.sim.frame_skip)
+            derived = self._synced(state) if self.sim.synced else state
+            if self.sim.rne_post_constraint:
+                derived = mjx.rne_postconstraint(self._model, derived)
         except NotImplementedError as error:
             raise _missing(error) from error
         return select(jnp.asarray(active), self._read(derived, state), data)
 
     def reset_where(self, mask: jax.Array, data: Data, qpos: jax.Array, qvel: jax.Array) -> Data:
-        return select(mask, self.init(qpos, qvel), data)
+        return select(mask, self.init(qpos, qvel, settle=True), data)
+
+    def _substeps(self, state: mjx.Data, count: int) -> mjx.Data:
+        return jax.lax.fori_loop(0, count, lambda _, d: mjx.step(self._model, d), state)
+
+    def _synced(self, state: mjx.Data) -> mjx.Data:
+        """Position and velocity fields of `state` itself; what depends on accelerations is the last substep's."""
+        fresh = mjx.forward(self._model, state)
+        last = self.sim.model.sensor_needstage == mujoco.mjtStage.mjSTAGE_ACC
+        kept = np.repeat(last, self.sim.model.sensor_dim)
+        return fresh.replace(sensordata=jnp.where(kept, state.sensordata, fresh.sensordata))
 
     def _read(self, derived: mjx.Data, state: mjx.Data) -> Data:
         fields = [jnp.ravel(_find(derived, name)) for name in self.sim.fields]

@@ -46,14 +46,23 @@ class _Worker:
         mujoco.mj_setState(self.model, self.data, state, STATE)
         self.ctrl[:] = ctrl
         mujoco.mj_step(self.model, self.data, self.sim.frame_skip)
+        if self.sim.synced:
+            mujoco.mj_step1(self.model, self.data)
         if self.sim.rne_post_constraint:
             mujoco.mj_rnePostConstraint(self.model, self.data)
         self._read(state, packed)
 
     def start(self, state: np.ndarray, start: np.ndarray, packed: np.ndarray) -> None:
+        """`start` is qpos, qvel and whether to settle."""
         mujoco.mj_resetData(self.model, self.data)
+        if self.sim.synced:
+            mujoco.mj_forward(self.model, self.data)
         nq = self.model.nq
-        self.qpos[:], self.qvel[:] = start[:nq], start[nq:]
+        self.qpos[:], self.qvel[:] = start[:nq], start[nq:-1]
+        if self.sim.settle and start[-1]:
+            mujoco.mj_step2(self.model, self.data)  # dm_control's first substep still sees the reset pose
+            mujoco.mj_step(self.model, self.data, self.sim.settle - 1)
+            self.data.time = 0.0
         mujoco.mj_forward(self.model, self.data)
         self._read(state, packed)
 
@@ -111,15 +120,18 @@ class NativeEngine:
         for name, function in _TARGETS.items():
             ffi.register(name, function)
 
-    def init(self, qpos: jax.Array, qvel: jax.Array) -> Data:
+    def init(self, qpos: jax.Array, qvel: jax.Array, settle: bool = False) -> Data:
         empty = Data(jnp.zeros(self.state_words, jnp.uint32), jnp.zeros(self.width), self.slots)
-        return self.reset_where(jnp.bool_(True), empty, qpos, qvel)
+        return self._start(jnp.bool_(True), empty, qpos, qvel, settle)
 
     def step(self, data: Data, ctrl: jax.Array, active: jax.Array | bool = True) -> Data:
         return self._call("guided_rl_native_step", data, jnp.asarray(active, bool), ctrl.astype(jnp.float32))
 
     def reset_where(self, mask: jax.Array, data: Data, qpos: jax.Array, qvel: jax.Array) -> Data:
-        start = jnp.concatenate([qpos, qvel]).astype(jnp.float32)
+        return self._start(mask, data, qpos, qvel, settle=True)
+
+    def _start(self, mask: jax.Array, data: Data, qpos: jax.Array, qvel: jax.Array, settle: bool) -> Data:
+        start = jnp.concatenate([qpos, qvel, jnp.array([settle])]).astype(jnp.float32)
         return self._call("guided_rl_native_start", data, mask, start)
 
     def _call(self, target: str, data: Data, mask: jax.Array, values: jax.Array) -> Data:
@@ -225,7 +237,7 @@ def _content_key(sim: Simulation) -> int:
     """A number that names the simulation's content, the same in every process."""
     buffer = np.empty(mujoco.mj_sizeModel(sim.model), np.uint8)
     mujoco.mj_saveModel(sim.model, None, buffer)
-    settings = repr((sim.frame_skip, sim.fields, sim.precise, sim.rne_post_constraint)).encode()
+    settings = repr((sim.frame_skip, sim.fields, sim.precise, sim.rne_post_constraint, sim.synced, sim.settle)).encode()
     return int.from_bytes(hashlib.sha256(buffer.tobytes() + settings).digest()[:8], "little") >> 1
 
 

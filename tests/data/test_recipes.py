@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
+
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -16,6 +19,7 @@ from guided_rl.envs import make
 from guided_rl.envs.references import REFERENCES, normalised
 from guided_rl.errors import UserError
 from guided_rl.guides.checkpoint import LEVELS, write_weights
+from guided_rl.training.run import Session
 from tests.guides.test_find import layers
 
 TASK = "InvertedPendulum-v5"
@@ -79,16 +83,11 @@ def test_mixtures_have_the_rows_asked_for_and_one_part_per_expert(env):
 @pytest.mark.usefixtures("experts")
 def test_medium_replay_is_what_the_run_itself_stored(env):
     """Each expert's buffer as a run of its own has it; the longer one is thinned by whole trajectories."""
-    from guided_rl.training.run import Session
-
     rows = find_dataset("medium-replay", env, LAYOUT)
     assert rows.shape == (2, 200, LAYOUT.width)
-    session = Session(RUN)
-    members = np.array([0])
-    inputs, seeds = session.inputs(members), session.seeds[members]
-    import jax.numpy as jnp
-
-    population = session.program("init", jnp.asarray(seeds), inputs)(jnp.asarray(seeds), inputs)
+    session = Session(dataclasses.replace(RUN, seeds=1))
+    inputs, seeds = session.inputs(np.array([0])), jnp.asarray(session.seeds)
+    population = session.program("init", seeds, inputs)(seeds, inputs)
     while int(population.step) < 200:
         population, _ = session.program("chunk", population, inputs)(population, inputs)
     np.testing.assert_array_equal(rows[0], np.asarray(population.replay)[0, :200])

@@ -1,13 +1,12 @@
 """Start states are drawn from the twins' own distributions."""
 
-import gymnasium
 import jax
 import numpy as np
 import pytest
 from scipy import stats
 
+from benchmarks.twin_envs import TWINS, twin_of
 from guided_rl.envs import make
-from guided_rl.envs.gymnasium_mujoco import TASKS
 
 BOUND = {
     "HalfCheetah-v5": 0.1,
@@ -20,25 +19,26 @@ BOUND = {
 DRAWS = 2000
 
 
-def ours(name: str, seed: int = 0) -> np.ndarray:
-    """Start states [DRAWS, nq + nv]."""
-    start = make(name, "native").task.start
-    return np.concatenate(jax.vmap(start)(jax.random.split(jax.random.key(seed), DRAWS)), axis=1).astype(np.float64)
+def ours(name: str, seed: int = 0, draws: int = DRAWS) -> np.ndarray:
+    """Start states [draws, nq + nv], settled where the task's are."""
+    env, keys = make(name, "native"), jax.random.split(jax.random.key(seed), draws)
+    if env.task.simulation.settle:
+        data = jax.jit(jax.vmap(env.reset))(keys).pipeline_state
+        state = np.asarray(data.raw).view(np.float64)
+        return state[:, 1 : 1 + env.task.simulation.model.nq + env.task.simulation.model.nv]
+    return np.concatenate(jax.vmap(env.task.start)(keys), axis=1).astype(np.float64)
 
 
-def twins(name: str) -> np.ndarray:
-    twin = gymnasium.make(name).unwrapped
-    twin.reset(seed=0)
-    rows = []
-    for _ in range(DRAWS):
-        twin.reset_model()
-        rows.append(twin.state_vector())
-    return np.stack(rows)
+def twins(name: str, draws: int = DRAWS) -> np.ndarray:
+    twin = twin_of(name)
+    twin.start(seed=0)
+    return np.stack([twin.start() for _ in range(draws)])
 
 
-@pytest.mark.parametrize("name", TASKS)
+@pytest.mark.parametrize("name", TWINS)
 def test_every_coordinate_follows_the_twins_law(name):
-    mine, theirs = ours(name), twins(name)
+    draws = 500 if make(name, "native").task.simulation.settle else DRAWS
+    mine, theirs = ours(name, draws=draws), twins(name, draws)
     assert mine.shape == theirs.shape
     for column in range(mine.shape[1]):
         if np.ptp(theirs[:, column]) == 0:
@@ -76,3 +76,25 @@ def test_every_reset_draws_afresh():
     reset = jax.jit(env.reset_where)
     seen = {np.asarray(reset(np.True_, state, jax.random.key(k)).obs).tobytes() for k in range(20)}
     assert len(seen) == 20
+
+
+def test_a_settled_start_is_the_twins():
+    """From the same draw, 200 substeps without control end where dm_control's do."""
+    twin, env = twin_of("cheetah-run"), make("cheetah-run", "native")
+    qpos, qvel = (np.asarray(x) for x in env.task.start(jax.random.key(4)))
+    with twin._env.physics.reset_context():
+        twin.data.qpos[:] = qpos
+        twin._env.physics.step(200)
+        twin.data.time = 0
+    data = jax.jit(lambda q, v: env.engine.init(q, v, settle=True))(qpos, qvel)
+    state = np.asarray(data.raw).view(np.float64)
+    np.testing.assert_array_equal(state[1 : 1 + len(qpos)], twin.data.qpos)
+    assert np.abs(twin.data.qpos - qpos).max() > 0.1, "settling must move it"
+
+
+def test_the_ball_never_starts_in_contact():
+    twin, starts = twin_of("ball_in_cup-catch"), ours("ball_in_cup-catch")
+    for row in starts[:500]:
+        with twin._env.physics.reset_context():
+            twin.data.qpos[:] = row[:4]
+        assert twin.data.ncon == 0
