@@ -27,7 +27,7 @@ def run(config: RunConfig, folder: Path) -> records.Record:
         show(summary_tables.returns_table([record], f"{record.method} on {record.task}"))
         return record
     session = Session(config)
-    experts = experts_behind(session.method, config.guide, config.dataset, session.env)
+    experts = experts_behind(session.method, config.guide, config.dataset, session.env, rows=session.offline)
     with watching(session, f"run/{config.task}/{session.method.name}", folder) as observers:
         result = session.run(folder, observers, checkpoint_seconds=60)
     record = collect.from_result(result, "run", "own", folder.name, experts)

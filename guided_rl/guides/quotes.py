@@ -5,7 +5,10 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from guided_rl.data.demonstrations import EPISODES
+import numpy as np
+
+from guided_rl.data.demonstrations import EPISODES, content_hash
+from guided_rl.data.describe import describe
 from guided_rl.envs.base import Env
 from guided_rl.guides.checkpoint import read_facts
 from guided_rl.guides.find import weights_file
@@ -38,8 +41,11 @@ def quoted_experts(named: str | None, env: Env) -> tuple[Expert, ...]:
     )
 
 
-def experts_behind(method: Method, guide: str | None, dataset: str | None, env: Env) -> tuple[Expert, ...]:
-    """The experts that a run of `method` learns from: its guide, or who made its demonstrations.
+def experts_behind(
+    method: Method, guide: str | None, dataset: str | None, env: Env, rows: np.ndarray | None = None
+) -> tuple[Expert, ...]:
+    """The experts that a run of `method` learns from: its guide, who made its demonstrations, or the policies
+    whose behaviour `rows` [experts, rows, width] are.
 
     Raises:
       UserError: as `quoted_experts`.
@@ -50,7 +56,20 @@ def experts_behind(method: Method, guide: str | None, dataset: str | None, env: 
         policy, _, episodes = dataset.replace("demos", "sac").partition(":")
         collected = int(episodes or EPISODES) * env.episode_length
         return tuple(dataclasses.replace(e, steps=e.steps + collected) for e in quoted_experts(policy, env))
+    if method.needs_dataset and rows is not None:
+        return tuple(_behaviour(dataset or "rows", part, env) for part in rows)
     return ()
+
+
+def _behaviour(named: str, rows: np.ndarray, env: Env) -> Expert:
+    """Who acted in a dataset: the mean return of its whole trajectories, NaN if there are none; its cost is its rows.
+
+    In a maze, where data go on at the goal, a trajectory that came there counts as 1.
+    """
+    found = describe(rows, env)
+    returns = np.minimum(found.returns, 1.0) if found.cells is not None else found.returns
+    mean = float(returns.mean()) if returns.size else float("nan")
+    return Expert(named, round(mean, 4), found.rows, content_hash(rows))
 
 
 def _quotes(named: str, env: Env) -> list[Expert]:
