@@ -17,7 +17,7 @@ from guided_rl.reporting.claims import FAILS, HOLDS, UNDECIDED, Judge, Missing, 
 from guided_rl.reporting.records import Record
 from guided_rl.reporting.statistics import CONFIDENCE, LEAST_SEEDS, Interval, Sample
 from guided_rl.reporting.summaries import sample, shared
-from guided_rl.reporting.tables import estimate
+from guided_rl.reporting.tables import estimate, percent
 
 Tasks = Sequence[str]
 
@@ -65,14 +65,13 @@ def judged(view: View, gate: Gate, tasks: Tasks, methods: Sequence[tuple[str, st
     Raises:
       Missing: none is left.
     """
-    there, notes = [], []
-    for task in tasks:
-        absent = [m for m, v in methods if _cell(view, m, task, v) is None]
-        reason = f"not run on {task}" if absent else gate.reason(view, task)
-        if reason:
-            notes.append(reason)
-        else:
-            there.append(task)
+    ran = [task for task in tasks if all(_cell(view, m, task, v) is not None for m, v in methods)]
+    reasons = {task: gate.reason(view, task) for task in ran}
+    there = [task for task in ran if not reasons[task]]
+    absent = [task for task in tasks if task not in ran]
+    notes = [reason for reason in reasons.values() if reason]
+    if absent:
+        notes.append(f"not run on {', '.join(absent)}")
     if not there:
         raise Missing("; ".join(notes))
     return there, notes
@@ -160,7 +159,7 @@ def keeps(method: str, tasks: Tasks, share: float, margin: float, gate: Gate) ->
         verdict = FAILS if FAILS in verdicts else UNDECIDED if UNDECIDED in verdicts else HOLDS
         if any("not run" in note for note in notes):
             verdict = UNDECIDED
-        lines = "; ".join(f"{task} {estimate(interval)}" for task, interval in found.items())
+        lines = "; ".join(f"{task} {percent(interval)}" for task, interval in found.items())
         return _outcome(found[worst], verdict, [lines, *notes])
 
     return judge
