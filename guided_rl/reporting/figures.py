@@ -29,7 +29,7 @@ from guided_rl.reporting.plot_style import (
 from guided_rl.reporting.records import POLICY, Record
 from guided_rl.reporting.scales import ScaleOf, scale_of
 from guided_rl.reporting.statistics import Interval, Sample
-from guided_rl.reporting.summaries import curves, protocols, sample
+from guided_rl.reporting.summaries import curves, protocols, sample, training_curves
 from guided_rl.reporting.tables import steps
 
 EXPERT_LINE, RANDOM_LINE = "expert's own return", "random policy"
@@ -150,6 +150,39 @@ def expert_quality(
         label_rows(axes, f"gain of {method} over {base}, %")
         shared_legend(figure, axes)
     return figure
+
+
+def choices(
+    records: Sequence[Record], prefix: str = "chosen_", title: str = "Who acted", methods: Sequence[str] | None = None
+) -> Figure | None:
+    """Share of steps on which each policy of a set but its last, the learner's own, acted, over training, per task.
+
+    Read from the training metrics `<prefix><number>`, which only methods with a policy set log.
+    """
+    main = [r for r in _main_cells(records, methods) if f"{prefix}0" in _metrics(r)]
+    if not main:
+        return None
+    names = list(dict.fromkeys(r.method for r in main))
+    palette = colours(names)
+    with matplotlib.rc_context(STYLE):
+        figure, axes = panels(_tasks(main), title)
+        for axis, task in zip(axes, _tasks(main), strict=True):
+            for record in (r for r in main if r.task == task):
+                for number in range(len([m for m in _metrics(record) if m.startswith(prefix)]) - 1):
+                    curve = training_curves(record, f"{prefix}{number}")
+                    low, high = statistics.mean_band(curve.values, curve.seeds)
+                    text = f"{record.method}, offline policy" + (f" {number + 1}" if number else "")
+                    axis.plot(curve.steps, curve.values.mean(0), color=palette[record.method], label=text)
+                    axis.fill_between(curve.steps, low, high, color=palette[record.method], alpha=0.15, lw=0)
+            steps_axis(axis)
+            axis.set_ylim(0, 1)
+        label_rows(axes, "share of steps")
+        shared_legend(figure, axes)
+    return figure
+
+
+def _metrics(record: Record) -> set[str]:
+    return set(record.training["metric"].unique().to_pylist())
 
 
 def _draw_curves(axis: Axes, record: Record, colour: str, charged: bool, own_only: bool) -> None:

@@ -117,4 +117,5 @@ def _figures(records, title: str, pairs, sweeps, scale: ScaleOf) -> dict[str, Fi
         found[f"quality_{slug}"] = figures.expert_quality(records, guided, base, scale=scale)
     for parameter, base in sweeps:
         found[f"sweep_{parameter}"] = figures.sweep(records, parameter, base, f"{title}: sweep of {parameter}")
+    found["choices"] = figures.choices(records, title=f"{title}: how often the offline policy acted")
     return {name: figure for name, figure in found.items() if figure is not None}
