@@ -27,6 +27,7 @@ from scipy import stats
 from experts.register import FOLDER
 from guided_rl import envs
 from guided_rl.envs.base import MujocoEnv
+from guided_rl.envs.gymnasium_mujoco import TASKS
 from guided_rl.errors import UserError
 from guided_rl.guides.checkpoint import Layers, guide_of, read_weights
 from guided_rl.guides.find import weights_name
@@ -173,8 +174,10 @@ def check(task: str, policies: Sequence[str] = SHIPPED) -> bool:
     """Whether every expert of `task` agrees; prints a line for each.
 
     Raises:
-      UserError: the task has no experts.
+      UserError: the task is none of Gymnasium's, or has no experts.
     """
+    if task not in TASKS:
+        raise UserError(f"{task} is no task of Gymnasium's, so its experts cannot be played there; leave --check out")
     results = [c for policy in policies for c in compare(task, policy)]
     for c in results:
         low, high = c.interval(len(results))
