@@ -34,7 +34,7 @@ from guided_rl.training.cache import enable_compile_cache
 
 PICTURES = Path("runs") / "datasets"
 COLUMNS = ("Task", "Dataset", "Experts", "Rows each", "Trajectories", "Return", "Normalised", "D4RL", "Length")
-COLUMNS += ("Reward a row", "Distinct states", "Cells")
+COLUMNS += ("Reward a row", "Spread of states", "Cells")
 
 
 def known_tasks() -> list[str]:
@@ -65,7 +65,7 @@ def row(env: Env, kind: str, rows: np.ndarray) -> tuple[tuple[str, ...], dict]:
         "d4rl": d4rl,
         "length": length,
         "reward": float(np.mean([part.reward for part in parts])),
-        "distinct": float(np.mean([part.distinct for part in parts])),
+        "spread": float(np.mean([part.spread for part in parts])),
         "cells": cells,
     }
     shown = lambda value: "–" if value is None else number(value)
@@ -80,7 +80,7 @@ def row(env: Env, kind: str, rows: np.ndarray) -> tuple[tuple[str, ...], dict]:
         shown(d4rl if cells is None else None),
         number(length),
         f"{facts['reward']:.3g}",
-        f"{facts['distinct']:.0%}",
+        f"{facts['spread']:.3g}",
         "–" if cells is None else f"{cells:.0%}",
     )
     return text, facts
@@ -105,7 +105,7 @@ def table_of(tasks: Sequence[str], preset: str, physics: str = "auto", pictures:
             plot_style.save(maze_figure.picture({k: rows[0] for k, rows in found.items()}, env), pictures, task)
     notes = (
         "Returns: of sampled actions, means over whole trajectories and experts; in mazes they count rewarded steps.",
-        "Distinct states: share of 10,000 evenly spaced observations that differ once rounded to whole numbers.",
+        "Spread: geometric mean of the observation entries' standard deviations; compare it within a task.",
     )
     return Table(f"Offline datasets, preset {preset}", COLUMNS, tuple(text), 2, notes, tuple(data))
 

@@ -15,6 +15,11 @@ Locomotion has IQL's own τ 0.7 and β 3, AntMaze and PointMaze τ 0.9, β 10 an
 reduced scale all learning rates are 1e-3, since 3e-4 on a twentieth of the budget learns too little, and
 in mazes the targets' rate is 0.02, since values must pass from step to step through them.
 AntMaze's cells are there once the goal-reaching ant is registered (`python -m experts AntReach`).
+
+Two of the paper's baselines are not here. BT: its name is all that is known (most likely the behaviour
+transfer of Campos et al. 2021, which leaves open how long a borrowed policy acts and from what it was
+trained), so it cannot be pinned down. Off2On (Lee et al. 2022, arXiv 2107.00591) begins from an ensemble
+of CQL agents and samples its replay by density ratios, neither of which this suite has yet.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from guided_rl.data.replay import Layout
 from guided_rl.envs.base import Env
 from guided_rl.envs.mazes import maze_of
 
-SAMPLED = 10_000
+LEAST_SPREAD = 1e-3  # of an entry that never varied
 
 
 @dataclass(frozen=True)
@@ -21,9 +21,8 @@ class Statistics:
       rows, trajectories: `trajectories` are the whole ones, from a reset to an end or a time limit.
       returns, lengths: of each whole trajectory.
       reward: mean per row.
-      distinct: share of up to 10,000 evenly spaced rows whose observation, each entry rounded to a
-        whole number, differs from the others' (unique states, as in Schweighofer et al. 2021, arXiv
-        2111.04714).
+      spread: geometric mean of the observation entries' standard deviations, the side of the box
+        that its states fill; compare it between datasets of one task.
       cells: in a maze, the share of free cells that were visited; else None.
     """
 
@@ -32,7 +31,7 @@ class Statistics:
     returns: np.ndarray
     lengths: np.ndarray
     reward: float
-    distinct: float
+    spread: float
     cells: float | None
 
 
@@ -54,11 +53,10 @@ def describe(rows: np.ndarray, env: Env) -> Statistics:
     whole = (
         lengths >= env.episode_length if maze else (columns["terminated"][last] > 0) | (lengths == env.episode_length)
     )
-    spaced = columns["obs"][np.linspace(0, len(rows) - 1, min(SAMPLED, len(rows))).astype(int)]
-    distinct = len(np.unique(np.round(spaced), axis=0)) / len(spaced)
+    spread = float(np.exp(np.log(np.maximum(columns["obs"].std(0, dtype=np.float64), LEAST_SPREAD)).mean()))
     cells = None
     if maze is not None:
         gaps = np.linalg.norm(columns["obs"][:, None, :2] - maze.centres, axis=-1)
         cells = len(np.unique(gaps.argmin(1))) / len(maze.centres)
     reward = float(columns["reward"].mean())
-    return Statistics(len(rows), int(whole.sum()), totals[whole], lengths[whole], reward, distinct, cells)
+    return Statistics(len(rows), int(whole.sum()), totals[whole], lengths[whole], reward, spread, cells)
