@@ -44,7 +44,7 @@ SCALE: dict[str, dict[str, Any]] = {
     "cpu": {"steps": 40_000, "seeds": 10, "episodes": 10, "batch": 128},
     "paper": {"steps": 1_000_000, "seeds": 10, "episodes": 10, "batch": 256, "hidden": (256, 256)},
 }
-OFFLINE_STEPS = {"smoke": 1_000, "quick": 8_000, "cpu": 60_000, "paper": 1_000_000}
+OFFLINE_STEPS = {"smoke": 1_000, "quick": 5_000, "cpu": 60_000, "paper": 1_000_000}
 ROWS: dict[str, int | None] = {"smoke": 2_000, "quick": 20_000, "cpu": 100_000, "paper": None}
 ANTMAZE = {"cpu": {"seeds": 5, "episodes": 20}, "paper": {"episodes": 100}}
 
