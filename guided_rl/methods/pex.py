@@ -86,6 +86,8 @@ def pex(
     if offline_policy == "free" and policies != 2:
         raise UserError(f"offline_policy=free frees the one offline policy of two, not of policies={policies}")
     alone, adaptive = policies == 1, kappa == "adaptive"
+    if alone and adaptive:
+        raise UserError("kappa=adaptive tunes a choice, and policies=1 leaves none; give 2 or more policies")
 
     def init(key: jax.Array, ctx: Context) -> Agent:
         agent = iql.init(key, ctx)
@@ -111,7 +113,7 @@ def pex(
         obs = batch["obs"]
         own = iql.sample(agent.params["actor"], obs, key, ctx.setup)
         if alone:
-            return (own, iql.advantage(agent, obs, own, ctx), {})
+            return own, iql.advantage(agent, obs, own, ctx), {}
         action, _, p = compose(agent, obs, own, key, ctx, weights)
         entropy = -jnp.sum(jnp.where(p > 0, p * jnp.log(jnp.where(p > 0, p, 1.0)), 0.0), axis=-1)
         metrics = {**chosen(agent), "choice_entropy": jnp.mean(entropy)}

@@ -228,6 +228,7 @@ def test_jsrl_hands_over_within_each_episode():
         ({"weights": "softmx"}, "did you mean softmax"),
         ({"offline_policy": "free", "policies": 3}, "of two"),
         ({"critic": "transferred"}, "did you mean transfer"),
+        ({"kappa": "adaptive", "policies": 1}, "leaves none"),
     ],
 )
 def test_switches_that_make_no_sense_are_refused(options, sentence):
