@@ -51,6 +51,12 @@ def insert(ring: jax.Array, rows: jax.Array, step: jax.Array) -> jax.Array:
     return jax.lax.dynamic_update_slice(ring, rows[:, None], (zero, step % ring.shape[1], zero))
 
 
+def newest(ring: jax.Array, step: jax.Array, window: int) -> jax.Array:
+    """The last `window` rows written to a member's `ring` [capacity, width], newest first; unwritten ones are 0."""
+    slots = (step - 1 - jnp.arange(window)) % ring.shape[0]
+    return ring[slots]
+
+
 def sample_indices(key: jax.Array, batch: int, filled: jax.Array) -> jax.Array:
     """`batch` row numbers in [0, filled), uniform with replacement."""
     return jax.random.randint(key, (batch,), 0, filled)

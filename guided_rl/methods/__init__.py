@@ -9,16 +9,20 @@ from typing import Any
 
 from guided_rl.errors import UserError, unknown
 from guided_rl.methods.awac import AWAC, AWAC_OFFLINE
+from guided_rl.methods.balanced_eo import balanced_eo
 from guided_rl.methods.base import Method
 from guided_rl.methods.dai import dai
 from guided_rl.methods.demonstrations import BC, BC_FINETUNE, DEMOS
 from guided_rl.methods.experts_dai import experts_dai
+from guided_rl.methods.gaifo import GAIFO
 from guided_rl.methods.iql import IQL, IQL_OFFLINE
+from guided_rl.methods.modified_bco import modified_bco
 from guided_rl.methods.offline_to_online import BUFFER, DIRECT, JSRL
 from guided_rl.methods.pex import adaptive_pex, pex
 from guided_rl.methods.pex_sac import pex_sac
 from guided_rl.methods.progress_dai import progress_dai
 from guided_rl.methods.sac import SAC
+from guided_rl.methods.sac_eo import sac_eo
 from guided_rl.methods.td3 import TD3
 from guided_rl.plugins import is_plugin, load
 
@@ -43,6 +47,10 @@ METHODS: dict[str, Method | Callable[..., Method]] = {
     "pex": pex,
     "pex-sac": pex_sac,
     "adaptive-pex": adaptive_pex,
+    "sac-eo": sac_eo,
+    "modified-bco": modified_bco,
+    "balanced-eo": balanced_eo,
+    "gaifo-sac": GAIFO,
 }
 
 __all__ = ["METHODS", "Method", "build"]

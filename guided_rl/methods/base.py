@@ -53,7 +53,7 @@ class Context:
       hp: this member's hyper-parameters, traced floats.
       step: environment steps taken so far, shared by the population (never batched).
       guide: this member's adviser, or None.
-      offline: this member's offline rows [rows, width], given to `init` alone; else None.
+      offline: this member's offline rows [rows, width], given to `init` and `refit` alone; else None.
       setup: static shapes and budget.
     """
 
@@ -99,8 +99,16 @@ class Method:
       warmup: share of the budget that is stored before the first update.
       random_warmup: whether those first steps are uniformly random instead of `act`'s.
       needs_guide: whether a guide must be given.
+      refit: `(agent, recent, count, key, ctx) -> Agent`, called at the start of every episode
+        length of the task's clock once learning has begun (for tasks that never terminate, of
+        every episode); `recent` are the newest transitions, columns [window, ...], of which the
+        first `count` exist. None: not called.
+      window: how many of the newest transitions `refit` is given.
       needs_dataset: whether offline rows must be given; batches then hold the share
-        `hp["offline_ratio"]` of them.
+        `hp["offline_ratio"]` of them, if the method has this hyper-parameter.
+      expert_batch: offline rows that every batch brings besides, as `batch["expert"]`.
+      prepare: `(rows [experts, rows, width], layout) -> rows`, on the host, once, before
+        training; may refuse a dataset. None: taken as it is.
       offline: whether it learns from the dataset alone: its steps are gradient steps, and no
         environment step is taken but in evaluations.
       ranges: the closed interval in which a hyper-parameter makes sense.
@@ -113,6 +121,10 @@ class Method:
     update: Callable[..., tuple[Agent, Metrics]]
     policies: Mapping[str, Callable[..., jax.Array]]
     observe: Callable[..., Agent] | None = None
+    refit: Callable[..., Agent] | None = None
+    window: int = 0
+    expert_batch: int = 0
+    prepare: Callable[..., Any] | None = None
     columns: Callable[[Setup], Mapping[str, int]] = field(default=lambda setup: {})
     warmup: float = 0.005
     random_warmup: bool = True
@@ -128,17 +140,22 @@ def optimizer(params: Any) -> Any:
 
 
 def descend(agent: Agent, name: str, loss: Callable[[Any], Any], rate: jax.Array) -> tuple[Agent, Any]:
-    """One Adam step of `agent.params[name]` on `loss(params) -> (value, aux)`; returns aux too.
+    """One Adam step of `agent.params[name]` on `loss(params) -> (value, aux)`; returns aux too."""
+    gradient, aux = jax.grad(loss, has_aux=True)(agent.params[name])
+    return follow(agent, name, gradient, rate), aux
+
+
+def follow(agent: Agent, name: str, gradient: Any, rate: jax.Array) -> Agent:
+    """One Adam step of `agent.params[name]` against `gradient`.
 
     The learning rate is applied outside of optax, so that it can be a traced float.
     """
-    (_, aux), gradient = jax.value_and_grad(loss, has_aux=True)(agent.params[name])
     updates, state = ADAM.update(gradient, agent.optimizers[name])
     params = jax.tree.map(lambda p, u: p - rate * u, agent.params[name], updates)
     return agent.replace(
         params={**agent.params, name: params},
         optimizers={**agent.optimizers, name: state},
-    ), aux
+    )
 
 
 def polyak(agent: Agent, name: str, tau: jax.Array) -> Agent:

@@ -20,6 +20,7 @@ from guided_rl.methods.base import (
     Metrics,
     Setup,
     descend,
+    follow,
     optimizer,
     polyak,
 )
@@ -96,6 +97,11 @@ def actor_loss(params: Any, agent: Agent, batch: Batch, key: jax.Array, ctx: Con
     return loss, {"actor_loss": loss, "entropy": -jnp.mean(log_prob)}
 
 
+def actor_gradient(agent: Agent, batch: Batch, key: jax.Array, ctx: Context) -> tuple[Any, Metrics]:
+    """∇_θ of `actor_loss`."""
+    return jax.grad(actor_loss, has_aux=True)(agent.params["actor"], agent, batch, key, ctx)
+
+
 def temperature_loss(log_temperature: jax.Array, entropy: jax.Array, ctx: Context) -> tuple[jax.Array, Metrics]:
     """α (H(π) - H̄), H̄ = target_entropy · |A|; the gradient is taken through α = exp(log α)."""
     temperature = jnp.exp(log_temperature)
@@ -111,16 +117,15 @@ def update(
     *,
     critic_target=critic_target,
     critic_loss=critic_loss,
-    actor_loss=actor_loss,
+    actor_gradient=actor_gradient,
 ) -> tuple[Agent, Metrics]:
     """Critics, their targets, the actor, the temperature: one step each, in this order."""
     target_key, actor_key = jax.random.split(key)
     target = jax.lax.stop_gradient(critic_target(agent, batch, target_key, ctx))
     agent, critic_metrics = descend(agent, "critic", lambda p: critic_loss(p, target, batch, ctx), ctx.hp["critic_lr"])
     agent = polyak(agent, "critic", ctx.hp["tau"])
-    agent, actor_metrics = descend(
-        agent, "actor", lambda p: actor_loss(p, agent, batch, actor_key, ctx), ctx.hp["actor_lr"]
-    )
+    gradient, actor_metrics = actor_gradient(agent, batch, actor_key, ctx)
+    agent = follow(agent, "actor", gradient, ctx.hp["actor_lr"])
     entropy = jax.lax.stop_gradient(actor_metrics["entropy"])
     agent, temperature_metrics = descend(
         agent, "log_temperature", lambda p: temperature_loss(p, entropy, ctx), ctx.hp["temperature_lr"]

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 from flax import struct
 from jax.sharding import Mesh
 
-from guided_rl.data.replay import Layout, insert, sample_indices
+from guided_rl.data.replay import Layout, insert, newest, sample_indices
 from guided_rl.envs.base import Env, State
 from guided_rl.guides.base import Guide
 from guided_rl.methods.base import Agent, Batch, Context, HParams, Method, Setup
@@ -139,6 +139,8 @@ class Trainer:
         def block(carry, _):
             carry, _ = jax.lax.scan(lambda c, _: (advance(c, inputs), None), carry, length=self.loop.block)
             learn = carry[0].step > self.loop.learning_starts
+            if self.method.refit is not None:
+                carry = (self._refit_if_due(carry[0], inputs), carry[1])
             numbers = jnp.arange(self.loop.block)
             return jax.lax.cond(
                 learn,
@@ -229,6 +231,28 @@ class Trainer:
 
         return jax.lax.cond(jnp.any(members.env.done > 0), reset, lambda env: env, members.env)
 
+    def _refit_if_due(self, population: Population, inputs: Inputs) -> Population:
+        """`method.refit` for every member, where an episode's clock, or learning, began within this block."""
+        step, starts = population.step, self.loop.learning_starts
+        before = step - self.loop.block
+        length = self.env.episode_length
+        fresh = ((step - 1) // length != (before - 1) // length) | (before <= starts)
+        window = min(self.method.window, self.loop.capacity)
+        count = jnp.minimum(step, window)
+
+        def refit(key, seed, agent, rows, hp, guide):
+            (refit_key,) = _keys(key, step, "refit")
+            ctx = Context(hp, step, guide, offline_rows(inputs.offline, seed), self.setup)
+            return self.method.refit(agent, self.layout.unpack(rows), count, refit_key, ctx)
+
+        def everyone(agents: Agent) -> Agent:
+            m = population.members
+            rows = jax.vmap(lambda ring: newest(ring, step, window))(population.replay)
+            return self.each(step)(refit)(m.key, m.seed, agents, rows, inputs.hp, inputs.guide)
+
+        agents = jax.lax.cond((step > starts) & fresh, everyone, lambda a: a, population.members.agent)
+        return population.replace(members=population.members.replace(agent=agents))
+
     def _update(self, carry, inputs: Inputs, number: jax.Array):
         """One gradient step of every member on its own sample."""
         population, totals = carry
@@ -239,19 +263,23 @@ class Trainer:
         def sample(key, seed, replay, hp):
             sample_key, offline_key = _keys(key, stamp, "sample", "offline")
             rows = replay[sample_indices(sample_key, self.loop.batch, filled)]
-            if not self.method.offline and "offline_ratio" not in hp:
-                return rows
+            mixes = self.method.offline or "offline_ratio" in hp
+            count = self.loop.batch if mixes else self.method.expert_batch
+            if not count:
+                return rows, None
             expert, size = seed % inputs.offline.shape[0], inputs.offline.shape[1]
-            other = inputs.offline[expert, sample_indices(offline_key, self.loop.batch, size)]
+            other = inputs.offline[expert, sample_indices(offline_key, count, size)]
             if self.method.offline:
-                return other
+                return other, None
+            if not mixes:
+                return rows, other
             mixed = jnp.arange(self.loop.batch) < jnp.round(hp["offline_ratio"] * self.loop.batch)
-            return jnp.where(mixed[:, None], other, rows)
+            return jnp.where(mixed[:, None], other, rows), None
 
         def learn(key, agent, hp, guide, rows):
             (update_key,) = _keys(key, stamp, "update")
-            batch: Batch = self.layout.unpack(rows)
-            return self.method.update(agent, batch, update_key, Context(hp, stamp, guide, setup=self.setup))
+            ctx = Context(hp, stamp, guide, setup=self.setup)
+            return self.method.update(agent, self._batch(rows), update_key, ctx)
 
         members = population.members
         rows = jax.vmap(sample)(members.key, members.seed, population.replay, inputs.hp)
@@ -262,14 +290,21 @@ class Trainer:
         )
         return population.replace(members=members.replace(agent=agents)), totals
 
+    def _batch(self, rows: tuple[jax.Array, jax.Array | None]) -> Batch:
+        """Named columns of the replay's rows, and of the expert's that come with them, if any."""
+        own, expert = rows
+        batch = self.layout.unpack(own)
+        return batch if expert is None else {**batch, "expert": self.layout.unpack(expert)}
+
     def _no_totals(self, population: Population, inputs: Inputs) -> Totals:
         size = population.members.seed.shape
         zero = jnp.zeros(size)
-        probe = jnp.zeros((*size, self.loop.batch, self.layout.width))
+        empty = lambda count: jnp.zeros((*size, count, self.layout.width))
+        probe = empty(self.loop.batch), empty(self.method.expert_batch) if self.method.expert_batch else None
 
         def metrics_of(agent, hp, guide, key, rows):
             ctx = Context(hp, population.step, guide, setup=self.setup)
-            return self.method.update(agent, self.layout.unpack(rows), key, ctx)[1]
+            return self.method.update(agent, self._batch(rows), key, ctx)[1]
 
         m = population.members
         shapes = jax.eval_shape(jax.vmap(metrics_of), m.agent, inputs.hp, inputs.guide, m.key, probe)
@@ -282,7 +317,7 @@ def offline_rows(offline: jax.Array | None, seed: jax.Array) -> jax.Array | None
     return None if offline is None else offline[seed % offline.shape[0]]
 
 
-STREAMS = ("act", "random", "reset", "sample", "offline", "update")
+STREAMS = ("act", "random", "reset", "sample", "offline", "update", "refit")
 
 
 def _keys(key: jax.Array, step: jax.Array, *names: str) -> list[jax.Array]:

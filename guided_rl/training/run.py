@@ -140,11 +140,11 @@ class Session:
     def _offline(self, given: np.ndarray | None) -> np.ndarray | None:
         if not self.method.needs_dataset:
             return None
-        if given is not None:
-            return given
-        if self.config.dataset is None:
+        if given is None and self.config.dataset is None:
             raise UserError(f"method {self.method.name!r} learns from a dataset; give one, such as --dataset demos")
-        return find_dataset(self.config.dataset, self.env, self.trainer.layout)
+        layout = self.trainer.layout
+        rows = find_dataset(self.config.dataset, self.env, layout) if given is None else given
+        return rows if self.method.prepare is None else self.method.prepare(rows, layout)
 
     def _advice(self) -> dict[str, str]:
         """What stands behind the guide's and the dataset's names, by content."""

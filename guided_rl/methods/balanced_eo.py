@@ -1,0 +1,65 @@
+"""SAC-EO without β, a method of ours: the run weighs the imitation term itself.
+
+SAC-EO's ε = 1 / (1 + β δ_max) mixes units: δ_max is in those of the observation and the two
+losses in those of the reward and of a squared observation, so β has to be tuned per task. Here
+everything is a ratio. After each refit
+
+    ε / (1 - ε) = ‖∇J_SAC‖ / ‖∇MSE‖ · min(1, δ_max(D) / δ_max(D^e)),
+
+with the norms of the two losses' gradients in the actor's parameters, each on one batch, and
+δ_max over as many of the learner's newest states D as expert states are looked at. Imitation thus
+pulls at most as hard as reward does, and less by as much as the models disagree more on the
+expert's states than on the data that they were fitted to. There is nothing to set.
+
+Nearest published relatives: gradient-norm balancing of several losses (Chen et al. 2018,
+GradNorm, arXiv 1711.02257) and the adaptive weight of Esser et al. 2021 (arXiv 2012.09841);
+the trust factor is SAC-EO's own disagreement, made free of units.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from optax.tree import norm
+
+from guided_rl.data.replay import sample_indices
+from guided_rl.methods import sac
+from guided_rl.methods.base import Agent, Batch, Context, Method
+from guided_rl.methods.dynamics import Fitting
+from guided_rl.methods.sac_eo import Imitation, disagreement, imitating, imitation_loss
+
+ROWS = 256
+SMALLEST = 1e-8
+
+
+def balanced_eo(*, model_hidden: tuple[int, ...] = (512, 512), epochs: int = 10, window: int = 100_000) -> Method:
+    """SAC-EO with the self-weighed ε; the switches are `sac_eo.sac_eo`'s."""
+    how = Imitation(Fitting(tuple(model_hidden), epochs=epochs, window=window))
+
+    def weigh(
+        agent: Agent,
+        delta_max: jax.Array,
+        ctx: Context,
+        *,
+        recent: Batch,
+        count: jax.Array,
+        expert: Batch,
+        key: jax.Array,
+    ) -> jax.Array:
+        own_key, expert_key, delta_key, actor_key = jax.random.split(key, 4)
+        draw = lambda rows, key, n: jax.tree.map(lambda x: x[sample_indices(key, ROWS, n)], rows)
+        own, pairs = draw(recent, own_key, count), draw(expert, expert_key, expert["obs"].shape[0])
+        actor = agent.params["actor"]
+        reward = jax.grad(lambda p: sac.actor_loss(p, agent, own, actor_key, ctx)[0])(actor)
+        imitation = jax.grad(lambda p: imitation_loss(p, agent, pairs, actor_key, ctx, how))(actor)
+        balance = norm(reward) / jnp.maximum(norm(imitation), SMALLEST)
+        seen = jnp.max(disagreement(agent, own["obs"], delta_key, ctx, how))
+        asked = jnp.max(disagreement(agent, pairs["obs"], delta_key, ctx, how))
+        odds = balance * jnp.minimum(1.0, seen / jnp.maximum(asked, SMALLEST))
+        return odds / (1.0 + odds)
+
+    method: Any = imitating(weigh, how)
+    return dataclasses.replace(method, name="balanced-eo")

@@ -1,0 +1,318 @@
+"""SAC-EO: its weight, its imitation term and models against NumPy, its limits, and what it must not read."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from guided_rl.config import RunConfig
+from guided_rl.data.observations import expert_observations
+from guided_rl.data.replay import Layout
+from guided_rl.errors import UserError
+from guided_rl.methods import METHODS, build, dynamics, linear_temperature, sac
+from guided_rl.methods.base import Agent, Context, Setup
+from guided_rl.methods.dynamics import Fitting
+from guided_rl.methods.networks import sample_squashed
+from guided_rl.methods.sac_eo import HPARAMS, Imitation, action_of, adaptive, disagreement, imitation_loss
+from guided_rl.training.run import Session, train
+
+OBS, ACTION, PAIRS = 4, 2, 16
+SETUP = Setup(OBS, ACTION, (8, 8), 1000)
+SWITCHES = {"model_hidden": (8,), "epochs": 1, "window": 200}
+HOW = Imitation(Fitting((8,), batch=32, epochs=4, window=64))
+TASK = {"task": "InvertedPendulum-v5", "steps": 240, "seeds": 2, "evaluations": 2, "episodes": 1}
+TASK |= {"hidden": (16, 16), "batch": 16, "warmup": 0.25}
+WIDTH = Layout.of(4, 1).width
+CLOSE = {"rtol": 2e-4, "atol": 2e-5}
+positive = st.floats(0, 1e3, width=32)
+
+
+def context(**hp: float) -> Context:
+    values = {**HPARAMS, "beta": 100.0, "epsilon": 0.5, **hp}
+    return Context({k: jnp.float32(v) for k, v in values.items()}, jnp.int32(0), None, setup=SETUP)
+
+
+def learner(seed: int = 0) -> Agent:
+    """SAC with models whose every parameter, and whose normaliser, is away from its start."""
+    agent = dynamics.with_models(sac.init(jax.random.key(seed), context()), jax.random.key(1), context(), HOW.fitting)
+    rng = np.random.default_rng(seed)
+    shaken = jax.tree.map(lambda x: x + jnp.asarray(rng.normal(0, 0.3, x.shape), jnp.float32), agent.params["models"])
+    scale = {k: jnp.asarray(rng.uniform(0.5, 2, v.shape), jnp.float32) for k, v in agent.memory["normaliser"].items()}
+    return agent.replace(params={**agent.params, "models": shaken}, memory={"normaliser": scale})
+
+
+def pairs(seed: int = 0, n: int = PAIRS) -> dict[str, jax.Array]:
+    rng = np.random.default_rng(seed)
+    rows = {"obs": rng.normal(size=(n, OBS)), "next_obs": rng.normal(size=(n, OBS))}
+    rows |= {"action": rng.uniform(-1, 1, (n, ACTION)), "reward": rng.normal(size=n)}
+    return {k: jnp.asarray(v, jnp.float32) for k, v in rows.items()}
+
+
+def forward(agent: Agent, model: int, obs: np.ndarray, action: np.ndarray) -> np.ndarray:
+    """ŝ' of one model in float64."""
+    p = jax.tree.map(lambda x: np.asarray(x[model], np.float64), agent.params["models"]["params"])
+    scale = {k: np.asarray(v, np.float64) for k, v in agent.memory["normaliser"].items()}
+    x = (np.concatenate([obs, action], -1) - scale["in_mean"]) / scale["in_std"]
+    x = np.maximum(x @ p["Dense_0"]["kernel"] + p["Dense_0"]["bias"], 0)
+    y = (x @ p["Dense_1"]["kernel"] + p["Dense_1"]["bias"]) * scale["out_std"] + scale["out_mean"]
+    return np.asarray(obs, np.float64) + y[:, :OBS]
+
+
+@settings(max_examples=50)
+@given(positive, positive, st.floats(0.125, 1e3, width=32))
+def test_epsilon_is_the_papers_and_falls_with_beta_and_disagreement(beta, delta, more):
+    epsilon = lambda b, d: float(adaptive(None, jnp.float32(d), context(beta=b)))
+    assert epsilon(beta, delta) == pytest.approx(1 / (1 + beta * delta), rel=1e-5)
+    assert epsilon(0.0, delta) == epsilon(beta, 0.0) == 1.0
+    assert epsilon(beta + more, delta) <= epsilon(beta, delta) >= epsilon(beta, delta + more)
+
+
+def test_disagreement_and_imitation_are_the_papers_equations():
+    agent, expert, key = learner(), pairs(), jax.random.key(5)
+    action = np.asarray(action_of(agent.params["actor"], expert["obs"], key, context()), np.float64)
+    obs, follows = (np.asarray(expert[k], np.float64) for k in ("obs", "next_obs"))
+    one, other = (forward(agent, m, obs, action) for m in (0, 1))
+    delta = disagreement(agent, expert["obs"], key, context(), HOW)
+    np.testing.assert_allclose(delta, np.sqrt(np.sum((one - other) ** 2, -1)), **CLOSE)
+    half = PAIRS // 2
+    errors = np.concatenate([follows[:half] - one[:half], follows[half:] - other[half:]])
+    loss = imitation_loss(agent.params["actor"], agent, expert, key, context(), HOW)
+    np.testing.assert_allclose(loss, np.mean(np.sum(errors**2, -1)), **CLOSE)
+    alone = imitation_loss(agent.params["actor"], agent, expert, key, context(), dataclasses.replace(HOW, models=1))
+    np.testing.assert_allclose(alone, np.mean(np.sum((follows - one) ** 2, -1)), **CLOSE)
+    partly = dataclasses.replace(HOW, drop=0.5)
+    loss = imitation_loss(agent.params["actor"], agent, expert, key, context(), partly)
+    np.testing.assert_allclose(loss, np.mean(np.sum(errors[:, :2] ** 2, -1)), **CLOSE)
+
+
+def test_models_that_agree_trust_the_expert_fully():
+    agent = learner()
+    same = jax.tree.map(lambda x: jnp.stack([x[0], x[0]]), agent.params["models"])
+    agent = agent.replace(params={**agent.params, "models": same})
+    delta = disagreement(agent, pairs()["obs"], jax.random.key(0), context(), HOW)
+    assert float(jnp.max(delta)) == 0.0
+    assert float(adaptive(agent, jnp.max(delta), context())) == 1.0
+
+
+def test_the_actor_loss_leaves_the_models_alone():
+    agent = learner()
+
+    def loss(models):
+        frozen = agent.replace(params={**agent.params, "models": models})
+        return imitation_loss(agent.params["actor"], frozen, pairs(), jax.random.key(0), context(), HOW)
+
+    gradient = jax.grad(loss)(agent.params["models"])
+    assert max(float(jnp.abs(g).max()) for g in jax.tree.leaves(gradient)) == 0.0
+
+
+@pytest.mark.parametrize("likelihood", ["mse", "gaussian"])
+def test_model_losses(likelihood):
+    agent, how = learner(), dataclasses.replace(HOW.fitting, likelihood=likelihood)
+    rng = np.random.default_rng(3)
+    x = rng.normal(size=(2, 8, OBS + ACTION)).astype(np.float32)
+    y = rng.normal(size=(2, 8, OBS + 1)).astype(np.float32)
+    expected = 0.0
+    for m in range(2):
+        p = jax.tree.map(lambda leaf, m=m: np.asarray(leaf[m], np.float64), agent.params["models"]["params"])
+        hidden = np.maximum(x[m] @ p["Dense_0"]["kernel"] + p["Dense_0"]["bias"], 0)
+        error = y[m] - (hidden @ p["Dense_1"]["kernel"] + p["Dense_1"]["bias"])
+        if likelihood == "mse":
+            expected += np.mean(np.sum(0.5 * error**2, -1))
+        else:
+            expected += np.mean(np.sum(0.5 * (error / np.exp(p["log_std"])) ** 2 + p["log_std"], -1))
+    np.testing.assert_allclose(dynamics.model_loss(agent.params["models"], x, y, context(), how), expected, **CLOSE)
+
+
+def test_models_learn_a_linear_system_from_the_rows_that_exist():
+    rng, count = np.random.default_rng(0), 48
+    rows = pairs(1, 64)
+    mix = rng.normal(size=(ACTION, OBS)).astype(np.float32)
+    rows["next_obs"] = rows["obs"] + 0.1 * rows["action"] @ mix
+    garbage = {k: v.at[count:].set(1e6) for k, v in rows.items()}
+    how = dataclasses.replace(HOW.fitting, epochs=400)
+    start = dynamics.with_models(sac.init(jax.random.key(0), context()), jax.random.key(1), context(), how)
+    fit = jax.jit(lambda agent, rows: dynamics.fit(agent, rows, jnp.int32(count), jax.random.key(2), context(), how))
+    agent = fit(start, garbage)
+    both = lambda x: jnp.stack([x[:count]] * 2)
+
+    def error(agent):
+        predicted = dynamics.predict(agent, both(rows["obs"]), both(rows["action"]), context(), how)
+        return float(jnp.abs(predicted - rows["next_obs"][:count]).mean())
+
+    assert error(agent) < 0.25 * error(start)
+    jax.tree.map(np.testing.assert_array_equal, agent.params, fit(start, rows).params)
+
+
+def test_imitation_recovers_the_experts_action_in_a_linear_system():
+    """s' = s + B a with B known exactly: descending MSE(θ) finds the a that the expert took."""
+    how = Imitation(Fitting((8,), normalise=False))
+    mix = np.random.default_rng(0).normal(size=(ACTION, OBS)).astype(np.float32)
+    taken = jnp.array([0.4, -0.3])
+    expert = pairs(0, 32)
+    expert["next_obs"] = expert["obs"] + taken @ mix
+    agent = dynamics.with_models(sac.init(jax.random.key(0), context()), jax.random.key(1), context(), how.fitting)
+
+    def exactly(agent, obs, action, ctx, fitting):
+        return obs + action @ mix
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(dynamics, "predict", exactly)
+
+        def step(carry, key):
+            params, moment = carry
+            gradient = jax.grad(imitation_loss)(params, agent, expert, key, context(), how)
+            moment = jax.tree.map(lambda m, g: 0.9 * m + g, moment, gradient)
+            return (jax.tree.map(lambda p, m: p - 2e-3 * m, params, moment), moment), None
+
+        start = agent.params["actor"]
+        zero = jax.tree.map(jnp.zeros_like, start)
+        (params, _), _ = jax.jit(lambda c, k: jax.lax.scan(step, c, k))(
+            (start, zero), jax.random.split(jax.random.key(1), 3000)
+        )
+    mean, _ = sac.actor(SETUP).apply(params, expert["obs"])
+    np.testing.assert_allclose(np.tanh(mean).mean(0), taken, atol=0.05)
+
+
+def demonstrations(seed: int = 0, experts: int = 2, n: int = 40) -> np.ndarray:
+    return np.random.default_rng(seed).uniform(-0.2, 0.2, (experts, n, WIDTH)).astype(np.float32)
+
+
+def own_start(monkeypatch) -> None:
+    monkeypatch.setitem(METHODS, "own-start-sac", dataclasses.replace(sac.SAC, random_warmup=False))
+
+
+def test_epsilon_zero_is_sac_bit_for_bit(monkeypatch):
+    own_start(monkeypatch)
+    plain = train(RunConfig(method="own-start-sac", **TASK, hparams={"actor_lr": 1e-3}))
+    hparams = {"epsilon": 0.0, "actor_lr": 1e-3, "temperature_lr": 3e-4, "initial_temperature": 1.0}
+    options = {"weight": "fixed", **SWITCHES}
+    off = train(RunConfig(method="sac-eo", **TASK, hparams=hparams, options=options), offline=demonstrations())
+    assert off.history.training["updates"].sum() > 0
+    for name, leaf in plain.agents.params.items():
+        jax.tree.map(np.testing.assert_array_equal, leaf, off.agents.params[name])
+    np.testing.assert_array_equal(plain.history.evaluation["episode_return"], off.history.evaluation["episode_return"])
+
+
+def test_beta_zero_is_modified_bco_bit_for_bit():
+    eo = train(RunConfig(method="sac-eo", **TASK, hparams={"beta": 0.0}, options=SWITCHES), offline=demonstrations())
+    bco = train(RunConfig(method="modified-bco", **TASK, options=SWITCHES), offline=demonstrations())
+    for name in ("actor", "models"):
+        jax.tree.map(np.testing.assert_array_equal, eo.agents.params[name], bco.agents.params[name])
+    assert "critic" not in bco.agents.params
+    assert bco.history.training["updates"].sum() > 0
+
+
+@pytest.mark.parametrize("method", ["sac-eo", "balanced-eo", "gaifo-sac"])
+def test_expert_actions_and_rewards_are_never_read(method):
+    options = {} if method == "gaifo-sac" else SWITCHES
+    config = RunConfig(method=method, **TASK, options=options)
+    rows = demonstrations()
+    poisoned = rows.copy()
+    poisoned[..., 4:7] = np.nan
+    known, blind = train(config, offline=rows), train(config, offline=poisoned)
+    assert known.history.training["updates"].sum() > 0
+    jax.tree.map(np.testing.assert_array_equal, known.agents.params, blind.agents.params)
+    moved = train(config, offline=rows + 0.1)
+    changed = jax.tree.map(lambda a, b: bool(np.any(a != b)), known.agents.params, moved.agents.params)
+    assert any(jax.tree.leaves(changed["actor"])), "the observations must matter"
+
+
+def test_a_seed_does_not_depend_on_the_crowd():
+    config = RunConfig(method="sac-eo", **{**TASK, "seeds": 3}, options=SWITCHES)
+    crowd = train(config, offline=demonstrations())
+    alone = train(dataclasses.replace(config, seeds=1, first_seed=2), offline=demonstrations())
+    jax.tree.map(lambda a, b: np.testing.assert_array_equal(a[2:], b), crowd.agents, alone.agents)
+
+
+def test_beta_is_a_grid_in_one_compile():
+    config = RunConfig(method="sac-eo", **TASK, grid={"beta": (0.0, 10.0, 1000.0)}, options=SWITCHES)
+    result = train(config, offline=demonstrations())
+    epsilon, delta = (result.agents.memory[name].reshape(3, 2) for name in ("epsilon", "delta_max"))
+    np.testing.assert_allclose(epsilon, 1 / (1 + np.array([[0.0], [10.0], [1000.0]]) * delta), rtol=1e-5)
+
+
+SHORT = """
+import dataclasses
+from guided_rl.envs.gymnasium_mujoco import inverted_pendulum
+def task():
+    return dataclasses.replace(inverted_pendulum(), name="short", episode_length=50)
+"""
+
+
+def test_models_are_refitted_once_an_episode(tmp_path, monkeypatch):
+    """Learning starts at step 60; after that once in every 50 steps, and once where learning starts."""
+    (tmp_path / "short.py").write_text(SHORT)
+    nothing = {"fits": jnp.float32(0), "steps": jnp.zeros(8), "seen": jnp.zeros(8)}
+    init = lambda key, ctx: sac.init(key, ctx).replace(memory=nothing)
+
+    def refit(agent, recent, count, key, ctx):
+        number = agent.memory["fits"].astype(int)
+        steps = agent.memory["steps"].at[number].set(ctx.step)
+        seen = agent.memory["seen"].at[number].set(recent["obs"].shape[0] * 1000 + count)
+        return agent.replace(memory={"fits": agent.memory["fits"] + 1, "steps": steps, "seen": seen})
+
+    spy = dataclasses.replace(sac.SAC, name="spy", init=init, refit=refit, window=100)
+    monkeypatch.setitem(METHODS, "spy", spy)
+    result = train(RunConfig(method="spy", **{**TASK, "task": f"{tmp_path}/short.py:task"}))
+    np.testing.assert_array_equal(result.agents.memory["fits"], 4)
+    memory = result.agents.memory
+    np.testing.assert_array_equal(memory["steps"][0][:4], [61, 101, 151, 201])
+    np.testing.assert_array_equal(memory["seen"][0][:4], [100_061, 100_100, 100_100, 100_100])
+
+
+def test_linear_temperature_starts_at_its_floor_and_is_the_codes():
+    agent = linear_temperature.start(learner(), context())
+    assert float(jnp.exp(agent.params["log_temperature"])) == pytest.approx(1e-5, rel=1e-4)
+    assert float(agent.params["linear_temperature"]) == pytest.approx(np.log(0.1), rel=1e-5)
+    batch = {**pairs(), "terminated": jnp.zeros(PAIRS)}
+    ctx = context(temperature_lr=3.0, target_entropy=5.0)
+    after, _ = jax.jit(linear_temperature.update)(agent, batch, jax.random.key(0), ctx)
+    assert float(after.params["linear_temperature"]) == pytest.approx(np.log(0.1) + 3.0, rel=1e-3)
+    assert float(jnp.exp(after.params["log_temperature"])) == pytest.approx(np.log(0.1) + 3.0, rel=1e-3)
+
+
+def test_expert_sets_are_refused_or_changed_as_asked():
+    layout, rows = Layout.of(4, 1), demonstrations()
+    with pytest.raises(UserError, match="halved"):
+        expert_observations(rows[:, :39], layout, halves=True)
+    with pytest.raises(UserError, match="empty"):
+        expert_observations(rows[:, :0], layout)
+    spoiled = rows.copy()
+    spoiled[0, 3, 1] = np.nan
+    with pytest.raises(UserError, match="NaN"):
+        expert_observations(spoiled, layout)
+    np.testing.assert_array_equal(expert_observations(rows, layout), rows)
+    noisy = expert_observations(rows, layout, noise=0.5) - rows
+    np.testing.assert_allclose(noisy[..., :4].std(axis=1), 0.5 * rows[..., :4].std(axis=1), rtol=0.5)
+    np.testing.assert_array_equal(noisy[..., 4:7], 0)
+    less = expert_observations(rows, layout, drop=0.5)
+    assert np.ptp(less[..., 2:4], axis=1).max() == 0
+    np.testing.assert_array_equal(less[..., :2], rows[..., :2])
+
+
+@pytest.mark.parametrize(
+    "options, hint",
+    [({"weight": "adaptve"}, "adaptive"), ({"models": 3}, "2"), ({"drop": 1.0}, "drop"), ({"noise": -1.0}, "noise")],
+)
+def test_switches_that_make_no_sense_are_refused(options, hint):
+    with pytest.raises(UserError, match=hint):
+        build("sac-eo", options)
+
+
+@pytest.mark.parametrize("options, hparams", [({}, {"beta": -1.0}), ({"weight": "fixed"}, {"epsilon": 1.5})])
+def test_weights_out_of_range_are_refused(options, hparams):
+    with pytest.raises(UserError, match="outside"):
+        Session(RunConfig(method="sac-eo", **TASK, hparams=hparams, options=options), None, demonstrations())
+
+
+def test_sampling_is_the_actors():
+    agent, key = learner(), jax.random.key(9)
+    mean, log_std = sac.actor(SETUP).apply(agent.params["actor"], pairs()["obs"])
+    expected, _ = sample_squashed(mean, log_std, key)
+    np.testing.assert_array_equal(action_of(agent.params["actor"], pairs()["obs"], key, context()), expected)
