@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 from guided_rl.config import RunConfig
 from guided_rl.errors import unknown
@@ -21,15 +25,20 @@ class Cell:
     Attributes:
       config: the population. variant: what sets an ablation or sweep apart from the main
         cell of the same method and task; empty for the main one.
+      setting: what the task is done from, such as an offline dataset; in records it is a part of
+        the task's name, as in `Hopper-v5/medium`.
+      needs: the offline cell whose agents are this one's guide.
     """
 
     config: RunConfig
     variant: str = ""
+    setting: str = ""
+    needs: Cell | None = None
 
     @property
     def name(self) -> str:
         """The record's folder."""
-        parts = (self.config.task, self.config.method, self.variant)
+        parts = (self.config.task, self.setting, self.config.method, self.variant)
         return "__".join("".join(c if c.isalnum() or c in ".-" else "_" for c in part) for part in parts if part)
 
     @property
@@ -69,8 +78,19 @@ def cells_of(
         if task not in {cell.config.task for cell in cells}:
             raise unknown(f"task of table {table.name} at preset {preset}", task, {c.config.task for c in cells})
     changes = {"physics": physics, **({} if seeds is None else {"seeds": seeds})}
-    return [
-        dataclasses.replace(cell, config=dataclasses.replace(cell.config, **changes))
-        for cell in cells
-        if not tasks or cell.config.task in tasks
-    ]
+    return [changed(cell, changes) for cell in cells if not tasks or cell.config.task in tasks]
+
+
+def changed(cell: Cell, changes: Mapping[str, Any]) -> Cell:
+    """The cell with other settings, also in what it needs, and with that as its guide."""
+    if cell.needs is None:
+        return dataclasses.replace(cell, config=dataclasses.replace(cell.config, **changes))
+    needs = changed(cell.needs, changes)
+    guide = f"offline:{agents_file(needs.config)}"
+    return dataclasses.replace(cell, config=dataclasses.replace(cell.config, guide=guide, **changes), needs=needs)
+
+
+def agents_file(config: RunConfig) -> Path:
+    """Where an offline run's agents lie in the checkout, by the run's configuration."""
+    digest = hashlib.sha256(json.dumps(config.to_json(), sort_keys=True).encode()).hexdigest()[:12]
+    return Path("runs") / "agents" / f"{config.task}__{config.method}__{digest}.npz"

@@ -12,17 +12,18 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks import dai, pag, sac_eo
-from benchmarks.cells import Cell, PaperTable, cells_of
+from benchmarks import dai, pag, pex, sac_eo
+from benchmarks.cells import Cell, PaperTable, agents_file, cells_of
 from guided_rl.cli.watch import watching
 from guided_rl.errors import UserError, unknown
 from guided_rl.guides.quotes import experts_behind
 from guided_rl.reporting import collect, page, records, report
 from guided_rl.training.checkpoint import differences
+from guided_rl.training.offline import keep_agents
 from guided_rl.training.run import Session
 
 ROOT = Path(__file__).resolve().parent.parent
-TABLES = {table.name: table for table in (dai.TABLE, sac_eo.TABLE, pag.TABLE)}
+TABLES = {table.name: table for table in (dai.TABLE, sac_eo.TABLE, pag.TABLE, pex.TABLE)}
 LAUNCHERS = ("local",)
 
 
@@ -79,16 +80,22 @@ def finished(table: PaperTable, preset: str, cell: Cell) -> bool:
 
 
 def run_cell(table: PaperTable, preset: str, cell: Cell, say: Callable[[str], None], label: str = "") -> None:
-    """Train one cell, or go on with it, and keep its record."""
+    """Train one cell, or go on with it, and keep its record; what it needs is trained first if it is missing."""
+    if cell.needs is not None and not (ROOT / agents_file(cell.needs.config)).exists():
+        say(f"{label}{cell.needs.name}: its agents are not on this machine, so they are trained again")
+        run_cell(table, preset, cell.needs, say, label)
     session = Session(cell.config)
-    experts = experts_behind(session.method, cell.config.guide, cell.config.dataset, session.env)
+    experts = experts_behind(session.method, cell.config.guide, cell.config.dataset, session.env, rows=session.offline)
     run_folder = ROOT / "runs" / "cells" / table.name / preset / cell.name
     say(f"{label}{cell.name}")
     group = f"{table.name}/{cell.config.task}/{cell.config.method}"
     with watching(session, group, ROOT / "runs" / "curves" / table.name / preset / cell.name) as observers:
         result = session.run(run_folder, observers, checkpoint_seconds=120)
-    record = collect.from_result(result, table.name, preset, cell.name, experts, cell.variant)
-    records.write(record, records.cell_folder(records_root(preset), table.name, preset, cell.name))
+    if session.method.offline:
+        keep_agents(result, ROOT / agents_file(cell.config), session.offline.shape[1])
+    record = collect.from_result(result, table.name, preset, cell.name, experts, cell.variant, cell.setting)
+    if not finished(table, preset, cell):
+        records.write(record, records.cell_folder(records_root(preset), table.name, preset, cell.name))
     shutil.rmtree(run_folder, ignore_errors=True)
     final = np.nanmean(result.history.evaluation["episode_return"][-1, :, 0])
     say(f"{label}{cell.name}: {result.wall_seconds:.0f} s, last return {final:,.0f}")

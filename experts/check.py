@@ -157,8 +157,10 @@ def check(task: str, policies: Sequence[str] = SHIPPED) -> bool:
     """Whether every expert of `task` agrees; prints a line for each.
 
     Raises:
-      UserError: the task has no experts.
+      UserError: the task has no twin, or no experts.
     """
+    if task not in envs.TASKS:
+        raise UserError(f"{task} has no twin in Gymnasium or dm_control to play its experts in; leave --check out")
     results = [c for policy in policies for c in compare(task, policy)]
     for c in results:
         low, high = c.interval(len(results))

@@ -12,6 +12,7 @@ STEPS = {
     "Walker2d-v5": 300_000,
     "Ant-v5": 300_000,
     "Humanoid-v5": 250_000,
+    "AntReach": 300_000,
 }
 
 

@@ -13,6 +13,7 @@ from guided_rl.guides.quotes import experts_behind
 from guided_rl.reporting import collect, figures, plot_style, records, summary_tables
 from guided_rl.reporting.tables import Table, to_rich
 from guided_rl.training.checkpoint import differences
+from guided_rl.training.offline import keep_agents
 from guided_rl.training.run import Session
 
 PIPED_WIDTH = 160
@@ -26,13 +27,16 @@ def run(config: RunConfig, folder: Path) -> records.Record:
         show(summary_tables.returns_table([record], f"{record.method} on {record.task}"))
         return record
     session = Session(config)
-    experts = experts_behind(session.method, config.guide, config.dataset, session.env)
+    experts = experts_behind(session.method, config.guide, config.dataset, session.env, rows=session.offline)
     with watching(session, f"run/{config.task}/{session.method.name}", folder) as observers:
         result = session.run(folder, observers, checkpoint_seconds=60)
     record = collect.from_result(result, "run", "own", folder.name, experts)
     records.write(record, done)
     show(summary_tables.returns_table([record], f"{record.method} on {record.task}"))
     print(f"record in {done}")
+    if session.method.offline and not config.grid:
+        agents = keep_agents(result, folder / "agents.npz", session.offline.shape[1])
+        print(f"offline agents in {agents}; go on online with --guide offline:{agents}")
     return record
 
 

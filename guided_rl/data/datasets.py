@@ -4,6 +4,9 @@
 |---|---|
 | `demos`, `demos@50` | 20 episodes of this task's SAC experts, at a quality level in per cent |
 | `demos:5`, `demos@50:100` | another number of episodes, 1 to 1000 |
+| `random`, `medium`, `medium-replay`, `medium-expert`, `expert` | D4RL's mixtures, see `recipes` |
+| `fixed`, `play`, `diverse` | waypoints through a maze, see `maze_recipes` |
+| `medium:50000` | the same with another number of rows per expert |
 | `file.npz` | a user's own transitions, actions in [-1, 1] |
 | `file.hdf5`, `file.h5` | D4RL's flat layout, or Minari's with a group per episode |
 
@@ -22,8 +25,10 @@ from pathlib import Path
 
 import numpy as np
 
+from guided_rl.data import maze_recipes, recipes
 from guided_rl.data.demonstrations import EPISODES, collect
 from guided_rl.data.hdf5 import read_hdf5
+from guided_rl.data.recipes import parse
 from guided_rl.data.replay import Layout
 from guided_rl.envs.base import Env
 from guided_rl.errors import UserError, unknown
@@ -55,13 +60,20 @@ def find_dataset(named: str, env: Env, layout: Layout) -> np.ndarray:
         return _packed(_read_npz(Path(named)), named, env)
     if suffix in (".hdf5", ".h5"):
         return _packed(read_hdf5(Path(named), env), named, env)
+    name = parse(named, (*recipes.MIXTURES, *maze_recipes.MIXTURES))
+    if name is not None and name.mixture in maze_recipes.MIXTURES:
+        return maze_recipes.dataset(name.mixture, name.rows, env)
+    if name is not None:
+        return recipes.dataset(name, env)
     return _demonstrations(named, env)
 
 
 def _demonstrations(named: str, env: Env) -> np.ndarray:
     parts = re.fullmatch(r"([^:]+)(?::(-?\d+))?", named)
     if parts is None or parts[1] not in NAMES:
-        raise unknown("dataset", named, [*NAMES, "demos:5", "file.npz", "file.hdf5"])
+        raise unknown(
+            "dataset", named, [*NAMES, *recipes.MIXTURES, *maze_recipes.MIXTURES, "demos:5", "file.npz", "file.hdf5"]
+        )
     guide = find_guide(parts[1].replace("demos", "sac"), env)
     return collect(guide, env, EPISODES if parts[2] is None else int(parts[2]))
 

@@ -14,6 +14,7 @@ import os
 import tempfile
 import warnings
 import zipfile
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -52,13 +53,23 @@ def collect(guide: Guide, env: Env, episodes: int = EPISODES, seed: int = 0) -> 
         "engine": getattr(env, "backend", None),
         "episodes": episodes,
         "seed": seed,
-        "versions": {name: importlib.metadata.version(name) for name in _VERSIONS},
+        "versions": versions(),
     }
+    return kept(recipe, lambda: play(guide, env, episodes, seed))
+
+
+def versions() -> dict[str, str]:
+    """Of the packages that decide what an expert does."""
+    return {name: importlib.metadata.version(name) for name in _VERSIONS}
+
+
+def kept(recipe: Mapping[str, Any], make: Callable[[], np.ndarray]) -> np.ndarray:
+    """The rows kept under `data_folder()` for `recipe`, else those that `make` gives, kept from now on."""
     text = json.dumps(recipe, sort_keys=True)
     path = data_folder() / f"{hashlib.sha256(text.encode()).hexdigest()[:32]}.npz"
     rows = _read(path, text)
     if rows is None:
-        rows = play(guide, env, episodes, seed)
+        rows = make()
         _write(path, text, rows)
     return rows
 

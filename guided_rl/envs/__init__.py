@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import functools
 
-from guided_rl.envs import dm_control_suite, gymnasium_mujoco, point_circle, point_fall, point_reach, safe_suite
+from guided_rl.envs import dm_control_suite, gymnasium_mujoco, mazes, point_circle, point_fall, point_reach, safe_suite
 from guided_rl.envs.base import Env, MujocoEnv, State, Task
 from guided_rl.envs.jax_env import JaxEnv
 from guided_rl.errors import UserError, unknown
 from guided_rl.physics import ENGINES, make_engine
 
 TASKS = {**gymnasium_mujoco.TASKS, **dm_control_suite.TASKS}
-# Those that equal no task of another package: PAG's, where a crash ends the episode or the start differs.
-OWN_TASKS = {**point_circle.TASKS, **point_fall.TASKS, **point_reach.TASKS, **safe_suite.TASKS}
+# Those that equal no installed task: PAG's, where a crash ends the episode or the start differs, and D4RL's mazes.
+OWN_TASKS = {**point_circle.TASKS, **point_fall.TASKS, **point_reach.TASKS, **safe_suite.TASKS, **mazes.TASKS}
 
 __all__ = ["OWN_TASKS", "TASKS", "Env", "MujocoEnv", "State", "Task", "make"]
 

@@ -33,6 +33,10 @@ class Return:
     source: str
 
 
+_NEVER = Return(0.0, 0.0, "D4RL's scale of success: 0; random actions reached no goal of umaze in 100 episodes")
+_ALWAYS = Return(1.0, 0.0, "the goal reached in every episode")
+
+
 @dataclass(frozen=True)
 class Reference:
     """What 0 and 100 are on a task; `d4rl` holds D4RL's own (random, expert) pair."""
@@ -76,6 +80,9 @@ _WITHOUT_EXPERTS = {
     "cartpole-safe": Reference(Return(27.31, 0.64, _RANDOM)),
     "ball_in_cup-low": Reference(Return(0.0, 0.0, _RANDOM)),
     "point_mass-sparse": Reference(Return(1.016, 0.39, _RANDOM)),
+    "AntReach": Reference(Return(-0.07, 0.06, _RANDOM.replace("1,000", "300"))),
+    **{f"PointMaze-{name}": Reference(Return(0.0, 0.0, _RANDOM), _ALWAYS) for name in ("umaze", "medium", "large")},
+    **{f"AntMaze-{name}": Reference(_NEVER, _ALWAYS, d4rl=(0.0, 1.0)) for name in ("umaze", "medium", "large")},
 }
 REFERENCES = _with_experts(_WITHOUT_EXPERTS)
 

@@ -7,6 +7,7 @@
 | `bc@25+bc@100` | a panel: several advisers at once |
 | `local`, `local:sac@50`, `local,grow=0.3` | a task's local guide, and variants of it (`guides/local.py`) |
 | `module:name`, `file.py:name` | a `Guide`, or a plain JAX function `obs -> action` or `(obs, key) -> action` |
+| `offline:agents.npz` | the agents of an offline run |
 | `brax:path` | a brax SAC or PPO policy |
 | `sb3:path.zip` | a Stable-Baselines3 SAC, TD3 or DDPG model |
 """
@@ -67,6 +68,10 @@ def _find_one(named: str, env: Env) -> Guide:
         from guided_rl.guides.sb3_policy import load_sb3
 
         return load_sb3(Path(named.removeprefix("sb3:")), env)
+    if named.startswith("offline:"):
+        from guided_rl.guides.offline import load_offline
+
+        return load_offline(named, env)
     path, _, policy = named.partition("#")
     if path.endswith(".npz"):
         return load_guide(Path(path), _policy_name(policy or "bc"), env)

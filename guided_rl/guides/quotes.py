@@ -5,12 +5,16 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+import numpy as np
+
 from guided_rl import envs
-from guided_rl.data.demonstrations import EPISODES
+from guided_rl.data.demonstrations import EPISODES, content_hash
+from guided_rl.data.describe import describe
 from guided_rl.envs.base import Env
 from guided_rl.guides.checkpoint import UNGRADED, read_facts
 from guided_rl.guides.find import weights_file
 from guided_rl.guides.local import is_local, parse
+from guided_rl.guides.offline import PREFIX, find_agents, read_agents
 from guided_rl.methods.base import Method
 from guided_rl.reporting.records import Expert
 
@@ -39,8 +43,11 @@ def quoted_experts(named: str | None, env: Env) -> tuple[Expert, ...]:
     )
 
 
-def experts_behind(method: Method, guide: str | None, dataset: str | None, env: Env) -> tuple[Expert, ...]:
-    """The experts that a run of `method` learns from: its guide, or who made its demonstrations.
+def experts_behind(
+    method: Method, guide: str | None, dataset: str | None, env: Env, rows: np.ndarray | None = None
+) -> tuple[Expert, ...]:
+    """The experts that a run of `method` learns from: its guide, who made its demonstrations, or the policies
+    whose behaviour `rows` [experts, rows, width] are.
 
     Raises:
       UserError: as `quoted_experts`.
@@ -51,13 +58,29 @@ def experts_behind(method: Method, guide: str | None, dataset: str | None, env: 
         policy, _, episodes = dataset.replace("demos", "sac").partition(":")
         collected = int(episodes or EPISODES) * env.episode_length
         return tuple(dataclasses.replace(e, steps=e.steps + collected) for e in quoted_experts(policy, env))
+    if method.needs_dataset and rows is not None:
+        return tuple(_behaviour(dataset or "rows", part, env) for part in rows)
     return ()
+
+
+def _behaviour(named: str, rows: np.ndarray, env: Env) -> Expert:
+    """Who acted in a dataset: the mean return of its whole trajectories, NaN if there are none; its cost is its rows.
+
+    In a maze, where data go on at the goal, a trajectory that came there counts as 1.
+    """
+    found = describe(rows, env)
+    returns = np.minimum(found.returns, 1.0) if found.cells is not None else found.returns
+    mean = float(returns.mean()) if returns.size else float("nan")
+    return Expert(named, round(mean, 4), found.rows, content_hash(rows))
 
 
 def _quotes(named: str, env: Env) -> list[Expert]:
     if is_local(named):
         region, behind, _ = parse(named, env)
         return _quotes(behind, envs.make(region.experts or env.name)) if behind else []
+    if named.startswith(PREFIX):
+        _, facts = read_agents(find_agents(named))
+        return [Expert("offline", value, facts["rows"], facts["sha256"]) for value in facts["returns"]]
     policy = named if "@" in named or named in UNGRADED else f"{named}@100"
     path = weights_file(env)
     if path is None:

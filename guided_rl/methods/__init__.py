@@ -9,15 +9,20 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from guided_rl.errors import UserError, unknown
+from guided_rl.methods.awac import AWAC, AWAC_OFFLINE
 from guided_rl.methods.balanced_eo import balanced_eo
 from guided_rl.methods.base import Method
 from guided_rl.methods.dai import dai
 from guided_rl.methods.demonstrations import BC, BC_FINETUNE, DEMOS
 from guided_rl.methods.experts_dai import experts_dai
 from guided_rl.methods.gaifo import GAIFO
+from guided_rl.methods.iql import IQL, IQL_OFFLINE
 from guided_rl.methods.learned_sag import LEARNED_SAG
 from guided_rl.methods.modified_bco import modified_bco
+from guided_rl.methods.offline_to_online import BUFFER, DIRECT, JSRL
 from guided_rl.methods.pag import pag
+from guided_rl.methods.pex import adaptive_pex, pex
+from guided_rl.methods.pex_sac import pex_sac
 from guided_rl.methods.pig import PIG
 from guided_rl.methods.progress_dai import progress_dai
 from guided_rl.methods.rg import RG
@@ -44,6 +49,16 @@ METHODS: dict[str, Method | Callable[..., Method]] = {
     "pag": pag,
     "rg": RG,
     "learned-sag": LEARNED_SAG,
+    "iql-offline": IQL_OFFLINE,
+    "iql": IQL,
+    "buffer": BUFFER,
+    "direct": DIRECT,
+    "jsrl": JSRL,
+    "awac-offline": AWAC_OFFLINE,
+    "awac": AWAC,
+    "pex": pex,
+    "pex-sac": pex_sac,
+    "adaptive-pex": adaptive_pex,
     "sac-eo": sac_eo,
     "modified-bco": modified_bco,
     "balanced-eo": balanced_eo,

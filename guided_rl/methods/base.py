@@ -33,6 +33,7 @@ class Setup:
     hidden: tuple[int, ...] = (256, 256)
     budget: int = 1_000_000
     activation: str = "relu"
+    episode_length: int = 1_000
 
 
 @struct.dataclass
@@ -70,7 +71,10 @@ class Context:
 
 
 class Act(NamedTuple):
-    """An action to execute [action], and transition columns to store beside or instead of it."""
+    """An action to execute [action], and transition columns to store beside or instead of it.
+
+    What is named here but in no column is not stored; `observe` sees it all the same.
+    """
 
     executed: jax.Array
     stored: Mapping[str, jax.Array] = {}
@@ -89,8 +93,9 @@ class Method:
       policies: evaluation protocols, `(agent, obs, key, ctx) -> action`; `policy` is the
         learner's own deterministic policy.
       observe: `(agent, seen, ctx) -> Agent`, called after every environment step; `seen` has
-        its `reward` and the `length` of the episode so far and, where the episode ended,
-        `episode` = 1, its `return`, and `failure` = 1 if it was terminated. None: not called.
+        what `act` stored or noted beside the action, its `reward` and the `length` of the episode
+        so far and, where the episode ended, `episode` = 1, its `return`, and `failure` = 1 if it
+        was terminated. None: not called.
       arrive: `(agent, next_obs, key, ctx) -> {column: value}`, transition columns that depend on
         where the action led. None: not called.
       columns: `setup -> {name: width}` of extra transition columns that `act` and `arrive` store.
@@ -107,6 +112,8 @@ class Method:
       expert_batch: offline rows that every batch brings besides, as `batch["expert"]`.
       prepare: `(rows [experts, rows, width], layout) -> rows`, on the host, once, before
         training; may refuse a dataset. None: taken as it is.
+      offline: whether it learns from the dataset alone: its steps are gradient steps, and no
+        environment step is taken but in evaluations.
       ranges: the closed interval in which a hyper-parameter makes sense.
     """
 
@@ -127,6 +134,7 @@ class Method:
     random_warmup: bool = True
     needs_guide: bool = False
     needs_dataset: bool = False
+    offline: bool = False
     ranges: Mapping[str, tuple[float, float]] = field(default_factory=lambda: dict(RANGES))
 
 

@@ -22,12 +22,13 @@ class MLP(nn.Module):
     hidden: tuple[int, ...]
     out: int
     activation: str = "relu"
+    kernel_init: nn.initializers.Initializer = nn.linear.default_kernel_init
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         for width in self.hidden:
-            x = ACTIVATIONS[self.activation](nn.Dense(width)(x))
-        return nn.Dense(self.out)(x)
+            x = ACTIVATIONS[self.activation](nn.Dense(width, kernel_init=self.kernel_init)(x))
+        return nn.Dense(self.out, kernel_init=self.kernel_init)(x)
 
 
 class GaussianActor(nn.Module):
@@ -41,6 +42,22 @@ class GaussianActor(nn.Module):
     def __call__(self, obs: jax.Array) -> tuple[jax.Array, jax.Array]:
         mean, log_std = jnp.split(MLP(self.hidden, 2 * self.action_size, self.activation)(obs), 2, axis=-1)
         return mean, jnp.clip(log_std, LOG_STD_MIN, LOG_STD_MAX)
+
+
+class TanhMeanActor(nn.Module):
+    """obs -> (tanh(MLP(obs)), log_std), each [..., action]: a Gaussian whose samples are not squashed.
+
+    The standard deviation is one learnt vector, the same in every state (IQL's and AWAC's actor).
+    """
+
+    hidden: tuple[int, ...]
+    action_size: int
+
+    @nn.compact
+    def __call__(self, obs: jax.Array) -> tuple[jax.Array, jax.Array]:
+        mean = jnp.tanh(MLP(self.hidden, self.action_size, nn.initializers.xavier_uniform())(obs))
+        log_std = self.param("log_std", nn.initializers.zeros, (self.action_size,))
+        return mean, jnp.broadcast_to(jnp.clip(log_std, LOG_STD_MIN, LOG_STD_MAX), mean.shape)
 
 
 class DeterministicActor(nn.Module):

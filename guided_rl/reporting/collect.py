@@ -15,9 +15,15 @@ if TYPE_CHECKING:
 
 
 def from_result(
-    result: Result, table: str, preset: str, cell: str, experts: Sequence[records.Expert] = (), variant: str = ""
+    result: Result,
+    table: str,
+    preset: str,
+    cell: str,
+    experts: Sequence[records.Expert] = (),
+    variant: str = "",
+    setting: str = "",
 ) -> records.Record:
-    """The record of one `guided_rl.train` result."""
+    """The record of one `guided_rl.train` result; its task is `task/setting` where there is a setting."""
     config, history = result.config, result.history
     returns, lengths = (history.evaluation[name] for name in ("episode_return", "length"))
     members = (result.seeds, result.points)
@@ -29,7 +35,7 @@ def from_result(
     return records.Record(
         table=table,
         cell=cell,
-        task=config.task,
+        task=f"{config.task}/{setting}" if setting else config.task,
         method=result.method.name,
         preset=preset,
         config=config.to_json(),

@@ -154,7 +154,7 @@ def expert_quality(
 
 def training_metric(records: Sequence[Record], metric: str, title: str) -> Figure | None:
     """The course of a training metric of every main cell that has it, mean and 95 % band, per task."""
-    having = [r for r in _main_cells(records, None) if metric in set(r.training["metric"].unique().to_pylist())]
+    having = [r for r in _main_cells(records, None) if metric in _metrics(r)]
     if not having:
         return None
     palette = colours(method_names(having))
@@ -174,6 +174,39 @@ def training_metric(records: Sequence[Record], metric: str, title: str) -> Figur
         label_rows(axes, metric)
         shared_legend(figure, axes)
     return figure
+
+
+def choices(
+    records: Sequence[Record], prefix: str = "chosen_", title: str = "Who acted", methods: Sequence[str] | None = None
+) -> Figure | None:
+    """Share of steps on which each policy of a set but its last, the learner's own, acted, over training, per task.
+
+    Read from the training metrics `<prefix><number>`, which only methods with a policy set log.
+    """
+    main = [r for r in _main_cells(records, methods) if f"{prefix}0" in _metrics(r)]
+    if not main:
+        return None
+    names = list(dict.fromkeys(r.method for r in main))
+    palette = colours(names)
+    with matplotlib.rc_context(STYLE):
+        figure, axes = panels(_tasks(main), title)
+        for axis, task in zip(axes, _tasks(main), strict=True):
+            for record in (r for r in main if r.task == task):
+                for number in range(len([m for m in _metrics(record) if m.startswith(prefix)]) - 1):
+                    curve = training_curves(record, f"{prefix}{number}")
+                    low, high = statistics.mean_band(curve.values, curve.seeds)
+                    text = f"{record.method}, offline policy" + (f" {number + 1}" if number else "")
+                    axis.plot(curve.steps, curve.values.mean(0), color=palette[record.method], label=text)
+                    axis.fill_between(curve.steps, low, high, color=palette[record.method], alpha=0.15, lw=0)
+            steps_axis(axis)
+            axis.set_ylim(0, 1)
+        label_rows(axes, "share of steps")
+        shared_legend(figure, axes)
+    return figure
+
+
+def _metrics(record: Record) -> set[str]:
+    return set(record.training["metric"].unique().to_pylist())
 
 
 def _draw_curves(axis: Axes, record: Record, colour: str, charged: bool, own_only: bool) -> None:

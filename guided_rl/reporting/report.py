@@ -69,7 +69,7 @@ def build(
         summary_tables.milestones_table(records, f"{title}: steps to a share of the expert's return", scale),
         summary_tables.claims_table(ledger(claims, view), preset, f"{title}: claims"),
         summary_tables.provenance_table(records, f"{title}: provenance"),
-        {**_figures(records, title, pairs, sweeps, scale), **(more(records, title) if more else {})},
+        _figures(records, title, pairs, sweeps, scale, more),
     )
 
 
@@ -104,7 +104,7 @@ def write(content: Content, folder: str | Path) -> list[Path]:
     return written
 
 
-def _figures(records, title: str, pairs, sweeps, scale: ScaleOf) -> dict[str, Figure]:
+def _figures(records, title: str, pairs, sweeps, scale: ScaleOf, more: MoreFigures | None) -> dict[str, Figure]:
     """Every figure that these records support, by file name."""
     names = figures.method_names(records)
     palette = plot_style.colours(names)
@@ -124,4 +124,6 @@ def _figures(records, title: str, pairs, sweeps, scale: ScaleOf) -> dict[str, Fi
         found[f"quality_{slug}"] = figures.expert_quality(records, guided, base, scale=scale)
     for parameter, base in sweeps:
         found[f"sweep_{parameter}"] = figures.sweep(records, parameter, base, f"{title}: sweep of {parameter}")
+    found["choices"] = figures.choices(records, title=f"{title}: how often the offline policy acted")
+    found |= more(records, title) if more else {}
     return {name: figure for name, figure in found.items() if figure is not None}

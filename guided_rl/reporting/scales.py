@@ -41,8 +41,8 @@ ScaleOf = Callable[[str], Scale]
 
 
 def scale_of(task: str) -> Scale:
-    """The scale from `guided_rl.envs.references`; an empty one for a task it does not know."""
-    reference = REFERENCES.get(task)
+    """The scale from `guided_rl.envs.references`, of the task before any `/setting`; empty for one it does not know."""
+    reference = REFERENCES.get(task.partition("/")[0])
     if reference is None:
         return Scale()
     return Scale(reference.random.mean, reference.expert and reference.expert.mean, reference.d4rl)

@@ -131,12 +131,13 @@ class Trainer:
 
     def _chunk(self, population: Population, inputs: Inputs, steps: int) -> tuple[Population, Totals]:
         """`steps` environment steps and their updates; sums of what happened."""
+        advance = self._tick if self.method.offline else self._collect
         blocks, rest = divmod(steps, self.loop.block)
         if rest:
             raise ValueError(f"a chunk of {steps} steps is not a whole number of blocks of {self.loop.block}")
 
         def block(carry, _):
-            carry, _ = jax.lax.scan(lambda c, _: (self._collect(c, inputs), None), carry, length=self.loop.block)
+            carry, _ = jax.lax.scan(lambda c, _: (advance(c, inputs), None), carry, length=self.loop.block)
             learn = carry[0].step > self.loop.learning_starts
             if self.method.refit is not None:
                 carry = (self._refit_if_due(carry[0], inputs), carry[1])
@@ -151,6 +152,11 @@ class Trainer:
         before = population.members
         (population, totals), _ = jax.lax.scan(block, (population, self._no_totals(population, inputs)), length=blocks)
         return population.replace(members=quarantine(before, population.members, population.step)), totals
+
+    def _tick(self, carry, inputs: Inputs):
+        """Offline, a step is a gradient step alone: nobody acts."""
+        population, totals = carry
+        return population.replace(step=population.step + 1), totals
 
     def _collect(self, carry, inputs: Inputs):
         """Every member acts once; one slice of the ring is written."""
@@ -207,6 +213,7 @@ class Trainer:
         }
         total = member.running_return + after.reward
         ended = {
+            **stored,
             "reward": after.reward,
             "length": after.info["step"],
             "episode": after.done,
@@ -265,12 +272,15 @@ class Trainer:
         def sample(key, seed, replay, hp):
             sample_key, offline_key = _keys(key, stamp, "sample", "offline")
             rows = replay[sample_indices(sample_key, self.loop.batch, filled)]
-            count = self.loop.batch if "offline_ratio" in hp else self.method.expert_batch
+            mixes = self.method.offline or "offline_ratio" in hp
+            count = self.loop.batch if mixes else self.method.expert_batch
             if not count:
                 return rows, None
             expert, size = seed % inputs.offline.shape[0], inputs.offline.shape[1]
             other = inputs.offline[expert, sample_indices(offline_key, count, size)]
-            if "offline_ratio" not in hp:
+            if self.method.offline:
+                return other, None
+            if not mixes:
                 return rows, other
             mixed = jnp.arange(self.loop.batch) < jnp.round(hp["offline_ratio"] * self.loop.batch)
             return jnp.where(mixed[:, None], other, rows), None

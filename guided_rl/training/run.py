@@ -100,7 +100,7 @@ def loop_settings(config: RunConfig, method: Method) -> Loop:
     starts = round(warmup * config.steps)
     return Loop(
         batch=config.batch,
-        capacity=config.capacity or min(1_000_000, config.steps),
+        capacity=1 if method.offline else config.capacity or min(1_000_000, config.steps),
         learning_starts=starts,
         random_steps=starts if method.random_warmup else 0,
         block=config.block,
@@ -123,9 +123,8 @@ class Session:
         self.method = methods.build(config.method, config.options)
         check(config, self.method)
         self.env = envs.make(config.task, config.physics)
-        self.setup = Setup(
-            self.env.observation_size, self.env.action_size, tuple(config.hidden), config.steps, config.activation
-        )
+        sizes = self.env.observation_size, self.env.action_size
+        self.setup = Setup(*sizes, tuple(config.hidden), config.steps, config.activation, self.env.episode_length)
         self.loop = loop_settings(config, self.method)
         named = config.guide if guide is None else guide
         self.guide = find_guide(named, self.env) if self.method.needs_guide else None

@@ -69,7 +69,7 @@ def test_unknown_names_are_answered_with_the_nearest(name, physics, hint):
 def test_references_name_their_source(name):
     reference = references.REFERENCES[name]
     assert reference.random.source
-    assert reference.random.stderr > 0
+    assert reference.random.stderr > 0 or reference.random.mean == 0  # a maze's random policy never succeeds
 
 
 def test_random_reference_can_be_measured_again():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import xml.etree.ElementTree as ElementTree
 
 import matplotlib.image
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 
 from guided_rl.errors import UserError
-from guided_rl.reporting import figures, plot_style
+from guided_rl.reporting import figures, plot_style, records
 from guided_rl.reporting.records import Expert
 from guided_rl.reporting.scales import Scale
 from tests.reporting.synthetic import constant, make_record
@@ -112,3 +113,18 @@ def test_colours_stay_with_their_names():
     palette = plot_style.colours(["sac", "dai-sac", "sac"])
     assert list(palette) == ["sac", "dai-sac"]
     assert len(set(plot_style.PALETTE)) == len(plot_style.PALETTE)
+
+
+def test_choices_are_drawn_from_training_metrics_and_only_where_they_are():
+    plain = make_record("sac", "Ant-v5", ramp(100))
+    assert figures.choices([plain]) is None
+    share = np.linspace(0.9, 0.2, 20)[:, None] * np.ones((1, 10))
+    training = {"chosen_0": share, "chosen_1": 1 - share}
+    steps = (np.arange(1, 21) * 50).astype(np.int64)
+    seeds = np.arange(10)
+    table = records.training_table(seeds, np.zeros(10, int), steps, training)
+    drawn = figures.choices([plain, dataclasses.replace(make_record("pex", "Ant-v5", ramp(100)), training=table)])
+    (axis,) = [a for a in drawn.axes if a.get_visible()]
+    (line,) = axis.get_lines()
+    np.testing.assert_allclose(line.get_ydata(), share[:, 0], rtol=1e-6)
+    assert line.get_label() == "pex, offline policy"

@@ -1,0 +1,134 @@
+"""Make every offline dataset and say what is in it: `python -m benchmarks.datasets [TASK ...] [--preset P]`.
+
+Datasets are made on first use and kept (see `guided_rl.data.recipes` and `maze_recipes`). A table
+of returns, lengths and coverage is printed, and a picture of each maze with its trajectories is
+written to `runs/datasets/`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.cells import PRESETS
+from benchmarks.pex import ROWS, ant_is_there, dataset
+from benchmarks.pex_claims import BODIES
+from guided_rl.cli.running import show
+from guided_rl.data.datasets import find_dataset
+from guided_rl.data.describe import describe
+from guided_rl.data.maze_recipes import KINDS
+from guided_rl.data.recipes import MIXTURES
+from guided_rl.data.replay import Layout
+from guided_rl.envs import make
+from guided_rl.envs.base import Env
+from guided_rl.envs.mazes import LAYOUTS, maze_of
+from guided_rl.errors import UserError, unknown
+from guided_rl.reporting import maze_figure, plot_style
+from guided_rl.reporting.scales import scale_of
+from guided_rl.reporting.tables import Table, number
+from guided_rl.training.cache import enable_compile_cache
+
+PICTURES = Path("runs") / "datasets"
+COLUMNS = ("Task", "Dataset", "Experts", "Rows each", "Trajectories", "Return", "Normalised", "D4RL", "Length")
+COLUMNS += ("Reward a row", "Spread of states", "Cells")
+
+
+def known_tasks() -> list[str]:
+    """Tasks with datasets; the ant's mazes once its experts are registered."""
+    mazes = [f"{body}-{name}" for body in ("PointMaze", *(["AntMaze"] if ant_is_there() else [])) for name in LAYOUTS]
+    return [*BODIES, *mazes]
+
+
+def kinds_of(task: str) -> tuple[str, ...]:
+    maze = maze_of(task)
+    return MIXTURES if maze is None else KINDS[maze.name]
+
+
+def row(env: Env, kind: str, rows: np.ndarray) -> tuple[tuple[str, ...], dict]:
+    """One line of the table, means over experts, and its numbers."""
+    parts, scale = [describe(part, env) for part in rows], scale_of(env.name)
+    whole = [part for part in parts if part.trajectories]
+    returns = [float(part.returns.mean()) for part in whole]
+    mean = float(np.mean(returns)) if returns else float("nan")
+    length = float(np.mean([part.lengths.mean() for part in whole])) if whole else float("nan")
+    d4rl, cells = scale.normalise_d4rl(mean), parts[0].cells
+    score = scale.normalise(mean) if scale.normalises and cells is None else None
+    facts = {
+        "task": env.name,
+        "dataset": kind,
+        "returns": returns,
+        "normalised": score,
+        "d4rl": d4rl,
+        "length": length,
+        "reward": float(np.mean([part.reward for part in parts])),
+        "spread": float(np.mean([part.spread for part in parts])),
+        "cells": cells,
+    }
+    shown = lambda value: "–" if value is None else number(value)
+    text = (
+        env.name,
+        kind,
+        str(len(rows)),
+        f"{rows.shape[1]:,}",
+        f"{sum(part.trajectories for part in parts):,}",
+        number(mean),
+        shown(score),
+        shown(d4rl if cells is None else None),
+        number(length),
+        f"{facts['reward']:.3g}",
+        f"{facts['spread']:.3g}",
+        "–" if cells is None else f"{cells:.0%}",
+    )
+    return text, facts
+
+
+def table_of(tasks: Sequence[str], preset: str, physics: str = "auto", pictures: Path | None = PICTURES) -> Table:
+    """Statistics of every dataset of the tasks, made where they are not there yet.
+
+    Raises:
+      UserError: a task is unknown, or lacks the experts that collect its data.
+    """
+    text, data = [], []
+    for task in tasks:
+        env = make(task, physics)
+        layout = Layout.of(env.observation_size, env.action_size)
+        found = {kind: find_dataset(dataset(preset, kind), env, layout) for kind in kinds_of(task)}
+        for kind, rows in found.items():
+            line, facts = row(env, kind, rows)
+            text.append(line)
+            data.append(facts)
+        if maze_of(task) is not None and pictures is not None:
+            plot_style.save(maze_figure.picture({k: rows[0] for k, rows in found.items()}, env), pictures, task)
+    notes = (
+        "Returns: of sampled actions, means over whole trajectories and experts; in mazes they count rewarded steps.",
+        "Spread: geometric mean of the observation entries' standard deviations; compare it within a task.",
+    )
+    return Table(f"Offline datasets, preset {preset}", COLUMNS, tuple(text), 2, notes, tuple(data))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Exit status: 0 done, 2 a mendable error."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.datasets", description=__doc__.split("\n\n")[0])
+    parser.add_argument("tasks", nargs="*", metavar="TASK", help="all tasks with datasets if none")
+    parser.add_argument("--preset", default="cpu", help=f"how many rows: {', '.join(PRESETS)} ({ROWS['cpu']:,} at cpu)")
+    options = parser.parse_args(arguments)
+    enable_compile_cache()
+    try:
+        if options.preset not in PRESETS:
+            raise unknown("preset", options.preset, PRESETS)
+        for task in options.tasks:
+            if task not in known_tasks():
+                raise unknown("task with datasets", task, known_tasks())
+        show(table_of(options.tasks or known_tasks(), options.preset))
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

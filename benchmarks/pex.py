@@ -1,0 +1,177 @@
+"""PEX's table: Zhang, Xu and Yu 2023, "Policy Expansion", arXiv 2302.00935.
+
+Arithmetic of preset cpu, in millions of seed-updates (cells × seeds × steps; offline 0.06, online 0.04):
+  offline    9 locomotion sets × 10 × 0.06 + 4 AntMaze sets × 5 × 0.06            =  6.6
+  main       9 sets × {pex, direct, buffer} × 10 × 0.04                          = 10.8
+  scratch    3 bodies × 10 × 0.04                                                =  1.2
+  AntMaze    4 sets × {pex, direct, buffer} × 5 × 0.04 + 2 mazes × 5 × 0.04       =  2.8
+  baselines  2 sets × ({jsrl, pex-sac, adaptive-pex, awac} × 10 × 0.04 + awac offline 10 × 0.06) = 4.4
+  switches   2 sets × {free, fresh critic, no offline data, replay target, uniform, argmax} × 10 × 0.04 = 4.8
+  κ sweep    2 sets × 5 values × 10 × 0.04                                       =  4.0
+  τ          1 set × 10 × (0.06 + 0.04)                                          =  1.0
+  together 35.6, under the preset's 40.
+
+Locomotion has IQL's own τ 0.7 and β 3, AntMaze and PointMaze τ 0.9, β 10 and rewards less 1; κ is 10. At
+reduced scale all learning rates are 1e-3, since 3e-4 on a twentieth of the budget learns too little, and
+in mazes the targets' rate is 0.02, since values must pass from step to step through them.
+AntMaze's cells are there once the goal-reaching ant is registered (`python -m experts AntReach`).
+
+Two of the paper's baselines are not here. BT: its name is all that is known (most likely the behaviour
+transfer of Campos et al. 2021, which leaves open how long a borrowed policy acts and from what it was
+trained), so it cannot be pinned down. Off2On (Lee et al. 2022, arXiv 2107.00591) begins from an ensemble
+of CQL agents and samples its replay by density ratios, neither of which this suite has yet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from benchmarks.cells import Cell, PaperTable
+from benchmarks.pex_claims import ABLATED, BODIES, CLAIMS, DATASETS, FREE, FRESH, MAZES, OFFLINE, SWEEP
+from guided_rl.config import RunConfig
+from guided_rl.guides.find import expert_folders, weights_name
+
+KAPPA = (1.0, 3.0, 10.0, 30.0, 100.0)
+MAZE = {"expectile": 0.9, "awr_temperature": 10.0, "reward_shift": -1.0}
+SMALL_MAZE = {"tau": 0.02}
+SMALL_RATES = {"actor_lr": 1e-3, "critic_lr": 1e-3, "value_lr": 1e-3}
+ONLINE = ("pex", "direct", "buffer")
+
+SCALE: dict[str, dict[str, Any]] = {
+    "smoke": {"steps": 1_000, "seeds": 2, "evaluations": 4, "episodes": 1, "batch": 32, "warmup": 0.1},
+    "quick": {"steps": 5_000, "seeds": 5, "episodes": 5, "batch": 128},
+    "cpu": {"steps": 40_000, "seeds": 10, "episodes": 10, "batch": 128},
+    "paper": {"steps": 1_000_000, "seeds": 10, "episodes": 10, "batch": 256, "hidden": (256, 256)},
+}
+OFFLINE_STEPS = {"smoke": 1_000, "quick": 5_000, "cpu": 60_000, "paper": 1_000_000}
+ROWS: dict[str, int | None] = {"smoke": 2_000, "quick": 20_000, "cpu": 100_000, "paper": None}
+ANTMAZE = {"cpu": {"seeds": 5, "episodes": 20}, "paper": {"episodes": 100}}
+
+
+def dataset(preset: str, kind: str) -> str:
+    """The recipe's name at this preset's size; medium-replay is as long as its run."""
+    rows = ROWS[preset]
+    return kind if rows is None or kind == "medium-replay" else f"{kind}:{rows}"
+
+
+def hparams(preset: str, task: str, method: str) -> dict[str, float]:
+    """What differs from the method's defaults."""
+    found = dict(MAZE) if "Maze" in task else {}
+    if found and preset != "paper":
+        found |= SMALL_MAZE
+    if method.startswith("awac"):
+        found.pop("expectile", None)
+    if method == "pex-sac":
+        found = {name: value for name, value in found.items() if name in ("reward_shift", "tau")}
+        return found if preset == "paper" else {**found, "actor_lr": 3e-4, "critic_lr": 1e-3, "temperature_lr": 1e-3}
+    rates = (
+        {} if preset == "paper" else {k: v for k, v in SMALL_RATES.items() if k != "value_lr" or "awac" not in method}
+    )
+    return {**found, **rates}
+
+
+def settings(preset: str, task: str) -> dict[str, Any]:
+    return {**SCALE[preset], **(ANTMAZE.get(preset, {}) if task.startswith("AntMaze") else {})}
+
+
+def offline(
+    preset: str,
+    task: str,
+    kind: str,
+    method: str = "iql-offline",
+    variant: str = OFFLINE,
+    more: Mapping[str, float] = {},
+) -> Cell:
+    """The offline agents of a task and dataset."""
+    config = RunConfig(
+        task=task,
+        method=method,
+        dataset=dataset(preset, kind),
+        hparams={**hparams(preset, task, method), **more},
+        **{**settings(preset, task), "steps": OFFLINE_STEPS[preset], "warmup": None},
+    )
+    return Cell(config, variant, kind)
+
+
+def online(
+    preset: str, task: str, kind: str, method: str, variant: str = "", tau: float | None = None, **changes
+) -> Cell:
+    """A method that goes on from the offline agents of the same task and dataset."""
+    more = {} if tau is None else {"expectile": tau}
+    config = RunConfig(
+        task=task,
+        method=method,
+        dataset=None if changes.get("options", {}).get("offline_data") is False else dataset(preset, kind),
+        hparams={**hparams(preset, task, method), **more},
+        **{**settings(preset, task), **changes},
+    )
+    if method == "buffer":
+        return Cell(config, variant, kind)
+    name = "awac-offline" if method == "awac" else "iql-offline"
+    needs = offline(preset, task, kind, name, OFFLINE if tau is None else f"{OFFLINE}, τ {tau:g}", more)
+    return Cell(config, variant, kind, needs)
+
+
+def scratch(preset: str, task: str) -> Cell:
+    """IQL online from nothing, whatever data there are."""
+    config = RunConfig(task=task, method="iql", hparams=hparams(preset, task, "iql"), **settings(preset, task))
+    return Cell(config)
+
+
+def ablations(preset: str) -> list[Cell]:
+    """Baselines, switches, κ and τ, on two tasks."""
+    found = []
+    switches = {
+        FREE: {"offline_policy": "free"},
+        FRESH: {"critic": "random"},
+        "no offline data": {"offline_data": False},
+        "replayed actions imitated": {"actor_target": "replay"},
+        "uniform choice": {"weights": "uniform"},
+        "argmax choice": {"weights": "argmax"},
+    }
+    for name in ABLATED:
+        task, _, kind = name.partition("/")
+        found.append(offline(preset, task, kind, "awac-offline"))
+        found += [online(preset, task, kind, method) for method in ("awac", "jsrl", "pex-sac", "adaptive-pex")]
+        found += [online(preset, task, kind, "pex", variant, options=o) for variant, o in switches.items()]
+        found.append(online(preset, task, kind, "pex", SWEEP, grid={"inverse_temperature": KAPPA}))
+    task, _, kind = ABLATED[0].partition("/")
+    other = online(preset, task, kind, "pex", "τ 0.9", tau=0.9)
+    return [*found, other.needs, other]
+
+
+def ant_is_there() -> bool:
+    """Whether the experts that collect AntMaze's datasets are registered."""
+    return any((folder / weights_name("AntReach")).exists() for folder in expert_folders())
+
+
+def cells(preset: str) -> list[Cell]:
+    """Offline cells before what builds on them; then baselines and ablations, AntMaze last."""
+    if preset in ("smoke", "quick"):
+        pairs = (("PointMaze-umaze", "diverse"), ("HalfCheetah-v5", "medium"))
+        return [
+            cell
+            for task, kind in pairs
+            for cell in (offline(preset, task, kind), *(online(preset, task, kind, m) for m in ("pex", "direct")))
+        ]
+    sets = [(body, kind) for body in BODIES for kind in DATASETS]
+    mazes = [(f"AntMaze-{maze}", kind) for maze, kinds in MAZES.items() for kind in kinds] if ant_is_there() else []
+    main = {pair: [offline(preset, *pair), *(online(preset, *pair, m) for m in ONLINE)] for pair in (*sets, *mazes)}
+    return [
+        *(cell for pair in sets for cell in main[pair]),
+        *(scratch(preset, body) for body in BODIES),
+        *ablations(preset),
+        *(cell for pair in mazes for cell in main[pair]),
+        *(scratch(preset, task) for task in dict.fromkeys(task for task, _ in mazes)),
+    ]
+
+
+TABLE = PaperTable(
+    name="pex",
+    title="PEX",
+    cells=cells,
+    claims=CLAIMS,
+    pairs=(("pex", "direct"), ("pex", "buffer")),
+    sweeps=(("inverse_temperature", "direct"),),
+)

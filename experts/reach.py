@@ -1,0 +1,73 @@
+"""How often the goal-reaching ant arrives, by the goal's distance: `python -m experts.reach [POLICY]`.
+
+Each expert plays whole episodes of `AntReach`, whose goals lie in a disc of 10 m. Its success rate in
+rings of 2 m says how far D4RL's waypoints, 4 to 6 m away, may be.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from guided_rl.envs import make
+from guided_rl.envs.base import Env
+from guided_rl.envs.mazes import REACH_RADIUS
+from guided_rl.errors import UserError
+from guided_rl.guides import find_guide
+from guided_rl.guides.base import Guide
+from guided_rl.training.cache import enable_compile_cache
+
+EPISODES, SEED, RINGS = 300, 5_000_001, 5
+
+
+def arrivals(guide: Guide, env: Env, episodes: int = EPISODES, seed: int = SEED) -> tuple[np.ndarray, np.ndarray]:
+    """Distance of the goal at the start, and whether it was reached, [experts, episodes] each."""
+    count = guide.size or 1
+    start = jax.random.split(jax.random.key(seed), episodes)
+
+    def play(number: jax.Array) -> tuple[jax.Array, jax.Array]:
+        adviser = guide.of(number)
+        state = jax.vmap(env.reset)(start)
+        distance = jnp.linalg.norm(state.obs[:, -2:], axis=-1)
+
+        def step(carry, _):
+            state, going, reached = carry
+            state = jax.vmap(env.step)(state, jax.vmap(adviser.action)(state.obs), going)
+            reached = reached | (going & (state.metrics["success"] > 0))
+            return (state, going & (state.done == 0), reached), None
+
+        nobody = jnp.zeros(episodes, bool)
+        return distance, jax.lax.scan(step, (state, ~nobody, nobody), length=env.episode_length)[0][2]
+
+    found = [jax.jit(play)(jnp.int32(i)) for i in range(count)]
+    distances, reached = zip(*found, strict=True)
+    return np.stack(distances), np.stack(reached)
+
+
+def by_distance(distance: np.ndarray, reached: np.ndarray) -> list[tuple[float, float, float, int]]:
+    """(from, to, success rate, episodes) of every ring that has episodes."""
+    edges = np.linspace(0.0, REACH_RADIUS, RINGS + 1)
+    ring = np.clip(np.digitize(distance, edges) - 1, 0, RINGS - 1)
+    inside = [(i, ring == i) for i in range(RINGS)]
+    return [(edges[i], edges[i + 1], float(reached[m].mean()), int(m.sum())) for i, m in inside if m.any()]
+
+
+def main(arguments: list[str]) -> int:
+    enable_compile_cache()
+    try:
+        env = make("AntReach", "native")
+        distance, reached = arrivals(find_guide(arguments[0] if arguments else "sac@100", env), env)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    for expert in range(len(distance)):
+        rings = by_distance(distance[expert], reached[expert])
+        print(f"expert {expert}: " + "  ".join(f"{a:.0f}-{b:.0f} m {rate:.0%} of {n}" for a, b, rate, n in rings))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,127 @@
+"""Offline agents on disk: what a finished offline run leaves for the online one.
+
+An archive `.npz` of every healthy member's actor, critic, target critic and (IQL's) value, keyed
+by path, with the facts of the run that made it and a checksum of the whole. As a guide,
+`offline:<file>`, learner seed k has offline agent k mod n: its actor is π_β, and `params` holds
+the networks that an online learner may start from.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax.traverse_util import flatten_dict, unflatten_dict
+
+from guided_rl.envs.base import Env
+from guided_rl.errors import UserError
+from guided_rl.guides.base import Guide
+from guided_rl.methods.networks import TanhMeanActor
+from guided_rl.prng import normal
+from guided_rl.reporting.storage import replace_file
+
+PREFIX = "offline:"
+_CHECKOUT = Path(__file__).resolve().parents[2]
+
+
+def write_agents(path: Path, agent: Any, facts: Mapping[str, Any]) -> str:
+    """Write an `Agent` with leaves [n, ...] and return the archive's checksum.
+
+    Args:
+      facts: at least `task`, `returns` [n] of the agents' own policies and `rows` of the dataset.
+    """
+    networks = {"actor": agent.params["actor"], "critic": agent.params["critic"], "target": agent.targets["critic"]}
+    if "value" in agent.params:
+        networks["value"] = agent.params["value"]
+    arrays = {name: np.asarray(leaf, np.float32) for name, leaf in flatten_dict(networks, sep="/").items()}
+    buffer = io.BytesIO()
+    np.savez(buffer, facts=json.dumps(facts), sha256=_checksum(arrays, facts), **arrays)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    replace_file(path, buffer.getvalue())
+    return _checksum(arrays, facts)
+
+
+def read_agents(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The networks, leaves [n, ...], and the facts, with their `sha256`.
+
+    Raises:
+      UserError: the file is missing, truncated, altered or no such archive.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+        facts, checksum = json.loads(str(arrays.pop("facts"))), str(arrays.pop("sha256"))
+    except FileNotFoundError:
+        raise UserError(f"there are no offline agents {path}; train them first, with --method iql-offline") from None
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise UserError(f"the offline agents {path} cannot be read ({error}); train them again") from error
+    if _checksum(arrays, facts) != checksum:
+        raise UserError(f"the offline agents {path} were altered after they were written; train them again")
+    networks = unflatten_dict({tuple(name.split("/")): array for name, array in arrays.items()})
+    return networks, {**facts, "sha256": checksum}
+
+
+def load_offline(named: str, env: Env) -> Guide:
+    """The guide `offline:<file>`, looked for from here and from the checkout.
+
+    Raises:
+      UserError: as `read_agents`, or the agents are for another task.
+    """
+    path = find_agents(named)
+    networks, facts = read_agents(path)
+    if facts["task"] != env.name:
+        raise UserError(f"the offline agents {path} are for {facts['task']}, not for {env.name}; name others")
+    size = len(facts["returns"])
+    return Guide(jax.tree.map(jnp.asarray, networks), propose, name="offline", size=size, source=facts["sha256"])
+
+
+def find_agents(named: str) -> Path:
+    """The file that `offline:<file>` names."""
+    path = Path(named.removeprefix(PREFIX))
+    return path if path.exists() or path.is_absolute() else _CHECKOUT / path
+
+
+def propose(params: Mapping[str, Any], obs: jax.Array, key: jax.Array | None) -> jax.Array:
+    """π_β's mode; with a key a sample, clipped to [-1, 1]."""
+    layers = params["actor"]["params"]["MLP_0"]
+    widths = [layers[f"Dense_{i}"]["bias"].shape[-1] for i in range(len(layers))]
+    mean, log_std = TanhMeanActor(tuple(widths[:-1]), widths[-1]).apply(params["actor"], obs)
+    return mean if key is None else jnp.clip(mean + jnp.exp(log_std) * normal(key, mean.shape), -1.0, 1.0)
+
+
+def networks_of(guide: Guide | None, fresh: Mapping[str, Any]) -> dict[str, Any]:
+    """The offline agent's networks that `fresh` names, of a panel's first member, each shaped as there.
+
+    Raises:
+      UserError: the guide is no offline agent, lacks such a network, or its layers have other widths.
+    """
+    known = None if guide is None else guide.params[0] if guide.panel > 1 else guide.params
+    if not isinstance(known, Mapping) or not fresh.keys() <= known.keys():
+        raise UserError(
+            f"the method starts from an offline agent's {', '.join(fresh)}, which the guide "
+            f"{guide and guide.name!r} does not have; train one with --method iql-offline and give --guide offline:FILE"
+        )
+    found = {name: known[name] for name in fresh}
+    shapes = lambda tree: [leaf.shape for leaf in jax.tree.leaves(tree)]
+    for name in fresh:
+        if shapes(found[name]) != shapes(fresh[name]):
+            raise UserError(
+                f"the {name} of the offline agent has layers of other widths than this run's; give the --hidden and "
+                "--task that it was trained with"
+            )
+    return found
+
+
+def _checksum(arrays: Mapping[str, np.ndarray], facts: Mapping[str, Any]) -> str:
+    digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
+    for name in sorted(arrays):
+        digest.update(f"{name}{arrays[name].shape}".encode() + np.ascontiguousarray(arrays[name]).tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,205 @@
+"""Building blocks for claims about going from offline to online; scores are normalised.
+
+A task here is `task/dataset`. It counts only where its offline policy is competent, or a method that
+builds on that policy would be judged by what it was given: `Gate` says so and why not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from guided_rl.reporting import statistics
+from guided_rl.reporting.claim_tests import above
+from guided_rl.reporting.claims import FAILS, HOLDS, UNDECIDED, Judge, Missing, Outcome, View
+from guided_rl.reporting.records import Record
+from guided_rl.reporting.statistics import CONFIDENCE, LEAST_SEEDS, Interval, Sample
+from guided_rl.reporting.summaries import sample, shared
+from guided_rl.reporting.tables import estimate, percent
+
+Tasks = Sequence[str]
+
+
+@dataclass(frozen=True)
+class Gate:
+    """When an offline policy is good enough for what is built on it to be judged.
+
+    Attributes:
+      method, variant: the offline cell. share: least part of the behaviour's own normalised score.
+      least: task to the least score, where that decides instead. free: datasets without a gate.
+    """
+
+    method: str
+    variant: str
+    share: float = 0.5
+    least: Mapping[str, float] = None
+    free: Sequence[str] = ("random",)
+
+    def reason(self, view: View, task: str) -> str:
+        """Why the task's offline policy is not competent; empty where it is."""
+        body, _, dataset = task.partition("/")
+        if dataset in self.free:
+            return ""
+        record = view.find(self.method, task, self.variant)
+        if record is None:
+            return f"no offline cell of {self.method} on {task}"
+        score = float(np.mean(scores(view, record, "final").values))
+        if body in (self.least or {}):
+            need, why = self.least[body], ""
+        else:
+            behaviour = view.scale(task).normalise(np.mean([e.episode_return for e in record.experts]))
+            need, why = self.share * float(behaviour), f", {self.share:.0%} of its data's own"
+        return "" if score >= need else f"offline policy not competent on {task}: {score:.1f} is below {need:.1f}{why}"
+
+
+def scores(view: View, record: Record, metric: str, point: int = 0) -> Sample:
+    """Normalised summary, one per healthy seed."""
+    return sample(record, metric, point=point).map(view.scale(record.task).normalise)
+
+
+def judged(view: View, gate: Gate, tasks: Tasks, methods: Sequence[tuple[str, str]]) -> tuple[list[str], list[str]]:
+    """Tasks on which every (method, variant) was run and the offline policy is competent, and what is left out.
+
+    Raises:
+      Missing: none is left.
+    """
+    ran = [task for task in tasks if all(_cell(view, m, task, v) is not None for m, v in methods)]
+    reasons = {task: gate.reason(view, task) for task in ran}
+    there = [task for task in ran if not reasons[task]]
+    absent = [task for task in tasks if task not in ran]
+    notes = [reason for reason in reasons.values() if reason]
+    if absent:
+        notes.append(f"not run on {', '.join(absent)}")
+    if not there:
+        raise Missing("; ".join(notes))
+    return there, notes
+
+
+def gap(view: View, ours: Record, theirs: Record, metric: str) -> list[tuple[float, Sample]]:
+    """Signed samples whose means add up to the difference of scores; one of differences where seeds are paired."""
+    a, b = (scores(view, record, metric) for record in (ours, theirs))
+    if shared(ours, theirs):
+        seeds, in_a, in_b = np.intersect1d(a.seeds, b.seeds, return_indices=True)
+        return [(1.0, Sample(a.values[in_a] - b.values[in_b], seeds, a.experts))]
+    return [(1.0, a), (-1.0, b)]
+
+
+def total(parts: Sequence[tuple[float, Sample]], over: int, confidence: float = CONFIDENCE) -> Interval:
+    """Interval of Σ sign · mean / `over`; none where a sample has fewer than ten seeds."""
+    signs, samples = zip(*parts, strict=True)
+
+    def statistic(*values, axis):
+        return sum(sign * statistics.mean(v, axis) for sign, v in zip(signs, values, strict=True)) / over
+
+    n = min(s.n for s in samples)
+    if n < LEAST_SEEDS:
+        value = float(statistic(*[s.values for s in samples], axis=-1)) if n else np.nan
+        return Interval(value, np.nan, np.nan, n, "none", f"{n} seeds, fewer than {LEAST_SEEDS}")
+    return statistics.interval(statistic, *samples, confidence=confidence)
+
+
+def better(method: str, base: str, tasks: Tasks, metric: str, gate: Gate, variant: str = "") -> Judge:
+    """Mean over tasks of score(method) − score(base's cell of this variant) is above zero.
+
+    A base that learns without data has one cell per body, which stands for all of its datasets.
+    """
+
+    def judge(view: View) -> Outcome:
+        there, notes = judged(view, gate, tasks, [(method, ""), (base, variant)])
+        pairs = {t: gap(view, view.record(method, t), _cell(view, base, t, variant), metric) for t in there}
+        each = {t: total(parts, 1) for t, parts in pairs.items()}
+        overall = total([part for parts in pairs.values() for part in parts], len(there))
+        lines = "; ".join(f"{task} {estimate(interval)}" for task, interval in each.items())
+        verdict = UNDECIDED if any("not run" in note for note in notes) else above(overall, 0.0)
+        return _outcome(overall, verdict, [lines, *notes, view.failed((method, base), there)])
+
+    return judge
+
+
+def larger_gain(method: str, base: str, tasks: Tasks, others: Tasks, metric: str, gate: Gate) -> Judge:
+    """The mean gain over `tasks` is larger than that over `others`."""
+
+    def judge(view: View) -> Outcome:
+        parts, notes = [], []
+        for group, sign in ((tasks, 1.0), (others, -1.0)):
+            there, absent = judged(view, gate, group, [(method, ""), (base, "")])
+            notes += absent
+            for task in there:
+                found = gap(view, view.record(method, task), _cell(view, base, task, ""), metric)
+                parts += [(sign * s / len(there), values) for s, values in found]
+        overall = total(parts, 1)
+        verdict = UNDECIDED if any("not run" in note for note in notes) else above(overall, 0.0)
+        return _outcome(overall, verdict, notes)
+
+    return judge
+
+
+def keeps(method: str, tasks: Tasks, share: float, margin: float, gate: Gate) -> Judge:
+    """At the share `share` of the budget the score is not below the offline agent's by more than `margin` of it.
+
+    Each seed is compared with its own offline agent. The value is the worst task's change.
+    """
+
+    def change(view: View, task: str) -> Interval:
+        record, scale = view.record(method, task), view.scale(task)
+        if not record.experts:
+            raise Missing(f"{method} on {task} names no offline agents")
+        now = scores(view, record, f"at:{share}")
+        before = scale.normalise(np.asarray([e.episode_return for e in record.experts]))
+        own = before[now.seeds % len(before)]
+        return statistics.mean_interval(now.map(lambda values: (values - own) / max(float(before.mean()), 1e-9)))
+
+    def judge(view: View) -> Outcome:
+        there, notes = judged(view, gate, tasks, [(method, "")])
+        found = {task: change(view, task) for task in there}
+        worst = min(found, key=lambda task: found[task].value)
+        verdicts = [above(interval, -margin) for interval in found.values()]
+        verdict = FAILS if FAILS in verdicts else UNDECIDED if UNDECIDED in verdicts else HOLDS
+        if any("not run" in note for note in notes):
+            verdict = UNDECIDED
+        lines = "; ".join(f"{task} {percent(interval)}" for task, interval in found.items())
+        return _outcome(found[worst], verdict, [lines, *notes])
+
+    return judge
+
+
+def value_matters(method: str, variant: str, parameter: str, tasks: Tasks, metric: str) -> Judge:
+    """Two values of a swept hyper-parameter differ on some task, at a level shared by all pairs and tasks."""
+
+    def judge(view: View) -> Outcome:
+        found = {t: _sweep(view, method, variant, t) for t in tasks}
+        swept = {t: r for t, r in found.items() if r is not None}
+        if not swept:
+            raise Missing(f"no sweep of {parameter} by {method} on {' or '.join(tasks)}")
+        pairs = [(t, i, j) for t, r in swept.items() for i in range(len(r.points)) for j in range(i)]
+        level = 1 - (1 - CONFIDENCE) / len(pairs)
+        gaps = []
+        for task, i, j in pairs:
+            one, other = (scores(view, swept[task], metric, point) for point in (i, j))
+            if one.values.mean() < other.values.mean():
+                one, other, i, j = other, one, j, i
+            values = [swept[task].points[k][parameter] for k in (i, j)]
+            gaps.append((total([(1.0, one), (-1.0, other)], 1, level), f"{task}: {values[0]:g} over {values[1]:g}"))
+        largest, text = max(gaps, key=lambda pair: (np.nan_to_num(pair[0].low, nan=-np.inf), pair[0].value))
+        separate = any(above(interval, 0.0) == HOLDS for interval, _ in gaps)
+        verdict = HOLDS if separate else UNDECIDED
+        absent = [f"not run on {t}" for t, r in found.items() if r is None]
+        return _outcome(largest, verdict, [text, f"level shared by {len(pairs)} pairs", *absent])
+
+    return judge
+
+
+def _sweep(view: View, method: str, variant: str, task: str) -> Record | None:
+    same = (method, task, variant)
+    return next((r for r in view.records if (r.method, r.task, r.variant) == same and len(r.points) > 1), None)
+
+
+def _cell(view: View, method: str, task: str, variant: str) -> Record | None:
+    return view.find(method, task, variant) or view.find(method, task.partition("/")[0], variant)
+
+
+def _outcome(interval: Interval, verdict: str, notes: Sequence[str]) -> Outcome:
+    value = interval.value if np.isfinite(interval.value) else None
+    return Outcome(value, interval, verdict, "; ".join(note for note in notes if note))

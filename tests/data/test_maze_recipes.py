@@ -1,0 +1,89 @@
+"""Waypoint datasets of the mazes: where they start, where they go, and how they are labelled."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from guided_rl.data import maze_recipes
+from guided_rl.data.collect import Actor
+from guided_rl.data.datasets import find_dataset
+from guided_rl.data.describe import describe, trajectory_ends
+from guided_rl.data.replay import Layout
+from guided_rl.envs import make
+from guided_rl.envs.mazes import ANT, POINT
+from guided_rl.errors import UserError
+
+LAYOUT = Layout.of(4, 2)
+
+
+@pytest.fixture(scope="module")
+def umaze():
+    env = make("PointMaze-umaze", "native")
+    walker, _ = maze_recipes._walker(env)
+    kinds = ("fixed", "diverse")
+    return env, {kind: maze_recipes.follow(env, POINT["umaze"], kind, walker, 3_000)[0] for kind in kinds}
+
+
+def starts(rows: np.ndarray) -> np.ndarray:
+    return LAYOUT.unpack(rows)["obs"][np.r_[True, trajectory_ends(rows, LAYOUT)[:-1]]]
+
+
+def test_the_ball_follows_its_waypoints_to_the_goal(umaze):
+    env, found = umaze
+    columns = LAYOUT.unpack(found["fixed"])
+    reached = np.add.reduceat(columns["reward"], np.arange(0, 3_000, env.episode_length)) > 0
+    assert reached.mean() > 0.9
+
+
+def test_trajectories_last_their_full_time_and_only_the_label_ends_them(umaze):
+    env, found = umaze
+    for rows in found.values():
+        columns = LAYOUT.unpack(rows)
+        ends = np.flatnonzero(trajectory_ends(rows, LAYOUT))
+        np.testing.assert_array_equal(np.diff(ends), env.episode_length)
+        np.testing.assert_array_equal(columns["reward"], columns["terminated"])
+        distance = np.linalg.norm(columns["next_obs"][:, :2] - POINT["umaze"].mean_goal, axis=1)
+        np.testing.assert_array_equal(columns["reward"], distance <= 0.4)
+
+
+def test_starts_are_r_or_anywhere_and_diverse_data_cover_the_maze(umaze):
+    env, found = umaze
+    assert np.abs(starts(found["fixed"])[:, :2]).max() <= 0.05
+    spread = starts(found["diverse"])[:, :2]
+    nearest = np.linalg.norm(spread[:, None] - POINT["umaze"].centres, axis=-1)
+    assert nearest.min(1).max() <= np.hypot(0.3, 0.3)
+    assert len(np.unique(nearest.argmin(1))) > 4
+    assert describe(found["diverse"], env).cells == 1.0
+    seen = LAYOUT.unpack(found["diverse"])["obs"][:, :2]
+    assert np.abs(LAYOUT.unpack(found["diverse"])["action"]).max() <= 1.0
+    inside = np.linalg.norm(seen[:, None] - POINT["umaze"].centres, ord=np.inf, axis=-1).min(1)
+    assert inside.max() < 0.5
+
+
+def test_the_ant_is_told_the_way_and_its_rows_are_observations_without_it(monkeypatch):
+    """A stand-in for the ant's expert, which records nothing but needs all the same inputs."""
+    import jax.numpy as jnp
+
+    env = make("AntMaze-medium", "native")
+    still = Actor(jnp.zeros((2, 1)), lambda params, obs, way: jnp.tanh(way[0]) * jnp.ones(8))
+    rows = maze_recipes.follow(env, ANT["medium"], "play", still, 200)
+    layout = Layout.of(29, 8)
+    assert rows.shape == (2, 200, layout.width)
+    columns = layout.unpack(rows)
+    going_on = ~np.stack([trajectory_ends(part, layout) for part in rows])
+    assert going_on.mean() > 0.9
+    assert columns["obs"].shape == (2, 200, 29)
+    assert not columns["reward"].any()
+
+
+def test_kinds_belong_to_their_mazes_and_the_ant_needs_its_expert(monkeypatch, tmp_path):
+    monkeypatch.setenv("GUIDED_RL_CACHE", str(tmp_path))
+    env = make("PointMaze-umaze", "native")
+    with pytest.raises(UserError, match="has no dataset 'play' of waypoints; of this sort it has fixed and diverse"):
+        find_dataset("play:500", env, LAYOUT)
+    rows = find_dataset("fixed:500", env, LAYOUT)
+    np.testing.assert_array_equal(rows, find_dataset("fixed:500", env, LAYOUT))
+    monkeypatch.setattr("guided_rl.guides.find.expert_folders", lambda: [tmp_path])
+    with pytest.raises(UserError, match="there are no experts of AntReach"):
+        find_dataset("fixed:500", make("AntMaze-umaze", "native"), Layout.of(29, 8))

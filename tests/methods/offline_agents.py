@@ -1,0 +1,33 @@
+"""Offline agents for tests: untrained networks of a known size, as a guide or in a file."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+
+from guided_rl.guides.base import Guide
+from guided_rl.guides.offline import propose
+from guided_rl.methods import iql
+from guided_rl.methods.base import Agent, Context, Setup
+
+SETUP = Setup(observation_size=4, action_size=1, hidden=(16, 16), budget=200)
+
+
+def context(setup: Setup = SETUP, step: int = 0, guide: Guide | None = None, **hp: float) -> Context:
+    values = {k: jnp.float32(v) for k, v in {**iql.HPARAMS, "inverse_temperature": 10.0, **hp}.items()}
+    return Context(values, jnp.int32(step), guide, setup=setup)
+
+
+def offline_agents(n: int, setup: Setup = SETUP, seed: int = 7) -> Agent:
+    """Leaves [n, ...]; the targets differ from the critics."""
+    agents = jax.vmap(lambda key: iql.init(key, context(setup)))(jax.random.split(jax.random.key(seed), n))
+    shifted = jax.tree.map(lambda leaf: leaf + 0.01, agents.targets)
+    return agents.replace(targets=shifted)
+
+
+def networks(agent: Agent) -> dict:
+    return {**agent.params, "target": agent.targets["critic"]}
+
+
+def offline_guide(n: int = 2, setup: Setup = SETUP, seed: int = 7) -> Guide:
+    return Guide(networks(offline_agents(n, setup, seed)), propose, name="offline", size=n)
