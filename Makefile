@@ -8,8 +8,7 @@ TASK     ?= HalfCheetah-v5
 PYTHON   ?= python3
 WORKERS  ?= 2
 
-TABLES := dai
-LATER  := sac-eo pag pex
+TABLES := dai sac-eo pag pex
 BIN    := .venv/bin
 CLI    := $(BIN)/guided-rl
 
@@ -21,11 +20,11 @@ ready  := .venv/ready-$(device)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup reproduce test test-all lint sweep-tchange sweep-beta experts datasets parity speed reference report
-.PHONY: $(TABLES:%=table-%) $(LATER:%=table-%)
+.PHONY: $(TABLES:%=table-%)
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
-	@echo 'table-dai       the DAI table; PRESET=smoke|quick|cpu|paper SEEDS=n PHYSICS=auto|native|mjx LAUNCHER=local|ray'
+	@echo 'table-<paper>   dai, sac-eo, pag or pex; PRESET=smoke|quick|cpu|paper SEEDS=n PHYSICS=auto|native|mjx LAUNCHER=local|ray'
 
 setup: $(ready) ## install into .venv; DEVICE=auto|cpu|cuda|tpu
 
@@ -52,21 +51,24 @@ lint: setup ## style and common mistakes
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 
-$(TABLES:%=table-%) $(LATER:%=table-%): table-%: setup
+$(TABLES:%=table-%): table-%: setup
 	@$(CLI) table $* --preset $(PRESET) $(if $(SEEDS),--seeds $(SEEDS)) --physics $(PHYSICS) --launcher $(LAUNCHER)
 
 sweep-tchange: setup ## DAI's T_change grid × SEEDS on TASK in one compile: table and plot
 	@$(CLI) sweep t_change 0.1,0.25,0.5,1.0 --task $(TASK) --method dai-sac --guide bc --seeds $(or $(SEEDS),10) \
 	  --physics $(PHYSICS)
 
-sweep-beta: setup ## comes with the PAG table
-	@echo 'sweep-beta comes with the PAG table, which is not here yet; try make sweep-tchange' >&2; exit 2
+sweep-beta: setup ## SAC-EO's β grid × SEEDS on TASK in one compile: table and plot
+	@$(CLI) sweep beta 0,10,25,50,100,200,500,1000 --task $(if $(filter command% environment%,$(origin TASK)),$(TASK),cheetah-run) \
+	  --method sac-eo --dataset demos:5 --seeds $(or $(SEEDS),5) --steps 50000 --warmup 0.02 --physics $(PHYSICS) \
+	  --option model_hidden=[128,128] --option epochs=2 --option window=20000 --option expert_batch=128
 
 experts: setup ## train, band and register the experts anew (hours); TASK=name for one task
 	@$(BIN)/python -m experts $(if $(filter command% environment%,$(origin TASK)),$(TASK))
+	@$(if $(filter command% environment%,$(origin TASK)),,$(BIN)/python -m experts.medium)
 
-datasets: setup ## offline datasets, made from recipes on first use
-	@echo 'DAI makes its demonstrations by itself; offline datasets come with the PEX table'
+datasets: setup ## PEX's offline datasets, made from recipes where they are missing, and their statistics
+	@$(BIN)/python -m benchmarks.datasets $(if $(filter command% environment%,$(origin TASK)),$(TASK)) --preset $(PRESET)
 
 parity: setup ## every task beside its Gymnasium twin, in both engines
 	@$(BIN)/python -m benchmarks.parity

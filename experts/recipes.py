@@ -12,6 +12,12 @@ STEPS = {
     "Walker2d-v5": 300_000,
     "Ant-v5": 300_000,
     "Humanoid-v5": 250_000,
+    "cheetah-run": 300_000,
+    "hopper-stand": 200_000,
+    "hopper-hop": 300_000,
+    "walker-stand": 100_000,
+    "walker-walk": 150_000,
+    "walker-run": 300_000,
     "AntReach": 300_000,
 }
 

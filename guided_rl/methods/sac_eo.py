@@ -130,14 +130,10 @@ def imitating(
         """∇J(θ) = (1 - ε) ∇J_SAC(θ) + ε ∇MSE(θ); a branch, so that ε = 0 leaves SAC's gradient to the last bit."""
         own, metrics = sac.actor_gradient(agent, batch, key, ctx)
         epsilon, imitation_key = agent.memory["epsilon"], jax.random.fold_in(key, IMITATION_STREAM)
-
-        def mixed():
-            loss = lambda params: imitation_loss(params, agent, batch["expert"], imitation_key, ctx, how)
-            error, pull = jax.value_and_grad(loss)(agent.params["actor"])
-            return jax.tree.map(lambda g, h: (1.0 - epsilon) * g + epsilon * h, own, pull), error
-
-        gradient, error = jax.lax.cond(epsilon > 0, mixed, lambda: (own, jnp.float32(0)))
-        return gradient, {**metrics, "imitation": error}
+        loss = lambda params: imitation_loss(params, agent, batch["expert"], imitation_key, ctx, how)
+        error, pull = jax.value_and_grad(loss)(agent.params["actor"])
+        mixed = lambda: jax.tree.map(lambda g, h: (1.0 - epsilon) * g + epsilon * h, own, pull)
+        return jax.lax.cond(epsilon > 0, mixed, lambda: own), {**metrics, "imitation": error}
 
     def update(agent: Agent, batch: Batch, key: jax.Array, ctx: Context) -> tuple[Agent, Metrics]:
         step = sac.update if temperature == "log" else linear_temperature.update

@@ -74,10 +74,12 @@ def make_plan(session: Session) -> Plan:
     per_member = two - one
     shared = 0 if session.offline is None else session.offline.nbytes
     temporary, constant = temporary_bytes(session)
-    devices = min(len(jax.devices()), population)
+    # XLA compiles a lone device's program otherwise, and rounds it otherwise: one by one, two are the least.
+    least = min(len(jax.devices()), 2 if session.loop.execution == "map" else 1)
+    devices = max(least, min(len(jax.devices()), population))
     fit = max(1, (available // devices - shared - constant) // (per_member + temporary))
     waves = -(-population // (int(fit) * devices))
-    devices = min(devices, -(-population // waves))
+    devices = max(least, min(devices, -(-population // waves)))
     width = -(-population // (waves * devices)) * devices
     return Plan(
         population=population,
