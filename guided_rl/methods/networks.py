@@ -52,10 +52,11 @@ class TanhMeanActor(nn.Module):
 
     hidden: tuple[int, ...]
     action_size: int
+    activation: str = "relu"
 
     @nn.compact
     def __call__(self, obs: jax.Array) -> tuple[jax.Array, jax.Array]:
-        mean = jnp.tanh(MLP(self.hidden, self.action_size, nn.initializers.xavier_uniform())(obs))
+        mean = jnp.tanh(MLP(self.hidden, self.action_size, self.activation, nn.initializers.xavier_uniform())(obs))
         log_std = self.param("log_std", nn.initializers.zeros, (self.action_size,))
         return mean, jnp.broadcast_to(jnp.clip(log_std, LOG_STD_MIN, LOG_STD_MAX), mean.shape)
 
