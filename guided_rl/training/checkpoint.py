@@ -6,13 +6,14 @@ moment finds either the old state or the new one, never a mixture.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import logging
 import os
 import shutil
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -37,11 +38,14 @@ def differences(old: dict[str, Any], new: dict[str, Any], prefix: str = "") -> l
     return found
 
 
-@contextmanager
-def own(folder: Path, config: dict[str, Any], advice: dict[str, str] | None = None) -> Iterator[None]:
-    """Hold `folder` for this process, this configuration and these advisers.
+@contextlib.contextmanager
+def own(
+    folder: Path, config: dict[str, Any], advice: dict[str, str] | None = None, plan: dict[str, int] | None = None
+) -> Iterator[None]:
+    """Hold `folder` for this process, this configuration, these advisers and this plan.
 
-    `advice` names the content behind the configuration's guide and dataset by hash.
+    `advice` names the content behind the configuration's guide and dataset by hash; `plan` is
+    what checkpoints take their shape from: the width of a wave, and its chunk.
 
     Raises:
       UserError: another process holds it, it belongs to another configuration, or it cannot
@@ -59,10 +63,11 @@ def own(folder: Path, config: dict[str, Any], advice: dict[str, str] | None = No
             raise UserError(f"another process is running in {folder}; wait for it or choose another folder") from None
         _claim(folder / "config.json", config)
         _claim(folder / "advice.json", advice or {})
+        _claim(folder / "plan.json", plan or {}, "was begun where the population was split up otherwise")
         yield
 
 
-def _claim(path: Path, config: dict[str, Any]) -> None:
+def _claim(path: Path, config: dict[str, Any], whose: str = "holds a run of another configuration") -> None:
     try:
         held = json.loads(path.read_text()) if path.exists() else None
         if held is None:
@@ -75,10 +80,28 @@ def _claim(path: Path, config: dict[str, Any]) -> None:
         raise UserError(f"{path} was altered and cannot be read; remove {path.parent} or choose another") from error
     changed = [] if held is None else differences(held, config)
     if changed:
-        raise UserError(
-            f"{path.parent} holds a run of another configuration ({'; '.join(changed)}); "
-            "choose another folder or remove it"
-        )
+        raise UserError(f"{path.parent} {whose} ({'; '.join(changed)}); choose another folder or remove it")
+
+
+class Clock:
+    """Seconds that a run has taken so far, in all the processes that worked on it."""
+
+    def __init__(self, folder: Path | None):
+        self.path = None if folder is None else folder / "seconds.json"
+        self.begun = time.monotonic()
+        try:
+            self.before = float(json.loads(self.path.read_text())) if self.path else 0.0
+        except (OSError, ValueError, TypeError):
+            self.before = 0.0
+
+    def seconds(self) -> float:
+        return self.before + time.monotonic() - self.begun
+
+    def keep(self) -> None:
+        """Write it down, as far as the disk allows: a run is worth more than its stopwatch."""
+        with contextlib.suppress(OSError):
+            if self.path:
+                write_text(self.path, json.dumps(round(self.seconds(), 3)))
 
 
 def write_text(path: Path, text: str) -> None:
@@ -142,7 +165,7 @@ class Checkpoints:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-@contextmanager
+@contextlib.contextmanager
 def _quiet() -> Iterator[None]:
     """Without the tracebacks that Orbax's own threads log; what failed is raised as well."""
     logger = logging.getLogger("absl")

@@ -30,7 +30,7 @@ from guided_rl.guides import find_guide
 from guided_rl.guides.base import Guide
 from guided_rl.methods.base import Method, Setup
 from guided_rl.training.cache import enable_compile_cache
-from guided_rl.training.checkpoint import Checkpoints, own
+from guided_rl.training.checkpoint import Checkpoints, Clock, own
 from guided_rl.training.evaluation import evaluator
 from guided_rl.training.history import History
 from guided_rl.training.plan import Plan, abstract_population, make_plan
@@ -174,15 +174,16 @@ class Session:
         )
 
     def run(self, folder: str | Path | None, observers: Sequence[Observer], checkpoint_seconds: float) -> Result:
-        started = time.monotonic()
         with contextlib.ExitStack() as stack:
             if folder is not None:
-                stack.enter_context(own(Path(folder), self.config.to_json(), self._advice()))
+                plan = {"width": self.plan.width, "chunk": self.plan.chunk}
+                stack.enter_context(own(Path(folder), self.config.to_json(), self._advice(), plan))
+            clock = Clock(None if folder is None else Path(folder))
             stop = stack.enter_context(stop_on_interrupt())
             waves = []
             for number, members in enumerate(self.plan.waves()):
                 checkpoints = None if folder is None else Checkpoints(Path(folder) / f"wave_{number}")
-                wave = Wave(self, members, checkpoints, observers, stop, checkpoint_seconds)
+                wave = Wave(self, members, checkpoints, observers, stop, checkpoint_seconds, clock)
                 waves.append(wave.run())
         history = merge([w[0] for w in waves], self.plan.population)
         died_at = np.concatenate([w[1] for w in waves])[: self.plan.population]
@@ -200,7 +201,7 @@ class Session:
             history,
             died_at,
             agents,
-            time.monotonic() - started,
+            clock.seconds(),
             self.compile_seconds,
             self.plan,
         )

@@ -51,9 +51,9 @@ Observer = Callable[[Progress], None]
 class Wave:
     """One slice of the population, as wide as the device holds."""
 
-    def __init__(self, session: Session, members, checkpoints, observers, stop, checkpoint_seconds):
+    def __init__(self, session: Session, members, checkpoints, observers, stop, checkpoint_seconds, clock):
         self.session, self.members, self.checkpoints = session, members, checkpoints
-        self.observers, self.stop, self.checkpoint_seconds = observers, stop, checkpoint_seconds
+        self.observers, self.stop, self.checkpoint_seconds, self.clock = observers, stop, checkpoint_seconds, clock
         self.inputs = place(session.inputs(members), session.mesh, INPUTS)
         self.seeds = place(jnp.asarray(session.seeds[members]), session.mesh, SPLIT)
 
@@ -105,6 +105,7 @@ class Wave:
 
     def _save(self, step: int, population: Population, history: History) -> None:
         self.checkpoints.save(step, {"population": population, "history": history.tree()})
+        self.clock.keep()
 
 
 def merge(histories: list[History], population: int) -> History:

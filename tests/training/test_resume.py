@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from guided_rl.errors import Interrupted, UserError
-from guided_rl.training.checkpoint import Checkpoints, own
+from guided_rl.training.checkpoint import Checkpoints, Clock, own
 from guided_rl.training.run import Result
 from tests.training.killed_run import LONG
 from tests.training.small import assert_same, everything, run, small
@@ -73,6 +73,27 @@ def test_another_configuration_is_refused_by_the_names_of_what_differs(tmp_path)
     with pytest.raises(UserError, match=r"another configuration \(batch: 16 -> 32; hparams.gamma: None -> 0.9\)"):
         run(small(batch=32, hparams={"gamma": 0.9}), folder=tmp_path)
     assert_same(everything(run(CONFIG, folder=tmp_path)), everything(unbroken()))
+
+
+def test_a_population_split_up_otherwise_is_refused_before_its_checkpoint_is_read(tmp_path):
+    """As on a machine with other memory or other cores."""
+    with own(tmp_path, CONFIG.to_json(), plan={"width": 4, "chunk": 60}):
+        pass
+    with (
+        pytest.raises(UserError, match=r"split up otherwise \(width: 4 -> 2\)"),
+        own(tmp_path, CONFIG.to_json(), plan={"width": 2, "chunk": 60}),
+    ):
+        pass
+
+
+def test_the_clock_goes_on_where_it_stopped(tmp_path):
+    first = Clock(tmp_path)
+    first.before = 100.0
+    first.keep()
+    again = Clock(tmp_path)
+    assert 100.0 <= again.seconds() < 110.0
+    (tmp_path / "seconds.json").write_text("half a num")
+    assert Clock(tmp_path).seconds() < 10.0
 
 
 def test_two_processes_on_one_folder_are_refused(tmp_path):
