@@ -316,3 +316,18 @@ def test_sampling_is_the_actors():
     mean, log_std = sac.actor(SETUP).apply(agent.params["actor"], pairs()["obs"])
     expected, _ = sample_squashed(mean, log_std, key)
     np.testing.assert_array_equal(action_of(agent.params["actor"], pairs()["obs"], key, context()), expected)
+
+
+def test_the_balanced_weight_never_lets_imitation_pull_harder_than_reward():
+    """ε ‖∇MSE‖ ≤ (1 - ε) ‖∇J_SAC‖, whatever the units of reward and observation."""
+    method = build("balanced-eo", SWITCHES)
+    ctx = context()
+    ctx = ctx.replace(offline=jnp.zeros((40, Layout.of(OBS, ACTION).width)).at[:].set(0.1))
+    agent = method.init(jax.random.key(0), ctx)
+    recent = {**pairs(3, 200), "terminated": jnp.zeros(200)}
+    refit = jax.jit(lambda agent, recent: method.refit(agent, recent, jnp.int32(200), jax.random.key(1), ctx))
+    epsilon = float(refit(agent, recent).memory["epsilon"])
+    assert 0 < epsilon < 1
+    louder = jax.tree.map(lambda x: 100.0 * x, agent.params["critic"])
+    louder = agent.replace(params={**agent.params, "critic": louder})
+    assert float(refit(louder, recent).memory["epsilon"]) > epsilon, "a stronger reward leaves room for imitation"

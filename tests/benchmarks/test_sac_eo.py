@@ -1,0 +1,87 @@
+"""SAC-EO's table and claims: what is run at each preset, and that the claims judge what they say."""
+
+from __future__ import annotations
+
+import pytest
+
+from benchmarks import sac_eo
+from benchmarks.cells import PRESETS
+from benchmarks.sac_eo_claims import ABLATION_TASKS, CLAIMS, FIXED, TASKS
+from guided_rl import methods
+from guided_rl.config import check
+from guided_rl.envs import TASKS as TWINNED
+from guided_rl.reporting import claims
+from guided_rl.reporting.claims import ELSEWHERE, FAILS, HOLDS, TESTED, UNDECIDED, View
+from guided_rl.reporting.scales import Scale
+from tests.reporting.synthetic import make_record
+
+AS_CLAIMED = {"sac": 600, "sac-eo": 950, "modified-bco": 200}
+
+
+def level(value: float):
+    return lambda seed, point, share: value + 0.5 * (seed % 10 - 4.5) + 5 * share
+
+
+def verdicts(preset: str, expert: float = 1000, **changed) -> tuple[dict[str, str], dict[str, str]]:
+    numbers = {**AS_CLAIMED, **changed}
+    settings = {"table": "sac-eo", "preset": preset}
+    records = [make_record(m, task, level(numbers[m]), **settings) for m in AS_CLAIMED for task in TASKS]
+    records += [
+        make_record("sac-eo", task, level(900), variant=variant, **settings)
+        for variant in FIXED
+        for task in ABLATION_TASKS
+    ]
+    rows = claims.ledger(CLAIMS, View(tuple(records), preset, lambda task: Scale(random=0.0, expert=expert)))
+    return (
+        {row.claim.id.partition("/")[2]: row.outcome.verdict for row in rows},
+        {row.claim.id.partition("/")[2]: row.twin.verdict for row in rows if row.twin is not None},
+    )
+
+
+def test_what_was_claimed_holds_where_it_is_so():
+    found, _ = verdicts("paper")
+    expected = {"E1": HOLDS, "E2": HOLDS, "E3": HOLDS, "E4": UNDECIDED, "E5": HOLDS, "E6": TESTED, "E7": TESTED}
+    assert found == expected
+
+
+@pytest.mark.parametrize(
+    "changed, broken",
+    [
+        ({"sac": 990}, {"E1"}),
+        ({"sac-eo": 850, "sac": 500}, {"E2", "E5"}),
+        ({"modified-bco": 990}, {"E3"}),
+    ],
+)
+def test_what_was_claimed_fails_where_it_is_not_so(changed, broken):
+    found, _ = verdicts("paper", **changed)
+    assert {claim for claim, verdict in found.items() if verdict == FAILS} == broken
+
+
+def test_poor_experts_decide_nothing():
+    found, _ = verdicts("paper", expert=250)
+    assert {found[claim] for claim in ("E1", "E2", "E3", "E5")} == {UNDECIDED}
+
+
+def test_at_reduced_scale_only_the_twins_are_judged():
+    found, twins = verdicts("cpu")
+    assert {found[claim] for claim in twins} == {ELSEWHERE}
+    assert twins["E1"] == HOLDS
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_every_cell_can_run_and_has_a_name_of_its_own(preset):
+    cells = sac_eo.cells(preset)
+    assert len({cell.name for cell in cells}) == len(cells)
+    for cell in cells:
+        method = methods.build(cell.config.method, cell.config.options)
+        check(cell.config, method)
+        assert cell.config.task in TWINNED
+        assert not method.random_warmup
+        assert method.needs_dataset == (cell.config.dataset is not None)
+
+
+def test_the_arithmetic_at_the_head_of_the_table():
+    total = sum(cell.updates for cell in sac_eo.cells("cpu")) / 1e6
+    assert total == pytest.approx(40.0)
+    assert "together 40.0" in sac_eo.__doc__
+    assert len(sac_eo.cells("quick")) <= 8
