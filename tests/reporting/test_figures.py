@@ -128,3 +128,11 @@ def test_choices_are_drawn_from_training_metrics_and_only_where_they_are():
     (line,) = axis.get_lines()
     np.testing.assert_allclose(line.get_ydata(), share[:, 0], rtol=1e-6)
     assert line.get_label() == "pex, offline policy"
+
+
+def test_a_training_metric_is_drawn_for_the_cells_that_have_it():
+    drawn = figures.training_metric(population(), "critic_loss", "losses")
+    lines = {line.get_label(): line.get_ydata() for line in drawn.axes[0].lines}
+    assert set(lines) == {"sac", "dai-sac"}
+    np.testing.assert_allclose(lines["sac"][-1], 100 + np.mean(range(10)))
+    assert figures.training_metric(population(), "epsilon", "none") is None

@@ -170,3 +170,17 @@ def test_references_of_the_suite_are_used_and_an_unknown_task_has_none():
     assert not scale_of("brax:ant").normalises
     row = summary_tables.returns_table([make_record("sac", "my-task", constant(3.0))], "Returns").rows[0]
     assert row[5].startswith("3.00")
+
+
+def test_milestones_are_the_first_evaluations_at_a_share_of_the_experts_return():
+    """Seed s climbs from random (-100) to s % above the expert (900): half-way at half of the budget."""
+    climb = lambda seed, point, share: -100 + 1000 * share * (1 + seed / 100)
+    never = lambda seed, point, share: np.full(share.shape, 0.0)
+    rows = [make_record("sac", curve=never), make_record("dai-sac", curve=climb, experts=EXPERTS)]
+    table = summary_tables.milestones_table([*rows, make_record("sac", "Ant-v5")], "t", scale)
+    cells = {row[1]: row[2:] for row in table.rows}
+    assert cells["sac"] == ("–  (0/10)",) * 3
+    assert cells["dai-sac"][0] == "500  (10/10)"
+    taken = table.data[1]["steps"]["0.9"]
+    np.testing.assert_array_equal(taken, [900] * 6 + [850] * 4)
+    assert all(row[0] == "HalfCheetah-v5" for row in table.rows), "without an expert there is nothing to reach"
