@@ -1,4 +1,4 @@
-"""The parity page: every task beside its Gymnasium twin, in either engine, measured.
+"""The parity page: every task beside its twin in Gymnasium or dm_control, in either engine, measured.
 
     python -m benchmarks.parity --tasks HalfCheetah-v5 Hopper-v5 --engines native mjx
 
@@ -34,7 +34,7 @@ FOLDER = Path(__file__).parents[1] / "results" / "parity"
 
 @dataclass(frozen=True)
 class Parity:
-    """Compare tasks with their Gymnasium twins and write the parity page.
+    """Compare tasks with their twins and write the parity page.
 
     Attributes:
       tasks: names; all of them if none is given.
@@ -114,7 +114,7 @@ def page(rows: list[dict[str, Any]]) -> str:
     """The rows as Markdown."""
     kinds = {kind: [row for row in rows if row["kind"] == kind] for kind in ("native", "mjx", "outcome")}
     measured = sorted({_measured(row["provenance"]) for row in rows})
-    parts = ["# Parity with Gymnasium\n", *(f"Measured: {line}.\n" for line in measured)]
+    parts = ["# Parity with Gymnasium and dm_control\n", *(f"Measured: {line}.\n" for line in measured)]
     if kinds["native"]:
         parts += [NATIVE, _table(NATIVE_COLUMNS, kinds["native"])]
     if kinds["mjx"]:
@@ -126,7 +126,7 @@ def page(rows: list[dict[str, Any]]) -> str:
 
 NATIVE = """## Native engine, the whole tape without correction
 
-The same actions from the same starts in Gymnasium's environment and ours. Largest differences:
+The same actions from the same starts in the twin and in ours. Largest differences:
 state (MuJoCo's whole integration state, float64) absolute; observation, reward and its terms
 relative to 1 + |twin|, which are float32 here. Endings: steps where ours and the twin's disagree.
 """
