@@ -67,7 +67,9 @@ def with_models(agent: Agent, key: jax.Array, ctx: Context, how: Fitting) -> Age
     """`agent` with freshly drawn models, which predict no change, and their normaliser."""
     setup = ctx.setup
     inputs, outputs = setup.observation_size + setup.action_size, setup.observation_size + 1
-    params = models(setup, how).init(key, jnp.zeros((MODELS, 1, inputs)))
+    # One after the other: batched, jaxlib's QR waits for threads of a pool that it may itself have exhausted.
+    draw = lambda key: ForwardModel(how.hidden, outputs).init(key, jnp.zeros((1, inputs)))
+    params = jax.lax.map(draw, jax.random.split(key, MODELS))
     plain = {"in_mean": jnp.zeros(inputs), "in_std": jnp.ones(inputs)}
     plain |= {"out_mean": jnp.zeros(outputs), "out_std": jnp.ones(outputs)}
     return agent.replace(

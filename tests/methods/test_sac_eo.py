@@ -25,6 +25,7 @@ from guided_rl.training.run import Session, train
 OBS, ACTION, PAIRS = 4, 2, 16
 SETUP = Setup(OBS, ACTION, (8, 8), 1000)
 SWITCHES = {"model_hidden": (8,), "epochs": 1, "window": 200}
+USUAL = {**SWITCHES, "model_hidden": (128, 128)}
 HOW = Imitation(Fitting((8,), batch=32, epochs=4, window=64))
 TASK = {"task": "InvertedPendulum-v5", "steps": 240, "seeds": 2, "evaluations": 2, "episodes": 1}
 TASK |= {"hidden": (16, 16), "batch": 16, "warmup": 0.25}
@@ -226,7 +227,8 @@ def test_expert_actions_and_rewards_are_never_read(method):
 
 
 def test_a_seed_does_not_depend_on_the_crowd():
-    config = RunConfig(method="sac-eo", **{**TASK, "seeds": 3}, options=SWITCHES)
+    """With networks of a usual size, whose drawing once waited for itself on two devices."""
+    config = RunConfig(method="sac-eo", **{**TASK, "seeds": 3}, options=USUAL)
     crowd = train(config, offline=demonstrations())
     alone = train(dataclasses.replace(config, seeds=1, first_seed=2), offline=demonstrations())
     jax.tree.map(lambda a, b: np.testing.assert_array_equal(a[2:], b), crowd.agents, alone.agents)
