@@ -40,7 +40,7 @@ ONLINE = ("pex", "direct", "buffer")
 
 SCALE: dict[str, dict[str, Any]] = {
     "smoke": {"steps": 1_000, "seeds": 2, "evaluations": 4, "episodes": 1, "batch": 32, "warmup": 0.1},
-    "quick": {"steps": 5_000, "seeds": 5, "episodes": 5, "batch": 128},
+    "quick": {"steps": 4_000, "seeds": 5, "episodes": 5, "batch": 128},
     "cpu": {"steps": 40_000, "seeds": 10, "episodes": 10, "batch": 128},
     "paper": {"steps": 1_000_000, "seeds": 10, "episodes": 10, "batch": 256, "hidden": (256, 256)},
 }
