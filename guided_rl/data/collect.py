@@ -9,7 +9,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from guided_rl.data.replay import Layout
+from guided_rl.data.replay import Layout, transition
 from guided_rl.envs.base import Env
 from guided_rl.reporting.progress import Progress
 
@@ -47,13 +47,7 @@ def collect(actor: Actor, env: Env, rows: int, seed: int, title: str) -> np.ndar
         choose = jax.vmap(jax.vmap(actor.act, in_axes=(None, 0, 0)))
         action = choose(actor.params, state.obs, keys_of(act_key))
         after = both(env.step)(state, action)
-        row = {
-            "obs": state.obs,
-            "action": action,
-            "reward": after.reward,
-            "terminated": after.done * (1.0 - after.info["truncation"]),
-            "next_obs": after.obs,
-        }
+        row = both(transition)(state.obs, action, after)
         fresh = lambda s: both(env.reset_where)(s.done > 0, s, keys_of(reset_key))
         return jax.lax.cond((after.done > 0).any(), fresh, lambda s: s, after), both(layout.pack)(row)
 

@@ -22,7 +22,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from guided_rl.data.replay import Layout
+from guided_rl.data.replay import Layout, transition
 from guided_rl.envs.base import Env
 from guided_rl.errors import UserError
 from guided_rl.guides.base import Guide
@@ -87,13 +87,7 @@ def play(guide: Guide, env: Env, episodes: int, seed: int) -> np.ndarray:
     def step(state: Any, key: jax.Array) -> tuple[Any, jax.Array]:
         action = jax.vmap(advise, in_axes=(0 if guide.size else None, 0))(experts, state.obs)
         after = streams(env.step)(state, action)
-        row = {
-            "obs": state.obs,
-            "action": action,
-            "reward": after.reward,
-            "terminated": after.done * (1.0 - after.info["truncation"]),
-            "next_obs": after.obs,
-        }
+        row = streams(transition)(state.obs, action, after)
         fresh = lambda s: streams(env.reset_where)(s.done > 0, s, jax.random.split(key, (count, episodes)))
         return jax.lax.cond(jnp.any(after.done > 0), fresh, lambda s: s, after), streams(layout.pack)(row)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -43,6 +44,17 @@ class Layout:
             batch[name] = column[..., 0] if scalar else column
             offset += width
         return batch
+
+
+def transition(obs: jax.Array, action: jax.Array, after: Any) -> dict[str, jax.Array]:
+    """The standard columns of one step that led to the state `after`; a time limit is no end of the task."""
+    return {
+        "obs": obs,
+        "action": action,
+        "reward": after.reward,
+        "terminated": after.done * (1.0 - after.info["truncation"]),
+        "next_obs": after.obs,
+    }
 
 
 def insert(ring: jax.Array, rows: jax.Array, step: jax.Array) -> jax.Array:
