@@ -105,31 +105,17 @@ class MujocoEnv:
 
     def reset(self, rng: jax.Array) -> State:
         """A fresh episode from the task's reset distribution."""
-        return self._begin(self.engine.init(*self.task.start(rng), settle=True))
+        return begun(self.task, self.engine.init(*self.task.start(rng), settle=True), jnp.zeros(self.action_size))
 
     def init(self, qpos: jax.Array, qvel: jax.Array) -> State:
         """A fresh episode from exactly this start, `qpos` [nq] and `qvel` [nv]."""
-        return self._begin(self.engine.init(qpos, qvel))
+        return begun(self.task, self.engine.init(qpos, qvel), jnp.zeros(self.action_size))
 
     def step(self, state: State, action: jax.Array, active: jax.Array | bool = True) -> State:
         """One control step; where not `active` the physics rests and `done` stays set."""
-        before: Data = state.pipeline_state
         ctrl = self.ctrl(action)
-        after = self.engine.step(before, ctrl, active)
-        reward, terms = self.task.reward(before, ctrl, after)
-        terminated = self.task.terminated(after)
-        step = state.info["step"] + jnp.int32(active)
-        # Brax's EpisodeWrapper counts `steps` and truncates by itself; ending twice would look like failure.
-        limited = "steps" not in state.info
-        timeout = (step >= self.episode_length) & ~terminated & limited
-        return state.replace(
-            pipeline_state=after,
-            obs=self.task.observe(after),
-            reward=reward,
-            done=(terminated | timeout).astype(jnp.float32),
-            metrics={**state.metrics, **terms},
-            info={**state.info, "truncation": timeout.astype(jnp.float32), "step": step},
-        )
+        after = self.engine.step(state.pipeline_state, ctrl, active)
+        return stepped(self.task, state, ctrl, after, active)
 
     def reset_where(self, mask: jax.Array, state: State, rng: jax.Array) -> State:
         """`state` with a freshly drawn start where `mask`; the last reward is kept."""
@@ -150,13 +136,34 @@ class MujocoEnv:
         """Model controls for an action in [-1, 1]."""
         return jnp.clip(action, -1.0, 1.0) * self._half + self._centre
 
-    def _begin(self, data: Data) -> State:
-        zero = jnp.float32(0)
-        ctrl = jnp.zeros(self.action_size)
-        terms = jax.eval_shape(lambda: self.task.reward(data, ctrl, data)[1])
-        metrics = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), terms)
-        info = {"truncation": zero, "step": jnp.int32(0)}
-        return State(data, self.task.observe(data), zero, zero, metrics, info)
+
+def begun(task: Any, world: Any, control: jax.Array) -> State:
+    """A fresh episode of `task` in `world`; `control` is any of the task's, for its shape."""
+    zero = jnp.float32(0)
+    terms = jax.eval_shape(lambda: task.reward(world, control, world)[1])
+    metrics = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), terms)
+    return State(world, task.observe(world), zero, zero, metrics, {"truncation": zero, "step": jnp.int32(0)})
+
+
+def stepped(task: Any, state: State, control: jax.Array, after: Any, active: jax.Array | bool) -> State:
+    """`state` once `control` has led to the world `after`: what is observed, earned and ended.
+
+    `task` has `observe`, `reward`, `terminated` and `episode_length`, as `Task` has them.
+    """
+    reward, terms = task.reward(state.pipeline_state, control, after)
+    terminated = task.terminated(after)
+    step = state.info["step"] + jnp.int32(active)
+    # Brax's EpisodeWrapper counts `steps` and truncates by itself; ending twice would look like failure.
+    limited = "steps" not in state.info
+    timeout = (step >= task.episode_length) & ~terminated & limited
+    return state.replace(
+        pipeline_state=after,
+        obs=task.observe(after),
+        reward=reward,
+        done=(terminated | timeout).astype(jnp.float32),
+        metrics={**state.metrics, **terms},
+        info={**state.info, "truncation": timeout.astype(jnp.float32), "step": step},
+    )
 
 
 def uniform_start(model: mujoco.MjModel, noise: float, velocity: str = "uniform"):

@@ -9,7 +9,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from guided_rl.envs.base import Metrics, State
+from guided_rl.envs.base import Metrics, State, begun, stepped
 from guided_rl.physics.base import select
 
 World = Any
@@ -65,29 +65,13 @@ class JaxEnv:
 
     def init(self, world: World) -> State:
         """A fresh episode from a given world."""
-        zero = jnp.float32(0)
-        terms = jax.eval_shape(lambda: self.task.reward(world, jnp.zeros(self.action_size), world)[1])
-        metrics = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), terms)
-        return State(world, self.task.observe(world), zero, zero, metrics, {"truncation": zero, "step": jnp.int32(0)})
+        return begun(self.task, world, jnp.zeros(self.action_size))
 
     def step(self, state: State, action: jax.Array, active: jax.Array | bool = True) -> State:
         """One control step; where not `active` the world rests and `done` stays set."""
         before, action = state.pipeline_state, jnp.clip(action, -1.0, 1.0)
         after = select(jnp.asarray(active), self.task.advance(before, action), before)
-        reward, terms = self.task.reward(before, action, after)
-        terminated = self.task.terminated(after)
-        step = state.info["step"] + jnp.int32(active)
-        # Brax's EpisodeWrapper counts `steps` and truncates by itself; ending twice would look like failure.
-        limited = "steps" not in state.info
-        timeout = (step >= self.episode_length) & ~terminated & limited
-        return state.replace(
-            pipeline_state=after,
-            obs=self.task.observe(after),
-            reward=reward,
-            done=(terminated | timeout).astype(jnp.float32),
-            metrics={**state.metrics, **terms},
-            info={**state.info, "truncation": timeout.astype(jnp.float32), "step": step},
-        )
+        return stepped(self.task, state, action, after, active)
 
     def reset_where(self, mask: jax.Array, state: State, rng: jax.Array) -> State:
         """`state` with a freshly drawn start where `mask`; the last reward and metrics are kept."""
