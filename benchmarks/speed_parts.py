@@ -26,9 +26,10 @@ from guided_rl.errors import UserError
 from guided_rl.guides.base import Guide
 from guided_rl.methods.base import Method, Setup
 from guided_rl.methods.networks import DeterministicActor
-from guided_rl.training.population import INPUTS, Inputs, Loop, Trainer
+from guided_rl.training.population import Trainer
 from guided_rl.training.run import default_execution
 from guided_rl.training.sharding import SPLIT, place, population_mesh, sharded
+from guided_rl.training.state import INPUTS, Inputs, Loop
 
 WARMUP = 512
 

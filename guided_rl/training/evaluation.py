@@ -16,8 +16,8 @@ from guided_rl.guides.base import Guide
 from guided_rl.methods.base import Agent, Context, HParams, Method, Setup
 from guided_rl.prng import KEYS
 from guided_rl.training.execution import over_members
-from guided_rl.training.population import INPUTS, Inputs
 from guided_rl.training.sharding import SAME, SPLIT, sharded
+from guided_rl.training.state import INPUTS, Inputs
 
 EVALUATION_STREAM = 1_000_003
 

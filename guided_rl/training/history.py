@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from guided_rl.training.evaluation import Episodes
-from guided_rl.training.population import Totals
+from guided_rl.training.state import Totals
 
 
 @dataclass

@@ -13,8 +13,8 @@ import numpy as np
 from guided_rl.training.checkpoint import tree_bytes
 
 if TYPE_CHECKING:
-    from guided_rl.training.population import Population
     from guided_rl.training.run import Session
+    from guided_rl.training.state import Population
 
 CHUNK_UPDATES = 40_000  # between two returns to the host: some tens of seconds on two cores
 MEMORY_SHARE = 0.6

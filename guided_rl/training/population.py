@@ -9,11 +9,9 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
-from flax import struct
 from jax.sharding import Mesh
 
 from guided_rl.data.replay import Layout, insert, newest, sample_indices
@@ -23,77 +21,8 @@ from guided_rl.methods.base import Agent, Batch, Context, HParams, Method, Setup
 from guided_rl.prng import KEYS
 from guided_rl.training.execution import over_members
 from guided_rl.training.quarantine import quarantine
-from guided_rl.training.sharding import SAME, SPLIT, sharded
-
-
-@dataclass(frozen=True)
-class Loop:
-    """Static settings of the training loop, in steps.
-
-    Attributes:
-      batch: transitions per update.
-      capacity: replay rows per member.
-      learning_starts: stored steps before the first update.
-      random_steps: leading steps whose actions are uniform in [-1, 1].
-      block: environment steps collected before the same number of updates.
-      timeout_is_terminal: do not bootstrap through the time limit (the PAG table's setting).
-      execution: `vmap` or `map` over members during updates.
-    """
-
-    batch: int = 256
-    capacity: int = 1_000_000
-    learning_starts: int = 5_000
-    random_steps: int = 5_000
-    block: int = 1
-    timeout_is_terminal: bool = False
-    execution: str = "vmap"
-
-
-@struct.dataclass
-class Totals:
-    """Sums over one chunk of training, per member."""
-
-    episodes: jax.Array
-    episode_return: jax.Array
-    failures: jax.Array
-    updates: jax.Array
-    metrics: dict[str, jax.Array]
-
-
-@struct.dataclass
-class Members:
-    """One learner each; leaves are [population, ...]."""
-
-    seed: jax.Array
-    key: jax.Array
-    agent: Agent
-    env: State
-    running_return: jax.Array
-    alive: jax.Array
-    died_at: jax.Array
-
-
-@struct.dataclass
-class Population:
-    """Everything that a run must keep to go on exactly where it stopped."""
-
-    members: Members
-    replay: jax.Array
-    step: jax.Array
-
-
-@struct.dataclass
-class Inputs:
-    """What a population reads but never changes: [population, ...], but for the shared data."""
-
-    hp: HParams
-    guide: Guide | None
-    offline: jax.Array | None = None
-
-
-POPULATION = Population(members=SPLIT, replay=SPLIT, step=SAME)
-INPUTS = Inputs(hp=SPLIT, guide=SPLIT, offline=SAME)
-TOTALS = Totals(episodes=SPLIT, episode_return=SPLIT, failures=SPLIT, updates=SAME, metrics=SPLIT)
+from guided_rl.training.sharding import SPLIT, sharded
+from guided_rl.training.state import INPUTS, POPULATION, TOTALS, Inputs, Loop, Members, Population, Totals
 
 
 class Trainer:

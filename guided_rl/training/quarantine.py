@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 
 if TYPE_CHECKING:
-    from guided_rl.training.population import Members
+    from guided_rl.training.state import Members
 
 
 def _finite(tree: Any) -> jax.Array:

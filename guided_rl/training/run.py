@@ -34,8 +34,9 @@ from guided_rl.training.checkpoint import Checkpoints, Clock, own
 from guided_rl.training.evaluation import evaluator
 from guided_rl.training.history import History
 from guided_rl.training.plan import Plan, abstract_population, make_plan
-from guided_rl.training.population import Inputs, Loop, Trainer
+from guided_rl.training.population import Trainer
 from guided_rl.training.sharding import population_mesh
+from guided_rl.training.state import Inputs, Loop
 from guided_rl.training.waves import Interrupted, Observer, Progress, Wave, merge, stop_on_interrupt
 
 __all__ = ["Interrupted", "Observer", "Progress", "Result", "Session", "loop_settings", "train"]

@@ -17,8 +17,8 @@ import numpy as np
 from guided_rl.errors import Interrupted
 from guided_rl.training.history import History
 from guided_rl.training.plan import abstract_population
-from guided_rl.training.population import INPUTS, POPULATION, Population
 from guided_rl.training.sharding import SPLIT, place
+from guided_rl.training.state import INPUTS, POPULATION, Population
 
 if TYPE_CHECKING:
     from guided_rl.training.run import Session

@@ -25,8 +25,9 @@ from guided_rl.methods.pig import PIG, actor_gradient, guide_log_prob
 from guided_rl.methods.rg import RG, guided_reward
 from guided_rl.methods.sag import switched_target
 from guided_rl.prng import normal
-from guided_rl.training.population import INPUTS, Inputs, Loop, Trainer
+from guided_rl.training.population import Trainer
 from guided_rl.training.sharding import SPLIT, place, population_mesh
+from guided_rl.training.state import INPUTS, Inputs, Loop
 from tests.methods.test_losses import CLOSE, SETUP, learner, noise, q_values, seeds, squashed, transitions
 from tests.training.small import assert_same
 

@@ -16,8 +16,9 @@ import pytest
 from guided_rl.envs.base import State
 from guided_rl.methods import sac, td3
 from guided_rl.methods.base import Context, Setup
-from guided_rl.training.population import INPUTS, Inputs, Loop, Trainer
+from guided_rl.training.population import Trainer
 from guided_rl.training.sharding import SPLIT, place, population_mesh
+from guided_rl.training.state import INPUTS, Inputs, Loop
 
 CONSTANT, OBSERVATION, DISCOUNT, ACTION, LIMIT, FINAL = range(6)
 GAMMA, TIME_LIMIT, SEEDS, STEPS = 0.9, 3, 2, 6_000

@@ -1,0 +1,83 @@
+"""What a population is made of: its settings, its members, what they read, and the sums that they report."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import jax
+from flax import struct
+
+from guided_rl.envs.base import State
+from guided_rl.guides.base import Guide
+from guided_rl.methods.base import Agent, HParams
+from guided_rl.training.sharding import SAME, SPLIT
+
+
+@dataclass(frozen=True)
+class Loop:
+    """Static settings of the training loop, in steps.
+
+    Attributes:
+      batch: transitions per update.
+      capacity: replay rows per member.
+      learning_starts: stored steps before the first update.
+      random_steps: leading steps whose actions are uniform in [-1, 1].
+      block: environment steps collected before the same number of updates.
+      timeout_is_terminal: do not bootstrap through the time limit (the PAG table's setting).
+      execution: `vmap` or `map` over members during updates.
+    """
+
+    batch: int = 256
+    capacity: int = 1_000_000
+    learning_starts: int = 5_000
+    random_steps: int = 5_000
+    block: int = 1
+    timeout_is_terminal: bool = False
+    execution: str = "vmap"
+
+
+@struct.dataclass
+class Totals:
+    """Sums over one chunk of training, per member."""
+
+    episodes: jax.Array
+    episode_return: jax.Array
+    failures: jax.Array
+    updates: jax.Array
+    metrics: dict[str, jax.Array]
+
+
+@struct.dataclass
+class Members:
+    """One learner each; leaves are [population, ...]."""
+
+    seed: jax.Array
+    key: jax.Array
+    agent: Agent
+    env: State
+    running_return: jax.Array
+    alive: jax.Array
+    died_at: jax.Array
+
+
+@struct.dataclass
+class Population:
+    """Everything that a run must keep to go on exactly where it stopped."""
+
+    members: Members
+    replay: jax.Array
+    step: jax.Array
+
+
+@struct.dataclass
+class Inputs:
+    """What a population reads but never changes: [population, ...], but for the shared data."""
+
+    hp: HParams
+    guide: Guide | None
+    offline: jax.Array | None = None
+
+
+POPULATION = Population(members=SPLIT, replay=SPLIT, step=SAME)
+INPUTS = Inputs(hp=SPLIT, guide=SPLIT, offline=SAME)
+TOTALS = Totals(episodes=SPLIT, episode_return=SPLIT, failures=SPLIT, updates=SAME, metrics=SPLIT)
