@@ -14,6 +14,9 @@ A flat file has `observations` [rows, obs], `actions` [rows, action], `rewards` 
 `terminations` (or `terminals`) [rows], and either `next_observations` [rows, obs] or
 `truncations` (or `timeouts`) [rows]. Without the former, s' is the next row's observation, and
 a row that was truncated, or ends the file, is dropped because its s' was not kept.
+
+For a method that learns from observations alone, such a file needs no actions, rewards or
+terminations; what it lacks is NaN in the rows.
 """
 
 from __future__ import annotations
@@ -38,14 +41,16 @@ from guided_rl.guides.checkpoint import LEVELS
 NAMES = ("demos", *(f"demos@{level}" for level in LEVELS))
 ALIASES = {"terminations": "terminals", "truncations": "timeouts"}
 EDGE = 1e-3
+REQUIRED = ("observations", "actions", "rewards", "terminations")
 
 
-def find_dataset(named: str, env: Env, layout: Layout) -> np.ndarray:
+def find_dataset(named: str, env: Env, layout: Layout, observations_only: bool = False) -> np.ndarray:
     """The rows [experts, rows, width] that a name or a path stands for; a file counts as one expert.
 
     Args:
       named: see the module's table.
       layout: the replay's; a method with columns of its own cannot learn from a dataset.
+      observations_only: whether nothing but pairs (s, s') is asked for.
 
     Raises:
       UserError: there is no such dataset, it is unreadable or not for `env`, or the method
@@ -57,9 +62,9 @@ def find_dataset(named: str, env: Env, layout: Layout) -> np.ndarray:
         raise UserError(f"the method stores {', '.join(extra)}, which the dataset {named!r} does not have")
     suffix = Path(named).suffix
     if suffix == ".npz":
-        return _packed(_read_npz(Path(named)), named, env)
+        return _packed(_read_npz(Path(named)), named, env, observations_only)
     if suffix in (".hdf5", ".h5"):
-        return _packed(read_hdf5(Path(named), env), named, env)
+        return _packed(read_hdf5(Path(named), env), named, env, observations_only)
     name = parse(named, (*recipes.MIXTURES, *maze_recipes.MIXTURES))
     if name is not None and name.mixture in maze_recipes.MIXTURES:
         return maze_recipes.dataset(name.mixture, name.rows, env)
@@ -91,41 +96,45 @@ def _read_npz(path: Path) -> dict[str, np.ndarray]:
         ) from error
 
 
-def _packed(columns: Mapping[str, np.ndarray], named: str, env: Env) -> np.ndarray:
+def _packed(columns: Mapping[str, np.ndarray], named: str, env: Env, observations_only: bool) -> np.ndarray:
     """Rows [1, rows, width] of checked columns."""
-    columns = _checked(columns, named, env)
+    columns = _checked(columns, named, env, observations_only)
     obs, action, terminated = columns["observations"], columns["actions"], columns["terminations"]
     if "next_observations" in columns:
         follows, kept = columns["next_observations"], np.ones(len(obs), bool)
     else:
-        # A terminated row's s' is never bootstrapped from; any finite one will do.
-        follows = np.where(terminated[:, None] > 0, obs, np.roll(obs, -1, axis=0))
-        kept = (columns["truncations"] == 0) | (terminated > 0)
-        kept[-1] &= terminated[-1] > 0
+        # A terminated row's s' is never bootstrapped from, so any finite one will do; but it is no pair (s, s').
+        useful = (terminated > 0) & (not observations_only)
+        follows = np.where(useful[:, None], obs, np.roll(obs, -1, axis=0))
+        kept = ((columns["truncations"] == 0) & ~(terminated > 0)) | useful
+        kept[-1] &= useful[-1]
     rows = np.concatenate([obs, action, columns["rewards"][:, None], terminated[:, None], follows], axis=1)
     if not kept.any():
         raise UserError(f"the dataset {named} has no row whose next observation is known; give next_observations")
     return rows[kept].astype(np.float32)[None]
 
 
-def _checked(columns: Mapping[str, np.ndarray], named: str, env: Env) -> dict[str, np.ndarray]:
-    """The columns by their first names, float32, each of the right size.
+def _checked(columns: Mapping[str, np.ndarray], named: str, env: Env, observations_only: bool) -> dict[str, np.ndarray]:
+    """The columns by their first names, float32, each of the right size; NaN where one need not be there.
 
     Raises:
       UserError: the first thing that is wrong.
     """
     columns = {name: np.asarray(columns[key]) for name, key in _present(columns).items()}
-    for name in ("observations", "actions", "rewards", "terminations"):
+    for name in ("observations",) if observations_only else REQUIRED:
         if name not in columns:
             raise UserError(f"the dataset {named} has no {name}; it has {', '.join(sorted(columns)) or 'nothing'}")
     if "next_observations" not in columns and "truncations" not in columns:
         raise UserError(f"the dataset {named} has neither next_observations nor truncations; give one of them")
-    rows = len(columns["rewards"]) if columns["rewards"].ndim else 0
+    counted = columns["observations" if observations_only else "rewards"]
+    rows = len(counted) if counted.ndim else 0
     if rows == 0:
         raise UserError(f"the dataset {named} is empty; give at least one transition")
     widths = {"observations": env.observation_size, "actions": env.action_size}
     widths["next_observations"] = env.observation_size
-    return {name: _column(array, name, rows, widths.get(name), named, env) for name, array in columns.items()}
+    found = {name: _column(array, name, rows, widths.get(name), named, env) for name, array in columns.items()}
+    lacking = {name: (rows, *((widths[name],) if name in widths else ())) for name in REQUIRED if name not in found}
+    return found | {name: np.full(shape, np.nan, np.float32) for name, shape in lacking.items()}
 
 
 def _present(columns: Mapping[str, np.ndarray]) -> dict[str, str]:

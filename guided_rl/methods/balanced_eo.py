@@ -19,6 +19,7 @@ the trust factor is SAC-EO's own disagreement, made free of units.
 from __future__ import annotations
 
 import dataclasses
+import functools
 from typing import Any
 
 import jax
@@ -35,33 +36,47 @@ ROWS = 256
 SMALLEST = 1e-8
 
 
+def draws(recent: Batch, count: jax.Array, expert: Batch, key: jax.Array) -> tuple[Batch, Batch, jax.Array, jax.Array]:
+    """A batch of the first `count` of the learner's rows, one of the expert's, and two keys for what follows."""
+    own_key, expert_key, delta_key, actor_key = jax.random.split(key, 4)
+    draw = lambda rows, key, n: jax.tree.map(lambda x: x[sample_indices(key, ROWS, n)], rows)
+    return draw(recent, own_key, count), draw(expert, expert_key, expert["obs"].shape[0]), delta_key, actor_key
+
+
+def pulls(
+    agent: Agent, ctx: Context, how: Imitation, *, recent: Batch, count: jax.Array, expert: Batch, key: jax.Array
+) -> tuple[Any, Any]:
+    """∇J_SAC and ∇MSE in the actor's parameters, each on one batch."""
+    own, pairs, _, actor_key = draws(recent, count, expert, key)
+    actor = agent.params["actor"]
+    reward = jax.grad(lambda p: sac.actor_loss(p, agent, own, actor_key, ctx)[0])(actor)
+    return reward, jax.grad(lambda p: imitation_loss(p, agent, pairs, actor_key, ctx, how))(actor)
+
+
+def weigh(
+    agent: Agent,
+    delta_max: jax.Array,
+    ctx: Context,
+    how: Imitation,
+    *,
+    recent: Batch,
+    count: jax.Array,
+    expert: Batch,
+    key: jax.Array,
+) -> jax.Array:
+    """ε of the equation above; its own batch of expert states stands for `delta_max`'s whole set."""
+    reward, imitation = pulls(agent, ctx, how, recent=recent, count=count, expert=expert, key=key)
+    own, pairs, delta_key, _ = draws(recent, count, expert, key)
+    balance = norm(reward) / jnp.maximum(norm(imitation), SMALLEST)
+    seen, asked = (jnp.max(disagreement(agent, rows["obs"], delta_key, ctx, how)) for rows in (own, pairs))
+    odds = balance * jnp.minimum(1.0, seen / jnp.maximum(asked, SMALLEST))
+    return odds / (1.0 + odds)
+
+
 def balanced_eo(
     *, model_hidden: tuple[int, ...] = (512, 512), epochs: int = 10, window: int = 100_000, expert_batch: int = 256
 ) -> Method:
     """SAC-EO with the self-weighed ε; the switches are `sac_eo.sac_eo`'s."""
     how = Imitation(Fitting(tuple(model_hidden), epochs=epochs, window=window))
-
-    def weigh(
-        agent: Agent,
-        delta_max: jax.Array,
-        ctx: Context,
-        *,
-        recent: Batch,
-        count: jax.Array,
-        expert: Batch,
-        key: jax.Array,
-    ) -> jax.Array:
-        own_key, expert_key, delta_key, actor_key = jax.random.split(key, 4)
-        draw = lambda rows, key, n: jax.tree.map(lambda x: x[sample_indices(key, ROWS, n)], rows)
-        own, pairs = draw(recent, own_key, count), draw(expert, expert_key, expert["obs"].shape[0])
-        actor = agent.params["actor"]
-        reward = jax.grad(lambda p: sac.actor_loss(p, agent, own, actor_key, ctx)[0])(actor)
-        imitation = jax.grad(lambda p: imitation_loss(p, agent, pairs, actor_key, ctx, how))(actor)
-        balance = norm(reward) / jnp.maximum(norm(imitation), SMALLEST)
-        seen = jnp.max(disagreement(agent, own["obs"], delta_key, ctx, how))
-        asked = jnp.max(disagreement(agent, pairs["obs"], delta_key, ctx, how))
-        odds = balance * jnp.minimum(1.0, seen / jnp.maximum(asked, SMALLEST))
-        return odds / (1.0 + odds)
-
-    method: Any = imitating(weigh, how, expert_batch)
+    method = imitating(functools.partial(weigh, how=how), how, expert_batch)
     return dataclasses.replace(method, name="balanced-eo")

@@ -112,6 +112,8 @@ class Method:
       expert_batch: offline rows that every batch brings besides, as `batch["expert"]`.
       prepare: `(rows [experts, rows, width], layout) -> rows`, on the host, once, before
         training; may refuse a dataset. None: taken as it is.
+      observations_only: whether it reads nothing but pairs (s, s') of the dataset, which then
+        may lack the rest.
       offline: whether it learns from the dataset alone: its steps are gradient steps, and no
         environment step is taken but in evaluations.
       ranges: the closed interval in which a hyper-parameter makes sense.
@@ -134,6 +136,7 @@ class Method:
     random_warmup: bool = True
     needs_guide: bool = False
     needs_dataset: bool = False
+    observations_only: bool = False
     offline: bool = False
     ranges: Mapping[str, tuple[float, float]] = field(default_factory=lambda: dict(RANGES))
 

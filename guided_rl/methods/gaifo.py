@@ -62,13 +62,12 @@ def discriminator_loss(
     params: Any, agent: Agent, batch: Batch, key: jax.Array, ctx: Context
 ) -> tuple[jax.Array, Metrics]:
     """L_D; log D = -softplus(-f) and log(1 - D) = -softplus(f)."""
-    expert = transitions(batch["expert"])
-    own = transitions(batch)[: expert.shape[0]]
-    expert = expert[: own.shape[0]]
+    expert, own = transitions(batch["expert"]), transitions(batch)
     told = jnp.mean(jax.nn.softplus(-logit(params, agent, expert, ctx)))
     told += jnp.mean(jax.nn.softplus(logit(params, agent, own, ctx)))
-    share = jax.random.uniform(key, (own.shape[0], 1))
-    between = share * expert + (1.0 - share) * own
+    pairs = min(expert.shape[0], own.shape[0])
+    share = jax.random.uniform(key, (pairs, 1))
+    between = share * expert[:pairs] + (1.0 - share) * own[:pairs]
     slope = jax.vmap(jax.grad(lambda x: logit(params, agent, x, ctx)))(between) * agent.memory["std"]
     penalty = jnp.mean((jnp.linalg.norm(slope + 1e-12, axis=-1) - 1.0) ** 2)
     return told + ctx.hp["penalty"] * penalty, {"discriminator_loss": told}
@@ -100,6 +99,7 @@ GAIFO = Method(
     random_warmup=False,
     expert_batch=256,
     needs_dataset=True,
+    observations_only=True,
     prepare=expert_observations,
     ranges={**sac.SAC.ranges, "reward_share": (0.0, 1.0), "penalty": (0.0, float("inf"))},
 )

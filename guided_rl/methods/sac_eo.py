@@ -151,6 +151,7 @@ def imitating(
         expert_batch=expert_batch,
         random_warmup=False,
         needs_dataset=True,
+        observations_only=True,
         prepare=functools.partial(expert_observations, noise=noise, drop=how.drop, halves=True),
     )
 
@@ -204,7 +205,13 @@ def sac_eo(
 
 
 def model_error(agent: Agent, rows: Batch, count: jax.Array, key: jax.Array, ctx: Context, how: Imitation) -> jax.Array:
-    """Mean ‖s' - ŝ'(s, a)‖₂ over models and some of the first `count` rows: looked at, never learned from."""
+    """Mean ‖s' - ŝ'(s, a)‖₂ over models and some of the first `count` rows: looked at, never learned from.
+
+    Rows whose action is NaN, for not being known, do not count; 0 where none is left.
+    """
     drawn = sample_indices(key, PROBED, count)
+    known = jnp.isfinite(rows["action"][drawn]).all(-1)
     obs, action, follows = (jnp.stack([rows[name][drawn]] * MODELS) for name in ("obs", "action", "next_obs"))
-    return jnp.mean(jnp.sqrt(how.squared(follows - dynamics.predict(agent, obs, action, ctx, how.fitting))))
+    action = jnp.where(known[:, None], action, 0.0)
+    error = jnp.sqrt(how.squared(follows - dynamics.predict(agent, obs, action, ctx, how.fitting)))
+    return jnp.sum(error * known) / jnp.maximum(MODELS * jnp.sum(known), 1)

@@ -143,8 +143,9 @@ class Session:
             return None
         if given is None and self.config.dataset is None:
             raise UserError(f"method {self.method.name!r} learns from a dataset; give one, such as --dataset demos")
-        layout = self.trainer.layout
-        rows = find_dataset(self.config.dataset, self.env, layout) if given is None else given
+        layout, rows = self.trainer.layout, given
+        if rows is None:
+            rows = find_dataset(self.config.dataset, self.env, layout, self.method.observations_only)
         return rows if self.method.prepare is None else self.method.prepare(rows, layout)
 
     def _advice(self) -> dict[str, str]:

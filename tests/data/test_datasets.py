@@ -200,3 +200,24 @@ def test_demonstrations_are_of_the_level_and_length_named(env, tmp_path, monkeyp
     assert find_dataset("demos@50:2", env, LAYOUT).shape == (3, 2000, LAYOUT.width)
     assert "did you mean sac@50" in refused("demos", env)
     assert "from 1 to 1000" in refused("demos@50:0", env)
+
+
+def test_observations_alone_are_enough_for_who_reads_nothing_else(env, columns, tmp_path):
+    alone = {name: columns[name] for name in ("observations", "next_observations")}
+    read = LAYOUT.unpack(find_dataset(npz(tmp_path, alone), env, LAYOUT, observations_only=True)[0])
+    np.testing.assert_array_equal(read["next_obs"], columns["next_observations"].astype(np.float32))
+    assert np.isnan(read["action"]).all()
+    with pytest.raises(UserError, match="has no actions"):
+        find_dataset(npz(tmp_path, alone), env, LAYOUT)
+    with pytest.raises(UserError, match="has no observations"):
+        find_dataset(npz(tmp_path, {"next_observations": alone["observations"]}), env, LAYOUT, observations_only=True)
+
+
+def test_a_pair_needs_both_its_states(env, columns, tmp_path):
+    """Without s' the next row is it, but not across an episode's end, terminated or truncated."""
+    columns = {name: columns[name] for name in ("observations", "terminations")}
+    columns["truncations"] = np.arange(ROWS) == 7
+    read = LAYOUT.unpack(find_dataset(npz(tmp_path, columns), env, LAYOUT, observations_only=True)[0])
+    obs, kept = columns["observations"].astype(np.float32), [0, 1, 2, 3, 5, 6, 8]
+    np.testing.assert_array_equal(read["obs"], obs[kept])
+    np.testing.assert_array_equal(read["next_obs"], obs[np.add(kept, 1)])

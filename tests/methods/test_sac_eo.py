@@ -10,12 +10,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from optax.tree import norm
 
 from guided_rl.config import RunConfig
 from guided_rl.data.observations import expert_observations
 from guided_rl.data.replay import Layout
 from guided_rl.errors import UserError
 from guided_rl.methods import METHODS, build, dynamics, linear_temperature, sac
+from guided_rl.methods.balanced_eo import pulls, weigh
 from guided_rl.methods.base import Agent, Context, Setup
 from guided_rl.methods.dynamics import Fitting
 from guided_rl.methods.networks import sample_squashed
@@ -209,15 +211,16 @@ def test_beta_zero_is_modified_bco_bit_for_bit():
     assert bco.history.training["updates"].sum() > 0
 
 
-@pytest.mark.parametrize("method", ["sac-eo", "balanced-eo", "gaifo-sac"])
+@pytest.mark.parametrize("method", ["sac-eo", "balanced-eo", "modified-bco", "gaifo-sac"])
 def test_expert_actions_and_rewards_are_never_read(method):
     options = {} if method == "gaifo-sac" else SWITCHES
     config = RunConfig(method=method, **TASK, options=options)
     rows = demonstrations()
     poisoned = rows.copy()
-    poisoned[..., 4:7] = 1e3  # action, reward, terminated; NaN would freeze whoever looks, even for a log
+    poisoned[..., 4:7] = np.nan  # action, reward, terminated
     known, blind = train(config, offline=rows), train(config, offline=poisoned)
     assert known.history.training["updates"].sum() > 0
+    assert (blind.died_at < 0).all()
     jax.tree.map(np.testing.assert_array_equal, known.agents.params, blind.agents.params)
     if method != "sac-eo":
         return
@@ -323,15 +326,29 @@ def test_sampling_is_the_actors():
 
 
 def test_the_balanced_weight_never_lets_imitation_pull_harder_than_reward():
-    """ε ‖∇MSE‖ ≤ (1 - ε) ‖∇J_SAC‖, whatever the units of reward and observation."""
-    method = build("balanced-eo", SWITCHES)
+    """ε ‖∇MSE‖ ≤ (1 - ε) ‖∇J_SAC‖ on the batches that it was weighed on, however loud the critic."""
     ctx = context()
-    ctx = ctx.replace(offline=jnp.zeros((40, Layout.of(OBS, ACTION).width)).at[:].set(0.1))
-    agent = method.init(jax.random.key(0), ctx)
-    recent = {**pairs(3, 200), "terminated": jnp.zeros(200)}
-    refit = jax.jit(lambda agent, recent: method.refit(agent, recent, jnp.int32(200), jax.random.key(1), ctx))
-    epsilon = float(refit(agent, recent).memory["epsilon"])
-    assert 0 < epsilon < 1
-    louder = jax.tree.map(lambda x: 100.0 * x, agent.params["critic"])
-    louder = agent.replace(params={**agent.params, "critic": louder})
-    assert float(refit(louder, recent).memory["epsilon"]) > epsilon, "a stronger reward leaves room for imitation"
+    layout = Layout.of(OBS, ACTION)
+    expert = {**pairs(4, 40), "terminated": jnp.zeros(40)}
+    ctx = ctx.replace(offline=jax.vmap(layout.pack)(expert))
+    recent, key = {**pairs(3, 200), "terminated": jnp.zeros(200)}, jax.random.key(1)
+    method, quiet = build("balanced-eo", SWITCHES), learner()
+
+    @jax.jit
+    def weighed(agent):
+        delta_max = jnp.max(disagreement(agent, expert["obs"], key, ctx, HOW))
+        count = jnp.int32(200)
+        epsilon = weigh(agent, delta_max, ctx, HOW, recent=recent, count=count, expert=expert, key=key)
+        reward, imitation = pulls(agent, ctx, HOW, recent=recent, count=count, expert=expert, key=key)
+        return epsilon, norm(reward), norm(imitation)
+
+    previous = 0.0
+    for loudness in (0.2, 1.0, 5.0):
+        louder = jax.tree.map(lambda x, loudness=loudness: loudness * x, quiet.params["critic"])
+        epsilon, reward, imitation = map(float, weighed(quiet.replace(params={**quiet.params, "critic": louder})))
+        assert 0 < epsilon < 1
+        assert epsilon * imitation <= (1 - epsilon) * reward * (1 + 1e-3)
+        assert epsilon > previous, "a stronger reward leaves room for imitation"
+        previous = epsilon
+    refit = jax.jit(lambda agent: method.refit(agent, recent, jnp.int32(200), key, ctx))
+    assert 0 < float(refit(method.init(jax.random.key(0), ctx)).memory["epsilon"]) < 1
