@@ -54,14 +54,12 @@ lint: setup ## style and common mistakes
 $(TABLES:%=table-%): table-%: setup
 	@$(CLI) table $* --preset $(PRESET) $(if $(SEEDS),--seeds $(SEEDS)) --physics $(PHYSICS) --launcher $(LAUNCHER)
 
-sweep-tchange: setup ## DAI's T_change grid × SEEDS on TASK in one compile: table and plot
-	@$(CLI) sweep t_change 0.1,0.25,0.5,1.0 --task $(TASK) --method dai-sac --guide bc --seeds $(or $(SEEDS),10) \
-	  --physics $(PHYSICS)
+sweep-tchange: setup ## DAI's T_change grid × seeds on TASK in one compile: table and plot
+	@$(CLI) table dai --sweep t_change --tasks $(TASK) --preset $(PRESET) $(if $(SEEDS),--seeds $(SEEDS)) --physics $(PHYSICS)
 
-sweep-beta: setup ## SAC-EO's β grid × SEEDS on TASK in one compile: table and plot
-	@$(CLI) sweep beta 0,10,25,50,100,200,500,1000 --task $(if $(filter command% environment%,$(origin TASK)),$(TASK),cheetah-run) \
-	  --method sac-eo --dataset demos:5 --seeds $(or $(SEEDS),5) --steps 50000 --warmup 0.02 --physics $(PHYSICS) \
-	  --option model_hidden=[128,128] --option epochs=2 --option window=20000 --option expert_batch=128
+sweep-beta: setup ## SAC-EO's β grid × seeds on TASK in one compile: table and plot
+	@$(CLI) table sac-eo --sweep beta --tasks $(if $(filter command% environment%,$(origin TASK)),$(TASK),cheetah-run) \
+	  --preset $(PRESET) $(if $(SEEDS),--seeds $(SEEDS)) --physics $(PHYSICS)
 
 experts: setup ## train, band and register the experts anew (hours); TASK=name for one task
 	@$(BIN)/python -m experts $(if $(filter command% environment%,$(origin TASK)),$(TASK))

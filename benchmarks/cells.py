@@ -6,7 +6,7 @@ import dataclasses
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +55,8 @@ class PaperTable:
       name: as in `make table-<name>`. title: for headings.
       cells: `preset -> cells`. claims: the ledger's rows for this paper.
       pairs: (guided method, its base). sweeps: (grid axis, base to compare with).
+      grids: what `make sweep-<axis>` runs, `(preset, task) -> cell` by axis; at presets that the
+        table has that cell in, it is the same.
       figures: the paper's own figures, `(records, title) -> {file name: figure}`.
     """
 
@@ -64,6 +66,7 @@ class PaperTable:
     claims: Sequence[Claim]
     pairs: Sequence[tuple[str, str]]
     sweeps: Sequence[tuple[str, str]]
+    grids: Mapping[str, Callable[..., Cell]] = field(default_factory=dict)
     figures: report.MoreFigures | None = None
 
 
@@ -79,6 +82,17 @@ def cells_of(
             raise unknown(f"task of table {table.name} at preset {preset}", task, {c.config.task for c in cells})
     changes = {"physics": physics, **({} if seeds is None else {"seeds": seeds})}
     return [changed(cell, changes) for cell in cells if not tasks or cell.config.task in tasks]
+
+
+def sweep_cell(
+    table: PaperTable, axis: str, preset: str, task: str, seeds: int | None = None, physics: str = "auto"
+) -> Cell:
+    """The cell that sweeps one axis of the table on a task at a preset."""
+    if axis not in table.grids:
+        raise unknown(f"sweep of table {table.name}", axis, table.grids)
+    if preset not in PRESETS:
+        raise unknown("preset", preset, PRESETS)
+    return changed(table.grids[axis](preset, task), {"physics": physics, **({} if seeds is None else {"seeds": seeds})})
 
 
 def changed(cell: Cell, changes: Mapping[str, Any]) -> Cell:

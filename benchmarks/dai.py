@@ -48,6 +48,12 @@ def cell(preset: str, task: str, method: str, variant: str = "", **changes) -> C
     return Cell(RunConfig(task=task, method=method, **settings), variant)
 
 
+def t_change_sweep(preset: str, task: str) -> Cell:
+    """DAI at every T_change; twenty-four members are what one cell's time at preset cpu allows."""
+    few = {"seeds": 6} if preset == "cpu" else {}
+    return cell(preset, task, "dai-sac", "t_change sweep", grid={"t_change": T_CHANGE}, **few)
+
+
 def cells(preset: str) -> list[Cell]:
     """Main comparison first, then baselines, our methods, sweep, expert quality, switches."""
     if preset in ("smoke", "quick"):
@@ -56,10 +62,7 @@ def cells(preset: str) -> list[Cell]:
     learners = ("bc", "bc-finetune-sac", "demos-sac", "step-dai-sac", "progress-dai-sac", "experts-dai-sac")
     others = [cell(preset, task, method) for task in ABLATION_TASKS for method in learners]
     panel = [cell(preset, task, "dai-sac", "averaged panel", guide=PANEL) for task in ABLATION_TASKS]
-    few = {"seeds": 6} if preset == "cpu" else {}  # twenty-four members are what one cell's time allows
-    sweep = [
-        cell(preset, task, "dai-sac", "t_change sweep", grid={"t_change": T_CHANGE}, **few) for task in ABLATION_TASKS
-    ]
+    sweep = [t_change_sweep(preset, task) for task in ABLATION_TASKS]
     quality = [cell(preset, "HalfCheetah-v5", "dai-sac", f"expert {q} %", guide=f"bc@{q}") for q in (25, 50, 75)]
     switches = [
         cell(preset, "HalfCheetah-v5", "dai-sac", "stored policy action", options={"stored": "policy"}),
@@ -76,4 +79,5 @@ TABLE = PaperTable(
     claims=CLAIMS,
     pairs=(("dai-sac", "sac"), ("dai-td3", "td3")),
     sweeps=(("t_change", "sac"),),
+    grids={"t_change": t_change_sweep},
 )

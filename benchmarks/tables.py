@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks import dai, pag, pex, sac_eo
-from benchmarks.cells import Cell, PaperTable, agents_file, cells_of
+from benchmarks.cells import Cell, PaperTable, agents_file, cells_of, sweep_cell
 from guided_rl.cli.watch import watching
 from guided_rl.errors import UserError, unknown
 from guided_rl.guides.quotes import experts_behind
@@ -62,6 +62,23 @@ def run_table(
     for number, cell in enumerate(missing, 1):
         run_cell(table, preset, cell, say, f"{number}/{len(missing)} ")
     return build_report(name, preset)
+
+
+def run_sweep(
+    name: str,
+    axis: str,
+    preset: str,
+    task: str,
+    seeds: int | None = None,
+    physics: str = "auto",
+    say: Callable[[str], None] = print,
+) -> records.Record:
+    """Run the cell that sweeps one of the paper's axes on a task, if it has no record yet."""
+    table = find_table(name)
+    cell = sweep_cell(table, axis, preset, task, seeds, physics)
+    if not finished(table, preset, cell):
+        run_cell(table, preset, cell, say)
+    return records.read(records.cell_folder(records_root(preset), name, preset, cell.name))
 
 
 def finished(table: PaperTable, preset: str, cell: Cell) -> bool:

@@ -102,6 +102,7 @@ class Table:
       physics: auto, native or mjx.
       launcher: local or ray.
       tasks: only these.
+      sweep: run nothing but the paper's grid over this hyper-parameter, on the one task named.
     """
 
     name: Positional[str]
@@ -110,11 +111,18 @@ class Table:
     physics: str = "auto"
     launcher: str = "local"
     tasks: tuple[str, ...] = ()
+    sweep: str | None = None
 
     def execute(self) -> None:
         from guided_rl.cli.checkout import tables
-        from guided_rl.cli.running import show
+        from guided_rl.cli.running import show, show_sweep
 
+        if self.sweep is not None:
+            if len(self.tasks) != 1:
+                raise UserError("a sweep runs on one task; name it, such as --tasks HalfCheetah-v5")
+            found = tables().run_sweep(self.name, self.sweep, self.preset, *self.tasks, self.seeds, self.physics)
+            show_sweep(found, self.sweep, Path("runs") / "sweeps" / self.name / self.preset / self.tasks[0])
+            return
         content = tables().run_table(self.name, self.preset, self.seeds, self.physics, self.launcher, self.tasks)
         show(content.returns, content.gains, content.claims)
 

@@ -40,6 +40,12 @@ def run(config: RunConfig, folder: Path) -> records.Record:
     return record
 
 
+def show_sweep(record: records.Record, parameter: str, folder: Path) -> None:
+    """A finished sweep's returns, printed, and its plot."""
+    show(summary_tables.returns_table([record], f"{record.method} on {record.task}"))
+    save_sweep(record, parameter, folder)
+
+
 def save_sweep(record: records.Record, parameter: str, folder: Path) -> None:
     """The sweep's plot as `sweep_<parameter>.svg` and `.png` in `folder`; a sweep of one value has none."""
     figure = figures.sweep([record], parameter)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from benchmarks import sac_eo
-from benchmarks.cells import PRESETS
+from benchmarks.cells import PRESETS, cells_of, sweep_cell
 from benchmarks.sac_eo_claims import ABLATION_TASKS, CLAIMS, FIXED, TASKS
 from guided_rl import methods
 from guided_rl.config import check
@@ -85,3 +85,12 @@ def test_the_arithmetic_at_the_head_of_the_table():
     assert total == pytest.approx(40.0)
     assert "together 40.0" in sac_eo.__doc__
     assert len(sac_eo.cells("quick")) <= 8
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_the_beta_sweep_runs_alone_at_every_preset(preset):
+    alone = sweep_cell(sac_eo.TABLE, "beta", preset, "cheetah-run")
+    check(alone.config, methods.build(alone.config.method, alone.config.options))
+    assert alone.config.grid == {"beta": sac_eo.BETAS}
+    if preset in ("cpu", "paper"):
+        assert alone in cells_of(sac_eo.TABLE, preset)
