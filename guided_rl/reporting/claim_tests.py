@@ -2,48 +2,34 @@
 
 Gains are of returns above random, (A − B) / (B − random). The learner's own deterministic policy
 decides; what the executed mixture says stands in the note, because part of that is the expert.
-A claim over several tasks is undecided unless all of them were run.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from guided_rl.reporting import statistics
+from guided_rl.reporting.claim_parts import (
+    Tasks,
+    about,
+    above,
+    below,
+    every,
+    on_tasks,
+    outcome,
+    pair_of,
+    random_return,
+    shifted,
+    there_and_absent,
+)
 from guided_rl.reporting.claims import FAILS, HOLDS, UNDECIDED, Judge, Missing, Outcome, View
 from guided_rl.reporting.records import POLICY
 from guided_rl.reporting.statistics import CONFIDENCE, Interval
 from guided_rl.reporting.summaries import protocols, sample, shared
 from guided_rl.reporting.tables import estimate, percent
-
-Tasks = Sequence[str]
-
-
-def above(interval: Interval, threshold: float) -> str:
-    """Verdict on "more than `threshold`"."""
-    if not interval.decisive:
-        return UNDECIDED
-    return HOLDS if interval.low > threshold else FAILS if interval.high <= threshold else UNDECIDED
-
-
-def below(interval: Interval, threshold: float) -> str:
-    """Verdict on "less than `threshold`"."""
-    if not interval.decisive:
-        return UNDECIDED
-    return HOLDS if interval.high < threshold else FAILS if interval.low >= threshold else UNDECIDED
-
-
-def about(interval: Interval, x: float) -> str:
-    """Verdict on "about x": the interval contains x and its half-width is at most 25 % of x."""
-    if not interval.decisive:
-        return UNDECIDED
-    if not interval.contains(x):
-        return FAILS
-    return HOLDS if interval.half_width <= statistics.ABOUT * abs(x) else UNDECIDED
 
 
 def mean_gain(method: str, base: str, tasks: Tasks, metric: str, threshold: float) -> Judge:
@@ -54,7 +40,7 @@ def mean_gain(method: str, base: str, tasks: Tasks, metric: str, threshold: floa
     """
 
     def judge(view: View) -> Outcome:
-        there, absent = _there(view, (method, base), tasks)
+        there, absent = there_and_absent(view, (method, base), tasks)
         ratios, averages = _two_gains(view, method, base, there, metric, POLICY)
         verdict, other = above(ratios, threshold), above(averages, threshold)
         notes = [f"ratio of averages {percent(averages)}", ratios.note, absent, view.failed((method, base), there)]
@@ -64,7 +50,7 @@ def mean_gain(method: str, base: str, tasks: Tasks, metric: str, threshold: floa
         if any("mixture" in protocols(view.record(method, task)) for task in there):
             mixed = _two_gains(view, method, base, there, metric, "mixture")[0]
             notes.append(f"executed mixture {percent(mixed)}")
-        return _outcome(ratios, UNDECIDED if absent else verdict, notes)
+        return outcome(ratios, UNDECIDED if absent else verdict, notes)
 
     return judge
 
@@ -75,20 +61,20 @@ def gain_on_each(
     """(A − B) / B is more than `threshold` on every task; the value is the least gain."""
 
     def gain(view: View, task: str) -> Interval:
-        pair = _pair(view, method, base, task, metric, protocol, (variant, variant))
-        return _shift(statistics.ratio(*pair, _random(view, task)), -1.0)
+        pair = pair_of(view, method, base, task, metric, protocol, (variant, variant))
+        return shifted(statistics.ratio(*pair, random_return(view, task)), -1.0)
 
     cells = ((method, variant), (base, variant))
-    return _on_tasks(cells, tasks, gain, lambda i: above(i, threshold), _all, form=percent)
+    return on_tasks(cells, tasks, gain, lambda i: above(i, threshold), every, form=percent)
 
 
 def ratio_about(method: str, base: str, task: str, metric: str, x: float) -> Judge:
     """A / B on one task is about `x`."""
 
     def ratio(view: View, task: str) -> Interval:
-        return statistics.ratio(*_pair(view, method, base, task, metric), _random(view, task))
+        return statistics.ratio(*pair_of(view, method, base, task, metric), random_return(view, task))
 
-    return _on_tasks(((method, ""), (base, "")), [task], ratio, lambda i: about(i, x), _all)
+    return on_tasks(((method, ""), (base, "")), [task], ratio, lambda i: about(i, x), every)
 
 
 def not_worse(
@@ -124,7 +110,7 @@ def beats(
 
     def gap(view: View, task: str) -> Interval:
         paired = shared(view.record(method, task, variants[0]), view.record(base, task, variants[1]))
-        return statistics.difference(*_pair(view, method, base, task, metric, protocol, variants), paired)
+        return statistics.difference(*pair_of(view, method, base, task, metric, protocol, variants), paired)
 
     def verdict(verdicts: Sequence[str]) -> str:
         if FAILS in verdicts or verdicts.count(HOLDS) + verdicts.count(UNDECIDED) < at_least:
@@ -132,7 +118,7 @@ def beats(
         return HOLDS if verdicts.count(HOLDS) >= at_least else UNDECIDED
 
     cells = ((method, variants[0]), (base, variants[1]))
-    return _on_tasks(cells, tasks, gap, lambda i: above(i, 0.0), verdict)
+    return on_tasks(cells, tasks, gap, lambda i: above(i, 0.0), verdict)
 
 
 def about_equal(method: str, base: str, tasks: Tasks, metric: str, margin: float, protocol: str = POLICY) -> Judge:
@@ -142,8 +128,8 @@ def about_equal(method: str, base: str, tasks: Tasks, metric: str, margin: float
     """
 
     def gap(view: View, task: str) -> Interval:
-        a, b = _pair(view, method, base, task, metric, protocol)
-        unit = abs(float(np.mean(b.values)) - _random(view, task))
+        a, b = pair_of(view, method, base, task, metric, protocol)
+        unit = abs(float(np.mean(b.values)) - random_return(view, task))
         if not unit > 0:
             raise Missing(f"{base} on {task} is not above the random policy")
         interval = statistics.difference(a, b)
@@ -157,7 +143,7 @@ def about_equal(method: str, base: str, tasks: Tasks, metric: str, margin: float
         return HOLDS if within else FAILS if interval.low >= margin or interval.high <= -margin else UNDECIDED
 
     rank = lambda interval: abs(interval.value)
-    return _on_tasks(((method, ""), (base, "")), tasks, gap, verdict, _all, best=True, form=percent, rank=rank)
+    return on_tasks(((method, ""), (base, "")), tasks, gap, verdict, every, best=True, form=percent, rank=rank)
 
 
 def fewer_failures(method: str, base: str, tasks: Tasks, share: float = 1.0, variant: str = "") -> Judge:
@@ -168,7 +154,7 @@ def fewer_failures(method: str, base: str, tasks: Tasks, share: float = 1.0, var
         return statistics.difference(a, b.map(lambda counts: share * counts))
 
     cells = ((method, variant), (base, variant))
-    return _on_tasks(cells, tasks, gap, lambda i: below(i, 0.0), _all, best=True)
+    return on_tasks(cells, tasks, gap, lambda i: below(i, 0.0), every, best=True)
 
 
 def worst_point(
@@ -185,7 +171,7 @@ def worst_point(
         gaps = [statistics.difference(sample(record, metric, read, p), level) for p in range(len(record.points))]
         worst = min(range(len(gaps)), key=lambda p: gaps[p].value)
         at = ", ".join(f"{name} {value:g}" for name, value in record.points[worst].items())
-        return _outcome(gaps[worst], _all([above(gap, 0.0) for gap in gaps]), [f"worst at {at}", gaps[worst].note])
+        return outcome(gaps[worst], every([above(gap, 0.0) for gap in gaps]), [f"worst at {at}", gaps[worst].note])
 
     return judge
 
@@ -207,11 +193,11 @@ def smaller_spread(method: str, base: str, tasks: Tasks, metric: str) -> Judge:
     """The standard deviation across seeds is smaller: geometric mean over tasks of std A / std B."""
 
     def judge(view: View) -> Outcome:
-        there, absent = _there(view, (method, base), tasks)
+        there, absent = there_and_absent(view, (method, base), tasks)
         a, b = ([view.sample(m, task, metric) for task in there] for m in (method, base))
         interval = statistics.spread_ratio(a, b)
         notes = [interval.note, absent, view.failed((method, base), there)]
-        return _outcome(interval, UNDECIDED if absent else below(interval, 1.0), notes)
+        return outcome(interval, UNDECIDED if absent else below(interval, 1.0), notes)
 
     return judge
 
@@ -235,7 +221,7 @@ def exceeds_expert(method: str, tasks: Tasks, metric: str = "final") -> Judge:
     def verdict(verdicts: Sequence[str]) -> str:
         return HOLDS if HOLDS in verdicts else FAILS if set(verdicts) == {FAILS} else UNDECIDED
 
-    return _on_tasks(((method, ""),), tasks, surplus, lambda i: above(i, 0.0), verdict, best=True)
+    return on_tasks(((method, ""),), tasks, surplus, lambda i: above(i, 0.0), verdict, best=True)
 
 
 def reaches_expert(method: str, tasks: Tasks, metric: str, share: float, at_least: int) -> Judge:
@@ -248,7 +234,7 @@ def reaches_expert(method: str, tasks: Tasks, metric: str, share: float, at_leas
         return statistics.mean_interval(view.sample(method, task, metric).map(view.scale(task).share))
 
     def judge(view: View) -> Outcome:
-        there, absent = _there(view, (method,), tasks)
+        there, absent = there_and_absent(view, (method,), tasks)
         found = {task: surplus(view, task) for task in there}
         best = sorted(found, key=lambda task: -found[task].value)
         verdicts = [above(found[task], share) for task in best]
@@ -256,7 +242,7 @@ def reaches_expert(method: str, tasks: Tasks, metric: str, share: float, at_leas
         verdict = HOLDS if verdicts.count(HOLDS) >= at_least else FAILS if possible < at_least else UNDECIDED
         notes = ["; ".join(f"{task} {percent(i)}" for task, i in found.items()), absent, view.failed((method,), there)]
         shown = found[best[min(at_least, len(best)) - 1]]
-        return _outcome(shown, UNDECIDED if absent else verdict, notes)
+        return outcome(shown, UNDECIDED if absent else verdict, notes)
 
     return judge
 
@@ -272,77 +258,17 @@ def beats_variants(method: str, variants: Sequence[str], tasks: Tasks, metric: s
                 other = view.record(method, task, variant)
                 pair = sample(main, metric), sample(other, metric)
                 found[f"{task} {variant}"] = statistics.difference(*pair, shared(main, other))
-        verdict = _all([above(interval, 0.0) for interval in found.values()])
+        verdict = every([above(interval, 0.0) for interval in found.values()])
         least = min(found.values(), key=lambda interval: np.nan_to_num(interval.value, nan=-np.inf))
-        return _outcome(least, verdict, ["; ".join(f"{name} {estimate(i)}" for name, i in found.items())])
+        return outcome(least, verdict, ["; ".join(f"{name} {estimate(i)}" for name, i in found.items())])
 
     return judge
-
-
-def _on_tasks(
-    cells: Sequence[tuple[str, str]],
-    tasks: Tasks,
-    measure: Callable[[View, str], Interval],
-    verdict: Callable[[Interval], str],
-    combine: Callable[[Sequence[str]], str],
-    best: bool = False,
-    form: Callable[[Interval], str] = estimate,
-    rank: Callable[[Interval], float] = lambda interval: interval.value,
-) -> Judge:
-    """Measure each task apart and combine the verdicts; the value is the worst task's, or the best's.
-
-    `cells` are the (method, variant) that each task needs.
-    """
-    methods = [method for method, _ in cells]
-
-    def judge(view: View) -> Outcome:
-        there, absent = _there(view, methods, tasks, [variant for _, variant in cells])
-        found = {task: measure(view, task) for task in there}
-        chosen = (max if best else min)(found, key=lambda task: np.nan_to_num(rank(found[task]), nan=-np.inf))
-        lines = [f"{task} {form(i)}" + (f" ({i.note})" if i.note else "") for task, i in found.items()]
-        overall = combine([verdict(interval) for interval in found.values()])
-        notes = ["; ".join(lines) if len(tasks) > 1 else found[chosen].note, absent, view.failed(methods, there)]
-        return _outcome(found[chosen], UNDECIDED if absent else overall, notes)
-
-    return judge
-
-
-def _all(verdicts: Sequence[str]) -> str:
-    return FAILS if FAILS in verdicts else UNDECIDED if UNDECIDED in verdicts else HOLDS
-
-
-def _there(view: View, methods: Sequence[str], tasks: Tasks, variants: Sequence[str] = ()) -> tuple[list[str], str]:
-    """Tasks on which every method, in its variant, was run, and a phrase about the others."""
-    cells = list(itertools.zip_longest(methods, variants, fillvalue=""))
-    there = [task for task in tasks if all(view.find(method, task, variant) for method, variant in cells)]
-    if not there:
-        raise Missing(f"no cells of {' and '.join(methods)} on {' or '.join(tasks)}")
-    absent = [task for task in tasks if task not in there]
-    return there, f"not run on {', '.join(absent)}" if absent else ""
 
 
 def _two_gains(view: View, method: str, base: str, tasks: Tasks, metric: str, protocol: str):
     """Average of ratios and ratio of averages over tasks, each less one."""
     a = [view.sample(method, task, metric, protocol) for task in tasks]
     b = [view.sample(base, task, metric) for task in tasks]
-    random = [_random(view, task) for task in tasks]
+    random = [random_return(view, task) for task in tasks]
     both = (statistics.mean_of_ratios(a, b, random), statistics.ratio_of_means(a, b, random))
-    return tuple(_shift(interval, -1.0) for interval in both)
-
-
-def _pair(view: View, method: str, base: str, task: str, metric: str, protocol: str = POLICY, variants=("", "")):
-    pair = zip((method, base), variants, strict=True)
-    return tuple(view.sample(m, task, metric, protocol, variant) for m, variant in pair)
-
-
-def _random(view: View, task: str) -> float:
-    return view.scale(task).random
-
-
-def _shift(interval: Interval, by: float) -> Interval:
-    return dataclasses.replace(interval, value=interval.value + by, low=interval.low + by, high=interval.high + by)
-
-
-def _outcome(interval: Interval, verdict: str, notes: Sequence[str]) -> Outcome:
-    value = interval.value if np.isfinite(interval.value) else None
-    return Outcome(value, interval, verdict, "; ".join(note for note in notes if note))
+    return tuple(shifted(interval, -1.0) for interval in both)

@@ -12,14 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from guided_rl.reporting import statistics
-from guided_rl.reporting.claim_tests import above
+from guided_rl.reporting.claim_parts import Tasks, above
 from guided_rl.reporting.claims import FAILS, HOLDS, UNDECIDED, Judge, Missing, Outcome, View
 from guided_rl.reporting.records import Record
 from guided_rl.reporting.statistics import CONFIDENCE, LEAST_SEEDS, Interval, Sample
 from guided_rl.reporting.summaries import sample, shared
 from guided_rl.reporting.tables import estimate, percent
-
-Tasks = Sequence[str]
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from guided_rl.reporting import claim_tests, claims
+from guided_rl.reporting import claim_parts, claim_tests, claims
 from guided_rl.reporting.claims import ELSEWHERE, FAILS, HOLDS, TESTED, UNDECIDED, Claim, View
 from guided_rl.reporting.records import Expert
 from guided_rl.reporting.scales import Scale
@@ -203,7 +203,7 @@ def test_a_claim_needs_a_judge_or_a_test():
 @given(value=st.floats(-10, 10), width=st.floats(0, 5), threshold=st.floats(-10, 10))
 def test_more_and_less_are_never_both_and_one_that_holds_refutes_the_other(value, width, threshold):
     interval = Interval(value, value - width, value + width, 10, "bootstrap")
-    more, less = claim_tests.above(interval, threshold), claim_tests.below(interval, threshold)
+    more, less = claim_parts.above(interval, threshold), claim_parts.below(interval, threshold)
     assert HOLDS not in (more, less) or FAILS in (more, less)
     weak = Interval(value, value - width, value + width, 5, "t")
-    assert claim_tests.above(weak, threshold) == claim_tests.below(weak, threshold) == UNDECIDED
+    assert claim_parts.above(weak, threshold) == claim_parts.below(weak, threshold) == UNDECIDED
