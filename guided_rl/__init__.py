@@ -9,9 +9,10 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from guided_rl.devices import one_device_per_core
+from guided_rl.devices import join_processes, one_device_per_core
 
 one_device_per_core()
+join_processes()
 
 _HOMES = {
     "Guide": "guided_rl.guides",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 
 import jax
 
@@ -10,6 +11,28 @@ import jax
 def cores() -> int:
     """`$GUIDED_RL_THREADS`, else the cores this process may use."""
     return int(os.environ.get("GUIDED_RL_THREADS", 0)) or len(os.sched_getaffinity(0))
+
+
+def join_processes() -> None:
+    """Become one of `$GUIDED_RL_PROCESSES` processes that share a population, where that is set.
+
+    `auto` leaves it to JAX to find out from Slurm, Open MPI or Kubernetes. Otherwise it is their
+    number, `$GUIDED_RL_PROCESS` this one's, from 0, and `$JAX_COORDINATOR_ADDRESS` the host and
+    port of process 0.
+    """
+    count = os.environ.get("GUIDED_RL_PROCESSES")
+    if not count or jax.distributed.is_initialized():
+        return
+    numbers = {} if count == "auto" else {"num_processes": count, "process_id": os.environ.get("GUIDED_RL_PROCESS")}
+    try:
+        jax.distributed.initialize(**{name: int(value) for name, value in numbers.items()})
+    except (ValueError, TypeError, RuntimeError):
+        print(
+            f"cannot join the processes that GUIDED_RL_PROCESSES={count} asks for; it must be their number, with this "
+            "one's GUIDED_RL_PROCESS, from 0, and JAX_COORDINATOR_ADDRESS=host:port of the first, or auto on a cluster",
+            file=sys.stderr,
+        )
+        raise SystemExit(2) from None
 
 
 def one_device_per_core() -> None:

@@ -24,8 +24,8 @@ from guided_rl.errors import UserError
 from guided_rl.guides import find_guide
 from guided_rl.methods.base import Context
 from guided_rl.training.checkpoint import Checkpoints
-from guided_rl.training.plan import abstract_population
 from guided_rl.training.run import Session
+from guided_rl.training.waves import restored
 
 
 @dataclass(frozen=True)
@@ -68,17 +68,14 @@ def _learner(folder: Path, task: str, seed: int) -> Player:
             f"the run in {folder} has no seed {seed}; it has {session.seeds.min()} to {session.seeds.max()}"
         )
     wave, place = divmod(int(members[0]), session.plan.width)
-    like = {
-        "population": abstract_population(session, session.plan.width),
-        "history": session.empty_history(session.plan.width).tree(),
-    }
-    tree = Checkpoints(folder / f"wave_{wave}").restore(like)
-    if tree is None:
+    found = restored(session, session.plan.width, Checkpoints(folder / f"wave_{wave}"))
+    if found is None:
         raise UserError(f"{folder} has no checkpoint of seed {seed} yet; let the run reach one")
-    agent = jax.tree.map(lambda x: jnp.asarray(x[place]), tree["population"].members.agent)
+    population = found[0]
+    agent = jax.tree.map(lambda x: jnp.asarray(x[place]), population.members.agent)
     inputs = session.inputs(members[:1])
     mine = jax.tree.map(lambda x: x[0], (inputs.hp, inputs.guide))
-    context = Context(mine[0], jnp.int32(tree["population"].step), mine[1], setup=session.setup)
+    context = Context(mine[0], jnp.int32(population.step), mine[1], setup=session.setup)
     policy = session.method.policies["policy"]
     return Player(session.env, lambda obs, key: policy(agent, obs, key, context))
 

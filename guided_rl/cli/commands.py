@@ -65,7 +65,9 @@ class Sweep(Population):
             raise UserError(f"{self.parameter} is both swept and in --grid; leave one out")
         config = replace(config, grid={self.parameter: floats(self.parameter, self.values), **config.grid})
         folder = self.folder or default_folder(config)
-        save_sweep(run(config, folder), self.parameter, folder)
+        record = run(config, folder)
+        if record is not None:
+            save_sweep(record, self.parameter, folder)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,22 +14,31 @@ from guided_rl.reporting import collect, figures, plot_style, records, summary_t
 from guided_rl.reporting.tables import Table, to_rich
 from guided_rl.training.checkpoint import differences
 from guided_rl.training.offline import keep_agents
+from guided_rl.training.processes import leads
 from guided_rl.training.run import Session
+
+CHECKPOINT_SECONDS = 60
 
 PIPED_WIDTH = 160
 
 
-def run(config: RunConfig, folder: Path) -> records.Record:
-    """Train, or go on where it was stopped; the record is also in `folder/record`."""
+def run(config: RunConfig, folder: Path) -> records.Record | None:
+    """Train, or go on where it was stopped; the record is also in `folder/record`.
+
+    Of several processes the leading one keeps and returns it, the others return None.
+    """
     done = folder / "record"
     if (done / "record.json").exists() and not differences((record := records.read(done)).config, config.to_json()):
         print(f"this run was finished before; its record is in {done}")
         show(summary_tables.returns_table([record], f"{record.method} on {record.task}"))
         return record
     session = Session(config)
+    if not leads():
+        session.run(folder, (), checkpoint_seconds=CHECKPOINT_SECONDS)
+        return None
     experts = experts_behind(session.method, config.guide, config.dataset, session.env, rows=session.offline)
     with watching(session, f"run/{config.task}/{session.method.name}", folder) as observers:
-        result = session.run(folder, observers, checkpoint_seconds=60)
+        result = session.run(folder, observers, checkpoint_seconds=CHECKPOINT_SECONDS)
     record = collect.from_result(result, "run", "own", folder.name, experts)
     records.write(record, done)
     show(summary_tables.returns_table([record], f"{record.method} on {record.task}"))

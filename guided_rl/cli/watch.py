@@ -38,7 +38,7 @@ def _wave(session: Session, seen: Progress) -> int:
 
 
 def _move(bar: Bar, session: Session, seen: Progress) -> None:
-    alive = np.asarray(seen.population.members.alive)
+    alive = seen.alive
     returns = seen.history.evaluation["episode_return"][seen.point, :, 0][alive]
     lost = np.count_nonzero(~alive)
     bar.update(

@@ -24,6 +24,7 @@ import orbax.checkpoint as ocp
 
 from guided_rl.errors import UserError
 from guided_rl.prng import KEYS
+from guided_rl.training.processes import leads
 
 
 def differences(old: dict[str, Any], new: dict[str, Any], prefix: str = "") -> list[str]:
@@ -139,11 +140,11 @@ class Checkpoints:
             raise UserError(
                 f"saving a checkpoint in {self.folder} failed ({reason}); free some space or choose another folder"
             ) from error
-        for path in old:
+        for path in old if leads() else ():
             shutil.rmtree(path, ignore_errors=True)
 
-    def restore(self, like: Any) -> Any | None:
-        """The newest state in the shape of `like` (abstract or concrete), or None.
+    def restore(self, like: Any, shardings: Any) -> Any | None:
+        """The newest state in the shape of `like` (abstract or concrete), each leaf where it belongs, or None.
 
         Raises:
           UserError: the checkpoint cannot be read.
@@ -151,7 +152,8 @@ class Checkpoints:
         path = self.latest()
         if path is None:
             return None
-        abstract = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), jax.eval_shape(_to_arrays, like))
+        shapes = jax.eval_shape(_to_arrays, like)
+        abstract = jax.tree.map(lambda x, s: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=s), shapes, shardings)
         try:
             tree = self._orbax.restore(path, args=ocp.args.StandardRestore(abstract))
         except Exception as error:

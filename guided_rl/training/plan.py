@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from guided_rl.training.checkpoint import tree_bytes
+from guided_rl.training.processes import least_of
 
 if TYPE_CHECKING:
     from guided_rl.training.run import Session
@@ -54,11 +55,16 @@ class Plan:
 
 
 def memory_limit() -> int:
-    """Bytes that a population may take on all devices: a share of their memory, or of this host's.
+    """Bytes that a population may take on all devices: as many times what the poorest process has as there are."""
+    return jax.process_count() * least_of(own_memory_limit())
+
+
+def own_memory_limit() -> int:
+    """Bytes on this process' devices: a share of their memory, or of this host's.
 
     On CPU `$GUIDED_RL_MEMORY_GB` decides, where it is set.
     """
-    limits = [(device.memory_stats() or {}).get("bytes_limit") for device in jax.devices()]
+    limits = [(device.memory_stats() or {}).get("bytes_limit") for device in jax.local_devices()]
     if all(limits):
         return int(MEMORY_SHARE * sum(limits))
     limit = os.environ.get("GUIDED_RL_MEMORY_GB")

@@ -35,6 +35,7 @@ from guided_rl.training.evaluation import evaluator
 from guided_rl.training.history import History
 from guided_rl.training.plan import Plan, abstract_population, make_plan
 from guided_rl.training.population import Trainer
+from guided_rl.training.processes import held_by_lead
 from guided_rl.training.sharding import population_mesh
 from guided_rl.training.state import Inputs, Loop
 from guided_rl.training.waves import Interrupted, Observer, Progress, Wave, merge, stop_on_interrupt
@@ -179,7 +180,7 @@ class Session:
         with contextlib.ExitStack() as stack:
             if folder is not None:
                 plan = {"width": self.plan.width, "chunk": self.plan.chunk}
-                stack.enter_context(own(Path(folder), self.config.to_json(), self._advice(), plan))
+                stack.enter_context(held_by_lead(own(Path(folder), self.config.to_json(), self._advice(), plan)))
             clock = Clock(None if folder is None else Path(folder))
             stop = stack.enter_context(stop_on_interrupt())
             waves = []

@@ -1,4 +1,4 @@
-"""The population axis over the devices of this process.
+"""The population axis over all devices, those of other processes included.
 
 On CPU every core is a device of its own (`guided_rl.devices`): members are independent, so
 two cores each training half of a population beat both cores sharing every small product.
@@ -33,7 +33,13 @@ def sharded(function: Callable, mesh: Mesh, inputs: Any, outputs: Any, **jit: An
     return jax.jit(mapped, **jit)
 
 
+def shardings(mesh: Mesh, specs: Any, tree: Any) -> Any:
+    """Where every leaf of `tree` lies, for `specs` that are a prefix of it."""
+    is_spec = lambda x: isinstance(x, PartitionSpec)
+    under = lambda spec, part: jax.tree.map(lambda _: NamedSharding(mesh, spec), part)
+    return jax.tree.map(under, specs, tree, is_leaf=is_spec)
+
+
 def place(tree: Any, mesh: Mesh, specs: Any) -> Any:
     """Put host or device arrays where `sharded` functions expect them."""
-    shardings = jax.tree.map(lambda s: NamedSharding(mesh, s), specs, is_leaf=lambda x: isinstance(x, PartitionSpec))
-    return jax.device_put(tree, shardings)
+    return jax.device_put(tree, shardings(mesh, specs, tree))

@@ -15,9 +15,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from guided_rl.errors import Interrupted
+from guided_rl.training.checkpoint import Checkpoints
 from guided_rl.training.history import History
 from guided_rl.training.plan import abstract_population
-from guided_rl.training.sharding import SPLIT, place
+from guided_rl.training.processes import any_of, to_host
+from guided_rl.training.sharding import SAME, SPLIT, place, shardings
 from guided_rl.training.state import INPUTS, POPULATION, Population
 
 if TYPE_CHECKING:
@@ -31,8 +33,7 @@ class Progress:
     Attributes:
       point: index of the evaluation point; step: environment steps per member.
       seeds, points: seed and grid-point index of this wave's members [population].
-      history: all measurements so far. population: the live state (do not keep it: its
-        buffers are reused by the next chunk).
+      history: all measurements so far. alive: which members are healthy [population].
       seconds: wall time of training and evaluation so far in this process.
     """
 
@@ -41,7 +42,7 @@ class Progress:
     seeds: np.ndarray
     points: np.ndarray
     history: History
-    population: Population
+    alive: np.ndarray
     seconds: float
 
 
@@ -65,25 +66,25 @@ class Wave:
         while (step := int(population.step)) < config.steps:
             population, totals = session.program("chunk", population, self.inputs)(population, self.inputs)
             point = step // config.interval
-            history.add(point, totals)
+            history.add(point, to_host(totals))
             step += chunk
             if step % config.interval == 0:
-                history.record(point, self._evaluate(population))
+                history.record(point, to_host(self._evaluate(population)))
+                alive = to_host(population.members.alive)
                 seconds = time.monotonic() - begun
                 seeds, points = session.seeds[self.members], session.points[self.members]
                 for observe in self.observers:
-                    observe(Progress(point, step, seeds, points, history, population, seconds))
-            due = time.monotonic() - saved >= self.checkpoint_seconds
-            if self.checkpoints and (due or step >= config.steps or self.stop.is_set()):
+                    observe(Progress(point, step, seeds, points, history, alive, seconds))
+            stopped, due = any_of(self.stop.is_set(), time.monotonic() - saved >= self.checkpoint_seconds)
+            if self.checkpoints and (due or stopped or step >= config.steps):
                 self._save(step, population, history)
                 saved = time.monotonic()
-            if self.stop.is_set() and (self.checkpoints or step < config.steps):
+            if stopped and (self.checkpoints or step < config.steps):
                 raise Interrupted(
                     f"stopped at step {step} of {config.steps}"
                     + ("; run the same command to go on" if self.checkpoints else "; nothing was saved")
                 )
-        agents = jax.tree.map(np.asarray, population.members.agent)
-        return history, np.asarray(population.members.died_at), agents
+        return history, to_host(population.members.died_at), to_host(population.members.agent)
 
     def _evaluate(self, population: Population):
         session, m = self.session, population.members
@@ -91,21 +92,24 @@ class Wave:
         return session.program("evaluate", *arguments)(*arguments)
 
     def _restore(self) -> tuple[Population, History]:
-        session = self.session
-        history = session.empty_history(len(self.members))
-        if self.checkpoints:
-            like = {
-                "population": abstract_population(session, len(self.members)),
-                "history": history.tree(),
-            }
-            tree = self.checkpoints.restore(like)
-            if tree is not None:
-                return place(tree["population"], session.mesh, POPULATION), History.of(tree["history"])
-        return session.program("init", self.seeds, self.inputs)(self.seeds, self.inputs), history
+        session, width = self.session, len(self.members)
+        found = restored(session, width, self.checkpoints) if self.checkpoints else None
+        if found is not None:
+            return found
+        population = session.program("init", self.seeds, self.inputs)(self.seeds, self.inputs)
+        return population, session.empty_history(width)
 
     def _save(self, step: int, population: Population, history: History) -> None:
         self.checkpoints.save(step, {"population": population, "history": history.tree()})
         self.clock.keep()
+
+
+def restored(session: Session, width: int, checkpoints: Checkpoints) -> tuple[Population, History] | None:
+    """The newest state that a wave of `width` members left, each array where it belongs; None where there is none."""
+    like = {"population": abstract_population(session, width), "history": session.empty_history(width).tree()}
+    where = {"population": POPULATION, "history": SAME}
+    tree = checkpoints.restore(like, shardings(session.mesh, where, like))
+    return None if tree is None else (tree["population"], History.of(tree["history"]))
 
 
 def merge(histories: list[History], population: int) -> History:

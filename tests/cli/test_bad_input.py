@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -157,3 +160,12 @@ def test_mjx_says_what_it_lacks(capsys, monkeypatch):
     envs.make.cache_clear()
     assert "MJX" in refused(capsys, "run", *TINY, "--physics", "mjx")
     envs.make.cache_clear()
+
+
+@pytest.mark.parametrize("variables", [{"GUIDED_RL_PROCESSES": "x"}, {"GUIDED_RL_PROCESSES": "2"}])
+def test_processes_that_cannot_be_joined_are_one_sentence(variables):
+    command = [sys.executable, "-c", "import guided_rl"]
+    done = subprocess.run(command, env={**os.environ, **variables}, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert "JAX_COORDINATOR_ADDRESS" in done.stderr
