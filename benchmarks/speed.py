@@ -1,6 +1,6 @@
 """Speed, side by side: contestants take turns in one run, compile time apart.
 
-    python -m benchmarks.speed                       # everything; minutes on 2 idle cores
+    python -m benchmarks.speed                       # everything; about 20 minutes on 2 idle cores
     python -m benchmarks.speed --parts loop --repeats 9
 
 Ratios are the median of the turns' own ratios: each turn times all contestants one after the
@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Callable, Iterator
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,24 +21,25 @@ from typing import Any
 import numpy as np
 import tyro
 
-from benchmarks import speed_parts as parts
+from benchmarks import speed_limit, speed_page, speed_parts, speed_runs
 from benchmarks.speed_parts import Contestant, Size
 from guided_rl.errors import UserError, unknown
 from guided_rl.reporting.provenance import provenance
 from guided_rl.reporting.storage import replace_file
 
 FOLDER = Path(__file__).parents[1] / "results" / "speed"
-PARTS = ("physics", "loop", "grid")
+PARTS = ("physics", "updates", "loop", "members", "grid", "runs", "start")
 
 
 @dataclass(frozen=True)
 class Speed:
-    """Time physics, the training loop and a grid against what they are to beat.
+    """Time physics, updates, the training loop and whole runs against what they are to beat.
 
     Attributes:
-      parts: any of physics, loop, grid; all of them if none is given.
-      repeats: turns per row.
-      task: of the training loop and the grid; physics has tasks of its own.
+      parts: any of physics, updates, loop, members, grid, runs, start; all of them if none is given.
+      repeats: turns per row; whole runs take one.
+      task: of everything but physics, which has tasks of its own, and rejax's row.
+      full: whole runs of 64 seeds and 20,000 updates as well, which are computed otherwise.
       smoke: tiny pieces of work, to see that every part runs; its numbers mean nothing.
       out: folder of `speed.json` and `speed.md`.
     """
@@ -45,102 +47,170 @@ class Speed:
     parts: list[str] = field(default_factory=lambda: list(PARTS))
     repeats: int = 5
     task: str = "HalfCheetah-v5"
+    full: bool = False
     smoke: bool = False
     out: Path = FOLDER
 
 
-def row(part: str, what: str, target: float, contestants: list[Contestant], repeats: int, **extra: Any) -> dict:
-    """One comparison, ours first: rates of every turn, and the ratio of ours to each of the others."""
-    rates = parts.alternate(contestants, repeats)
+def row(
+    part: str,
+    what: str,
+    targets: Mapping[str, float],
+    contestants: list[Contestant],
+    repeats: int,
+    rates: Mapping[str, list[float]] | None = None,
+    **extra: Any,
+) -> dict:
+    """One comparison, ours first: rates of every turn, and the ratio of ours to each of the others.
+
+    Args:
+      targets: least ratio, by contestant. rates: as measured already, if they are.
+    """
+    rates = speed_parts.alternate(contestants, repeats) if rates is None else rates
     ours, *others = contestants
     ratios = {other.name: np.divide(rates[ours.name], rates[other.name]) for other in others}
     return {
         "part": part,
         "what": what,
         "unit": ours.unit,
-        "target": target,
-        "rates": {name: [round(rate, 2) for rate in values] for name, values in rates.items()},
+        "targets": dict(targets),
+        "rates": {c.name: [float(f"{rate:.4g}") for rate in rates[c.name]] for c in contestants},
         "ratio": {name: round(float(np.median(values)), 4) for name, values in ratios.items()},
         "ratio_range": {
             name: [round(float(f(values)), 4) for f in (np.min, np.max)] for name, values in ratios.items()
         },
-        "compile_seconds": {c.name: round(c.compile_seconds, 2) for c in contestants},
+        "compile_seconds": {c.name: round(c.compile_seconds, 2) for c in contestants if c.compile_seconds >= 0},
         **extra,
         "provenance": provenance(),
     }
+
+
+def named(task: str, size: Size) -> str:
+    return f"SAC, {task}, {size.width}×{size.width}, batch {size.batch}, {size.members} seed{'s'[: size.members > 1]}"
 
 
 def physics_rows(options: Speed) -> Iterator[dict]:
     """Native physics against MJX on this machine."""
     simulations, native, mjx = (4, 4, 1) if options.smoke else (128, 200, 4)
     for task in ("HalfCheetah-v5", "Walker2d-v5"):
-        both = [parts.physics(task, "native", simulations, native), parts.physics(task, "mjx", simulations, mjx)]
-        yield row("physics", f"{task}, {simulations} simulations", 50.0, both, options.repeats)
+        engines = (("native", native), ("mjx", mjx))
+        both = [speed_parts.physics(task, engine, simulations, steps) for engine, steps in engines]
+        yield row("physics", f"{task}, {simulations} simulations", {"mjx": 50.0}, both, options.repeats)
+
+
+def update_rows(options: Speed) -> Iterator[dict]:
+    """Gradient steps on a frozen buffer, beside the peers' and beside the limit of this machine."""
+    cases = [(Size(256, 256, 4), 100, 200, 100, 0.85), (Size(64, 128, 16), 400, 600, 200, None)]
+    if options.smoke:
+        cases = [(Size(16, 16, 2), 10, 10, 10, None)]
+    for size, ours, sbx, sb3, least in cases:
+        one = Size(size.width, size.batch, 1)
+        with contextlib.ExitStack() as stack:
+            peers = [
+                stack.enter_context(speed_parts.peer(name, script, options.task, one, steps, "updates"))
+                for name, script, steps in (("SBX", "sbx_speed.py", sbx), ("SB3", "sb3_run.py", sb3))
+            ]
+            population = speed_parts.updates(options.task, "sac", size, ours)
+            own, machine = population.contestant(speed_parts.OURS), speed_limit.rates(size)
+            rates = speed_parts.alternate([own, *peers, *machine], options.repeats)
+        work = speed_limit.count(population)
+        limit = speed_limit.updates_per_second(work, *(float(np.median(rates[m.name])) for m in machine))
+        extra = {
+            "limit": round(limit, 1),
+            "share": round(float(np.median(rates[own.name])) / limit, 3),
+            "machine": {m.name: [float(f"{np.median(rates[m.name]):.4g}"), f"{m.unit}/s"] for m in machine},
+            "work": {"FLOP": work.flops, "bytes": work.bytes, "numbers": work.numbers},
+        }
+        if least is not None:
+            extra["least_share"] = least
+        yield row("updates", named(options.task, size), {"SBX": 1.0}, [own, *peers], options.repeats, rates, **extra)
 
 
 def loop_rows(options: Speed) -> Iterator[dict]:
-    """SAC's whole loop against SBX: ours with all members, SBX with one agent."""
-    cases = [(Size(256, 256, 4), 150, 500, 1.4), (Size(64, 128, 16), 300, 1500, 5.0)]
+    """SAC's whole loop at one update per environment step: ours with all members, SBX and SB3 with one agent."""
+    cases = [
+        (Size(256, 256, 1), 250, 400, 150, {"SBX": 1.0}),
+        (Size(256, 256, 4), 120, 400, 150, {"SBX": 2.0, "SB3": 3.0}),
+        (Size(64, 128, 16), 300, 1200, 300, {"SBX": 5.0}),
+        (Size(64, 128, 64), 80, 1200, 300, {"SBX": 8.0}),
+    ]
     if options.smoke:
-        cases = [(Size(16, 16, 2), 20, 20, 5.0)]
-    for size, ours, theirs, target in cases:
-        with parts.sbx(options.task, "sac", size, theirs) as sbx:
-            both = [parts.loop(options.task, "sac", size, ours), sbx]
-            name = f"SAC, {options.task}, {size.width}×{size.width}, batch {size.batch}, {size.members} seeds"
-            yield row("loop", name, target, both, options.repeats)
+        cases = [(Size(16, 16, 2), 20, 20, 20, {"SBX": 1.0})]
+    for size, ours, sbx, sb3, targets in cases:
+        one = Size(size.width, size.batch, 1)
+        with (
+            speed_parts.peer("SBX", "sbx_speed.py", options.task, one, sbx) as first,
+            speed_parts.peer("SB3", "sb3_run.py", options.task, one, sb3) as second,
+        ):
+            all_three = [speed_parts.loop(options.task, "sac", size, ours), first, second]
+            yield row("loop", named(options.task, size), targets, all_three, options.repeats)
+    size, steps = (Size(16, 16, 2), 20) if options.smoke else (Size(64, 128, 16), 100)
+    one = Size(size.width, size.batch, 1)
+    with (
+        speed_parts.peer("rejax", "rejax_speed.py", "inverted_pendulum", size, steps) as rejax,
+        speed_parts.peer("brax", "brax_speed.py", "inverted_pendulum", one, 4 * steps) as brax,
+    ):
+        three = [speed_parts.loop("brax:inverted_pendulum", "sac", size, steps), rejax, brax]
+        targets = {"rejax": 1.0, "brax": 1.0}
+        yield row("loop", named("brax's inverted_pendulum", size), targets, three, options.repeats)
+
+
+def member_rows(options: Speed) -> Iterator[dict]:
+    """The loop's rate over the number of members, the largest population first."""
+    width, batch, updates = (16, 16, 60) if options.smoke else (64, 128, 5_000)
+    crowds = (2, 1) if options.smoke else (256, 64, 16, 4, 1)
+    loops = []
+    for members in crowds:
+        loop = speed_parts.loop(options.task, "sac", Size(width, batch, members), max(4, updates // members))
+        loops.append(Contestant(f"{members} seeds", loop.run, loop.work, loop.unit, loop.compile_seconds))
+    what = f"SAC, {options.task}, {width}×{width}, batch {batch}, by number of seeds"
+    yield row("members", what, {}, loops, options.repeats)
 
 
 def grid_rows(options: Speed) -> Iterator[dict]:
     """A grid against as many seeds at one value; the target is on its cost."""
     size, steps = (Size(16, 16, 8), 20) if options.smoke else (Size(64, 128, 32), 200)
-    both, programs = parts.grid(options.task, size, steps)
+    both, programs = speed_parts.grid(options.task, size, steps)
     name = f"DAI, {options.task}, T_change 4 × {size.members // 4} seeds against {size.members} seeds"
-    yield row("grid", name, 1 / 1.10, both, options.repeats, programs=programs)
+    yield row("grid", name, {both[1].name: 1 / 1.10}, both, options.repeats, programs=programs)
 
 
-ROWS: dict[str, Callable[[Speed], Iterator[dict]]] = {"physics": physics_rows, "loop": loop_rows, "grid": grid_rows}
+def run_rows(options: Speed) -> Iterator[dict]:
+    """Eight seeds to completion; the peers run one seed after the other."""
+    cases = [(Size(256, 256, 8), 2_000), *([(Size(256, 256, 64), 20_000)] if options.full else [])]
+    if options.smoke:
+        cases = [(Size(16, 16, 2), 40)]
+    for size, updates in cases:
+        found = [run(options.task, size, updates) for run in (speed_runs.ours, speed_runs.sbx, speed_runs.sb3)]
+        contestants = [contestant for contestant, _ in found]
+        rates = speed_parts.alternate(contestants, 1, rehearse=False)
+        returns = {c.name: round(float(np.mean(reached)), 1) for c, reached in found}
+        what = f"{named(options.task, size)}, {updates:,} updates each, from nothing"
+        yield row("runs", what, {"SBX": 1.0}, contestants, 1, rates, returns=returns)
 
 
-def met(entry: dict) -> bool:
-    """Whether every ratio of a row reaches its target, compiled once where that is asked."""
-    return min(entry["ratio"].values()) >= entry["target"] and entry.get("programs", 1) == 1
+def start_rows(options: Speed) -> Iterator[dict]:
+    """To the first updates of one seed: with its programs compiled before, and not."""
+    size = Size(16, 16, 1) if options.smoke else Size(256, 256, 1)
+    with tempfile.TemporaryDirectory() as cache:
+        cached, cold, sbx = (
+            speed_runs.ours(options.task, size, 8, cache)[0],
+            speed_runs.ours(options.task, size, 8)[0],
+            speed_runs.sbx(options.task, size, 8)[0],
+        )
+        what = f"{named(options.task, size)}, to the first updates and one evaluation, from nothing"
+        yield row("start", what, {}, [cached, cold, sbx], 1 if options.smoke else 3)
 
 
-def page(rows: list[dict]) -> str:
-    """The rows as Markdown."""
-    lines = [
-        "# Speed, side by side\n",
-        "Contestants take turns on the same machine; rates are medians over turns (lowest and highest in brackets), "
-        "ratios are medians of each turn's own ratio. Compile time is not in the rates; for SBX it is given together "
-        "with its warm-up.\n",
-        "| what | contestants, rate per second | ratio | target | met | compile, s |",
-        "|---|---|---|---|---|---|",
-        *(_line(entry) for entry in rows),
-        "",
-        *sorted({_origin(entry["provenance"]) for entry in rows}),
-        "",
-    ]
-    return "\n".join(lines)
-
-
-def _line(entry: dict) -> str:
-    spread = lambda v: f"{np.median(v):,.0f} [{min(v):,.0f}, {max(v):,.0f}]"
-    rates = "<br>".join(f"{name}: {spread(values)}" for name, values in entry["rates"].items())
-    ratio = "<br>".join(
-        f"{value:.2f}× [{entry['ratio_range'][name][0]:.2f}, {entry['ratio_range'][name][1]:.2f}]"
-        for name, value in entry["ratio"].items()
-    )
-    compiled = "<br>".join(f"{name}: {seconds:.1f}" for name, seconds in entry["compile_seconds"].items())
-    once = f", {entry['programs']} program" if "programs" in entry else ""
-    target, said = f"≥ {entry['target']:.2f}×{once}", "yes" if met(entry) else "no"
-    return f"| {entry['what']} ({entry['unit']}) | {rates} | {ratio} | {target} | {said} | {compiled} |"
-
-
-def _origin(facts: dict) -> str:
-    dirty = " with local changes" if facts["dirty"] else ""
-    versions = ", ".join(f"{name} {facts['versions'][name]}" for name in ("jax", "mujoco", "mujoco-mjx"))
-    commit = str(facts["commit"])[:7]
-    return f"Measured {facts['date'][:10]} at commit {commit}{dirty}, {facts['cores']} cores, {versions}."
+ROWS: dict[str, Callable[[Speed], Iterator[dict]]] = {
+    "physics": physics_rows,
+    "updates": update_rows,
+    "loop": loop_rows,
+    "members": member_rows,
+    "grid": grid_rows,
+    "runs": run_rows,
+    "start": start_rows,
+}
 
 
 def merged(old: list[dict], new: list[dict]) -> list[dict]:
@@ -158,14 +228,14 @@ def main(options: Speed) -> None:
         raise UserError(f"--repeats is {options.repeats}; give at least 1")
     out = options.out if not options.smoke or options.out != FOLDER else FOLDER.parents[1] / "runs" / "speed"
     path = out / "speed.json"
-    rows = json.loads(path.read_text())["rows"] if path.exists() else []
+    rows = [r for r in json.loads(path.read_text())["rows"] if "targets" in r] if path.exists() else []
     for part in options.parts:
         with contextlib.closing(ROWS[part](options)) as measured:
             for entry in measured:
                 rows = merged(rows, [entry])
                 replace_file(path, (json.dumps({"rows": rows}, indent=1) + "\n").encode())
-                replace_file(out / "speed.md", page(rows).encode())
-                print(_line(entry), flush=True)
+                replace_file(out / "speed.md", speed_page.page(rows).encode())
+                print(speed_page.line(entry), flush=True)
 
 
 if __name__ == "__main__":

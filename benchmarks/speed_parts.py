@@ -31,7 +31,8 @@ from guided_rl.training.run import default_execution
 from guided_rl.training.sharding import SPLIT, place, population_mesh, sharded
 from guided_rl.training.state import INPUTS, Inputs, Loop
 
-WARMUP = 512
+WARMUP, CAPACITY, FROZEN = 512, 100_000, 10_000
+OURS, STEPS, UPDATES = "guided-rl", "env steps with update", "updates"
 
 
 @dataclass(frozen=True)
@@ -68,9 +69,9 @@ def timed(function: Callable[[], Any]) -> float:
     return time.perf_counter() - begin
 
 
-def alternate(contestants: list[Contestant], repeats: int) -> dict[str, list[float]]:
+def alternate(contestants: list[Contestant], repeats: int, rehearse: bool = True) -> dict[str, list[float]]:
     """Rates in work per second of each, `repeats` pieces in turns, after one piece that is not counted."""
-    for contestant in contestants:
+    for contestant in contestants if rehearse else ():
         contestant.run()
     rates: dict[str, list[float]] = {c.name: [] for c in contestants}
     for turn in range(repeats):
@@ -107,21 +108,23 @@ class Population:
 
     def __init__(self, task: str, method: Method, size: Size, steps: int, guide: Guide | None = None):
         env = make(task)
-        setup = Setup(env.observation_size, env.action_size, (size.width, size.width), 100_000)
-        loop = Loop(size.batch, 100_000, WARMUP, WARMUP, execution=default_execution())
-        trainer = Trainer(env, method, setup, loop)
+        setup = Setup(env.observation_size, env.action_size, (size.width, size.width), CAPACITY)
+        capacity, warmup = (1, 0) if method.offline else (CAPACITY, WARMUP)
+        loop = Loop(size.batch, capacity, warmup, warmup, execution=default_execution())
+        self.trainer = trainer = Trainer(env, method, setup, loop)
         self.size, self.steps, self.mesh = size, steps, population_mesh(size.members)
         values = {name: jnp.full(size.members, value, jnp.float32) for name, value in method.hparams.items()}
         if guide is not None:
             guide = jax.vmap(guide.of)(jnp.arange(size.members))
-        self.inputs = place(Inputs(values, guide), self.mesh, INPUTS)
+        offline = jax.random.normal(jax.random.key(0), (1, FROZEN, trainer.layout.width)) if method.offline else None
+        self.inputs = place(Inputs(values, guide, offline), self.mesh, INPUTS)
         seeds = place(jnp.arange(size.members), self.mesh, SPLIT)
         self.state = trainer.init(self.mesh)(seeds, self.inputs)
         begin = time.perf_counter()
         self.chunk = trainer.chunk(self.mesh, steps)
         self.program = self.chunk.lower(self.state, self.inputs).compile()
         self.compile_seconds = time.perf_counter() - begin
-        while int(self.state.step) <= WARMUP:
+        while int(self.state.step) <= warmup:
             self.advance(self.inputs)
 
     def advance(self, inputs: Inputs) -> Any:
@@ -132,20 +135,32 @@ class Population:
         """The population under its own or other hyper-parameters; work in steps, each with its update."""
         chosen = self.inputs if inputs is None else inputs
         run = lambda: timed(lambda: self.advance(chosen))
-        return Contestant(name, run, self.steps * self.size.members, "env steps with update", self.compile_seconds)
+        unit = UPDATES if self.trainer.method.offline else STEPS
+        return Contestant(name, run, self.steps * self.size.members, unit, self.compile_seconds)
 
 
 def loop(task: str, algorithm: str, size: Size, steps: int) -> Contestant:
     """Our whole loop at one update per environment step."""
-    return Population(task, methods.build(algorithm), size, steps).contestant("guided-rl")
+    return Population(task, methods.build(algorithm), size, steps).contestant(OURS)
+
+
+def updates(task: str, algorithm: str, size: Size, steps: int) -> Population:
+    """Our gradient steps alone, on a frozen buffer."""
+    method = dataclasses.replace(methods.build(algorithm), offline=True, needs_dataset=True, random_warmup=False)
+    return Population(task, method, size, steps)
 
 
 @contextlib.contextmanager
-def sbx(task: str, algorithm: str, size: Size, steps: int) -> Iterator[Contestant]:
-    """SBX's whole loop, one agent, in a process that works only when it is its turn."""
-    words = ["--algorithm", algorithm, "--task", task, "--seed", 0, "--steps", steps, "--warmup", WARMUP]
-    words += ["--hidden", size.width, size.width, "--batch", size.batch, "--capacity", 100_000]
-    command = [str(peers_python()), str(HERE / "sbx_speed.py"), *map(str, words)]
+def peer(name: str, script: str, task: str, size: Size, steps: int, part: str = "loop") -> Iterator[Contestant]:
+    """A peer's SAC in a process that works only when it is its turn, pieces of `steps` with `size.members` seeds.
+
+    Args:
+      script: of `benchmarks/peers`. part: the whole `loop`, or `updates` alone on a full buffer.
+    """
+    words = ["--part", part, "--task", task, "--seeds", size.members, "--steps", steps, "--warmup", WARMUP]
+    words += ["--hidden", size.width, size.width, "--batch", size.batch]
+    words += ["--capacity", CAPACITY if part == "loop" else FROZEN]
+    command = [str(peers_python()), str(HERE / script), *map(str, words)]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
     process = subprocess.Popen(command, text=True, env=peer_variables(), **pipes)
 
@@ -155,13 +170,12 @@ def sbx(task: str, algorithm: str, size: Size, steps: int) -> Iterator[Contestan
             process.stdin.flush()
             return float(process.stdout.readline())
         except (BrokenPipeError, ValueError) as error:
-            raise UserError(
-                "the SBX process ended early; run its command by hand to see why: " + str(command)
-            ) from error
+            raise UserError(f"{name} ended early; run its command by hand to see why: {' '.join(command)}") from error
 
     try:
-        first = sum(run() for _ in range(WARMUP // steps + 2))
-        yield Contestant("SBX", run, steps, "env steps with update", first)
+        first = sum(run() for _ in range(WARMUP // steps + 2 if part == "loop" else 1))
+        unit = STEPS if part == "loop" else UPDATES
+        yield Contestant(name, run, steps * size.members, unit, first)
     finally:
         process.stdin.close()
         process.wait()

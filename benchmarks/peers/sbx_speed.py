@@ -1,25 +1,18 @@
-"""One SBX agent that trains a piece each time a line arrives, and answers with its seconds.
-
-Runs in the peers' environment, takes the arguments of `sbx_run.py` (`--steps` is the length of
-a piece) and lives between pieces, so that two programs can take turns on one machine. The first
-piece holds warm-up and compilation.
-"""
+"""One SBX agent that trains a piece each time a line arrives, and answers with its seconds."""
 
 from __future__ import annotations
 
-import sys
-import time
-
+import pieces
 import sbx_run
 
 
 def main() -> None:
-    args = sbx_run.parser().parse_args()
-    model = sbx_run.make(args)
-    for _ in sys.stdin:
-        begin = time.perf_counter()
-        model.learn(args.steps, reset_num_timesteps=False, log_interval=10**9)
-        print(time.perf_counter() - begin, flush=True)
+    args = pieces.parser(__doc__).parse_args()
+    words = ["--algorithm", args.algorithm, "--task", args.task, "--seed", str(args.seed)]
+    settings = sbx_run.parser().parse_args(words)
+    for name in ("hidden", "batch", "capacity", "warmup"):
+        setattr(settings, name, getattr(args, name))
+    pieces.serve(pieces.model_piece(sbx_run.make(settings), args))
 
 
 if __name__ == "__main__":

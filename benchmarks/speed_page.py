@@ -1,0 +1,87 @@
+"""What `benchmarks.speed` measured, as a page: rates, ratios, targets, limits, and what follows for larger budgets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from benchmarks.speed_parts import OURS
+
+
+def met(entry: dict) -> bool:
+    """Whether a row's ratios reach their targets, and its share of the limit and its number of programs theirs."""
+    reached = all(entry["ratio"][name] >= least for name, least in entry["targets"].items())
+    return reached and entry.get("programs", 1) == 1 and entry.get("share", 1.0) >= entry.get("least_share", 0.0)
+
+
+def page(rows: list[dict]) -> str:
+    """The rows as Markdown."""
+    lines = [
+        "# Speed, side by side\n",
+        "Contestants take turns on the same machine; rates are medians over turns (lowest and highest in brackets), "
+        "ratios are medians of each turn's own ratio. Compile time is not in the rates, except of whole runs; for "
+        "peers it is given together with their warm-up.\n",
+        "| what | contestants, rate per second | ratio | target | met | compile, s |",
+        "|---|---|---|---|---|---|",
+        *(line(entry) for entry in rows),
+        "",
+        *_limits(rows),
+        *_computed(rows),
+        *sorted({_origin(entry["provenance"]) for entry in rows}),
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def line(entry: dict) -> str:
+    spread = lambda v: f"{_number(np.median(v))} [{_number(min(v))}, {_number(max(v))}]"
+    rates = "<br>".join(f"{name}: {spread(values)}" for name, values in entry["rates"].items())
+    ratio = "<br>".join(
+        f"{value:.2f}× {name} [{entry['ratio_range'][name][0]:.2f}, {entry['ratio_range'][name][1]:.2f}]"
+        for name, value in entry["ratio"].items()
+    )
+    compiled = "<br>".join(f"{name}: {seconds:.1f}" for name, seconds in entry["compile_seconds"].items())
+    asked = [f"≥ {least:.2f}× {name}" for name, least in entry["targets"].items()]
+    asked += [f"≥ {entry['least_share']:.0%} of the limit"] if "least_share" in entry else []
+    asked += [f"{entry['programs']} program"] if "programs" in entry else []
+    said = "–" if not asked else "yes" if met(entry) else "no"
+    what = f"{entry['what']} ({entry['unit']})"
+    if "returns" in entry:
+        what += "; mean return " + ", ".join(f"{name} {value:,.0f}" for name, value in entry["returns"].items())
+    return f"| {what} | {rates} | {ratio} | {', '.join(asked) or '–'} | {said} | {compiled} |"
+
+
+def _number(x: float) -> str:
+    return f"{x:,.0f}" if x >= 100 else f"{x:.3g}"
+
+
+def _limits(rows: list[dict]) -> Iterator[str]:
+    """What an update costs at least, by this machine's own rates."""
+    for entry in rows:
+        if "limit" not in entry:
+            continue
+        work = entry["work"]
+        rates = ", ".join(f"{name} {value:.3g} {unit}" for name, (value, unit) in entry["machine"].items())
+        yield (
+            f"- {entry['what']}, updates alone: {np.median(entry['rates'][OURS]):,.0f} a second, "
+            f"{entry['share']:.0%} of the limit of {entry['limit']:,.0f}. An update is {work['FLOP'] / 1e6:.1f} MFLOP "
+            f"of matrix products, {work['bytes'] / 1e6:.2f} MB and {work['numbers']:,.0f} random numbers; this "
+            f"machine's rates, measured in the same turns at this layer's size: {rates}.\n"
+        )
+
+
+def _computed(rows: list[dict]) -> Iterator[str]:
+    """What larger budgets would take at the measured rates."""
+    for entry in rows:
+        if entry["part"] == "loop" and "SBX" in entry["rates"]:
+            hours = {name: 64e6 / np.median(values) / 3600 for name, values in entry["rates"].items()}
+            text = ", ".join(f"{name} {value:,.1f} h" for name, value in hours.items())
+            yield f"- Computed, not run: 64 seeds of a million steps at the rates of {entry['what']}: {text}.\n"
+
+
+def _origin(facts: dict) -> str:
+    dirty = " with local changes" if facts["dirty"] else ""
+    versions = ", ".join(f"{name} {facts['versions'][name]}" for name in ("jax", "mujoco", "mujoco-mjx"))
+    commit = str(facts["commit"])[:7]
+    return f"Measured {facts['date'][:10]} at commit {commit}{dirty}, {facts['cores']} cores, {versions}."

@@ -1,0 +1,89 @@
+"""Speed: what is counted, what is judged, and that every part still runs."""
+
+from __future__ import annotations
+
+import json
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from benchmarks import speed, speed_limit, speed_page, speed_parts
+from benchmarks.speed import Speed
+from benchmarks.speed_parts import Contestant, Size
+from guided_rl.errors import UserError
+from guided_rl.methods.networks import MLP
+
+
+def test_products_of_a_network_and_its_gradient_are_counted():
+    """Forward 2 · batch · Σ in · out; backward twice that, less the first layer's gradient to its input."""
+    network, batch = MLP((32, 16), 4), 10
+    params = network.init(jax.random.key(0), jnp.zeros(8))
+    forward = 2 * batch * (8 * 32 + 32 * 16 + 16 * 4)
+    x = jnp.zeros((batch, 8))
+    assert speed_limit.products(jax.make_jaxpr(network.apply)(params, x).jaxpr) == forward
+    loss = lambda p: jnp.sum(network.apply(p, x) ** 2)
+    counted = speed_limit.products(jax.make_jaxpr(jax.grad(loss))(params).jaxpr)
+    assert counted == 3 * forward - 2 * batch * 8 * 32
+
+
+def test_products_in_loops_count_every_time():
+    w = jnp.eye(4)
+    scan = lambda x: jax.lax.scan(lambda x, _: (x @ w, None), x, length=7)[0]
+    assert speed_limit.products(jax.make_jaxpr(scan)(jnp.zeros((3, 4))).jaxpr) == 7 * 2 * 3 * 4 * 4
+    both = lambda x: jax.lax.cond(x[0, 0] > 0, lambda x: x @ w @ w, lambda x: x @ w, x)
+    assert speed_limit.products(jax.make_jaxpr(both)(jnp.zeros((3, 4))).jaxpr) == 2 * 2 * 3 * 4 * 4
+
+
+def test_an_updates_work_is_that_of_its_networks():
+    """Twin critics for the target, forward and back, and for the actor; the actor twice forward and once back."""
+    population = speed_parts.updates("InvertedPendulum-v5", "sac", Size(16, 8, 2), 4)
+    work = speed_limit.count(population)
+    critic, actor = 2 * 2 * 8 * (5 * 16 + 16 * 16 + 16), 2 * 8 * (4 * 16 + 16 * 16 + 16 * 2)
+    assert 5 * critic + 3 * actor < work.flops < 7 * critic + 4.5 * actor
+    assert work.bytes > 2 * 4 * 3 * (16 * 16 + 2 * 16 * 16)
+
+
+def judged(rates: dict[str, list[float]], targets: dict[str, float], **extra) -> dict:
+    contestants = [Contestant(name, lambda: 0.0, 1.0, "updates") for name in rates]
+    return speed.row("loop", "ours beside theirs", targets, contestants, 0, rates, **extra)
+
+
+def test_a_ratio_is_the_median_of_each_turns_own():
+    entry = judged({"guided-rl": [10, 40, 90], "SBX": [5, 10, 30]}, {"SBX": 3.0})
+    assert entry["ratio"] == {"SBX": 3.0}
+    assert entry["ratio_range"] == {"SBX": [2.0, 4.0]}
+    assert speed_page.met(entry)
+    assert not speed_page.met(judged({"guided-rl": [10.0], "SBX": [5.0]}, {"SBX": 2.1}))
+    assert not speed_page.met(judged({"guided-rl": [10.0], "SBX": [5.0]}, {}, share=0.8, least_share=0.85))
+    assert not speed_page.met(judged({"guided-rl": [10.0], "SBX": [5.0]}, {}, programs=2))
+
+
+def test_a_new_row_takes_the_old_ones_place():
+    old, new = judged({"guided-rl": [1.0], "SBX": [1.0]}, {}), judged({"guided-rl": [2.0], "SBX": [1.0]}, {})
+    (kept,) = speed.merged([old], [new])
+    assert kept["ratio"] == {"SBX": 2.0}
+    assert "2.00× SBX" in speed_page.page([kept])
+
+
+def test_unknown_parts_are_refused(tmp_path):
+    with pytest.raises(UserError, match="updates"):
+        speed.main(Speed(parts=["update"], out=tmp_path))
+
+
+def test_our_own_parts_run(tmp_path):
+    speed.main(Speed(parts=["members", "grid"], repeats=1, task="InvertedPendulum-v5", smoke=True, out=tmp_path))
+    rows = json.loads((tmp_path / "speed.json").read_text())["rows"]
+    assert [row["part"] for row in rows] == ["members", "grid"]
+    assert all(np.isfinite(list(row["ratio"].values())).all() for row in rows)
+    assert rows[1]["programs"] == 1
+
+
+@pytest.mark.slow
+def test_every_part_runs_beside_the_peers(tmp_path):
+    """Installs them first, where that has not been done."""
+    speed.main(Speed(repeats=1, smoke=True, out=tmp_path))
+    rows = json.loads((tmp_path / "speed.json").read_text())["rows"]
+    assert {row["part"] for row in rows} == set(speed.PARTS)
+    assert "of the limit" in (tmp_path / "speed.md").read_text()
