@@ -30,7 +30,7 @@ from guided_rl.data.replay import sample_indices
 from guided_rl.methods import sac
 from guided_rl.methods.base import Agent, Batch, Context, Method
 from guided_rl.methods.dynamics import Fitting
-from guided_rl.methods.sac_eo import Imitation, disagreement, imitating, imitation_loss
+from guided_rl.methods.imitation import Imitation, disagreement, imitating, imitation_loss
 
 ROWS = 256
 SMALLEST = 1e-8

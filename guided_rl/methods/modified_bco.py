@@ -14,7 +14,8 @@ import jax
 
 from guided_rl.methods.base import Agent, Batch, Context, Method, Metrics, descend
 from guided_rl.methods.dynamics import Fitting
-from guided_rl.methods.sac_eo import IMITATION_STREAM, Imitation, fixed, imitating, imitation_loss
+from guided_rl.methods.imitation import IMITATION_STREAM, Imitation, imitating, imitation_loss
+from guided_rl.methods.sac_eo import fixed
 
 KEPT = ("actor", "models")
 

@@ -20,8 +20,9 @@ from guided_rl.methods import METHODS, build, dynamics, linear_temperature, sac
 from guided_rl.methods.balanced_eo import pulls, weigh
 from guided_rl.methods.base import Agent, Context, Setup
 from guided_rl.methods.dynamics import Fitting
+from guided_rl.methods.imitation import HPARAMS, Imitation, action_of, disagreement, imitation_loss
 from guided_rl.methods.networks import sample_squashed
-from guided_rl.methods.sac_eo import HPARAMS, Imitation, action_of, adaptive, disagreement, imitation_loss
+from guided_rl.methods.sac_eo import adaptive
 from guided_rl.training.run import Session, train
 
 OBS, ACTION, PAIRS = 4, 2, 16

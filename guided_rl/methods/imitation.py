@@ -1,0 +1,143 @@
+"""What SAC-EO adds to SAC: expert pairs imitated through two learned models, weighted against reward.
+
+Ozcan et al. 2024 (arXiv 2402.18836); the equations stand in `sac_eo`. Here are the term itself,
+the models' disagreement, and SAC with the term under any weight: `sac_eo`, `modified_bco` and
+`balanced_eo` choose the weight.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from guided_rl.data.observations import expert_observations
+from guided_rl.data.replay import Layout, sample_indices
+from guided_rl.methods import dynamics, linear_temperature, sac
+from guided_rl.methods.base import Agent, Batch, Context, Method, Metrics
+from guided_rl.methods.dynamics import MODELS, Fitting
+from guided_rl.methods.networks import sample_squashed
+
+HPARAMS = {
+    **sac.HPARAMS,
+    "actor_lr": 1e-4,
+    "temperature_lr": 1e-4,
+    "initial_temperature": 0.1,
+    "model_lr": 1e-3,
+}
+IMITATION_STREAM = 0x656F  # beyond any counter that SAC draws from the same key
+PROBED = 256
+Weigh = Callable[..., jax.Array]
+
+
+@dataclass(frozen=True)
+class Imitation:
+    """What the imitation term is made of.
+
+    Attributes:
+      fitting: of the forward models. models: how many of the two expert pairs pass through.
+      drop: share of the observation, its last entries, that the expert set lacks.
+    """
+
+    fitting: Fitting = field(default_factory=Fitting)
+    models: int = MODELS
+    drop: float = 0.0
+
+    def squared(self, difference: jax.Array) -> jax.Array:
+        """‖·‖² [...] over the entries [..., obs] that the expert set has."""
+        known = difference.shape[-1] - round(self.drop * difference.shape[-1])
+        return jnp.sum(difference[..., :known] ** 2, axis=-1)
+
+
+def action_of(params: Any, obs: jax.Array, key: jax.Array, ctx: Context) -> jax.Array:
+    """a ~ π_θ(·|s), reparameterised."""
+    return sample_squashed(*sac.actor(ctx.setup).apply(params, obs), key)[0]
+
+
+def imitation_loss(params: Any, agent: Agent, expert: Batch, key: jax.Array, ctx: Context, how: Imitation) -> jax.Array:
+    """MSE(θ) of the actor's `params`; the batch, drawn at random, is shared out among the models."""
+    action = action_of(params, expert["obs"], key, ctx)
+    share = lambda x: x.reshape(how.models, -1, x.shape[-1])
+    error = share(expert["next_obs"]) - dynamics.predict(agent, share(expert["obs"]), share(action), ctx, how.fitting)
+    return jnp.mean(how.squared(error))
+
+
+def disagreement(agent: Agent, obs: jax.Array, key: jax.Array, ctx: Context, how: Imitation) -> jax.Array:
+    """δ(s) [n] of states [n, obs]: how far the two models' ŝ' lie apart for one shared a ~ π_θ(·|s)."""
+    action = action_of(agent.params["actor"], obs, key, ctx)
+    both = lambda x: jnp.stack([x] * MODELS)
+    one, other = dynamics.predict(agent, both(obs), both(action), ctx, how.fitting)
+    return jnp.sqrt(how.squared(one - other))
+
+
+def model_error(agent: Agent, rows: Batch, count: jax.Array, key: jax.Array, ctx: Context, how: Imitation) -> jax.Array:
+    """Mean ‖s' - ŝ'(s, a)‖₂ over models and some of the first `count` rows: looked at, never learned from.
+
+    Rows whose action is NaN, for not being known, do not count; 0 where none is left.
+    """
+    drawn = sample_indices(key, PROBED, count)
+    known = jnp.isfinite(rows["action"][drawn]).all(-1)
+    obs, action, follows = (jnp.stack([rows[name][drawn]] * MODELS) for name in ("obs", "action", "next_obs"))
+    action = jnp.where(known[:, None], action, 0.0)
+    error = jnp.sqrt(how.squared(follows - dynamics.predict(agent, obs, action, ctx, how.fitting)))
+    return jnp.sum(error * known) / jnp.maximum(MODELS * jnp.sum(known), 1)
+
+
+def imitating(
+    weigh: Weigh, how: Imitation, expert_batch: int = 256, temperature: str = "log", noise: float = 0.0
+) -> Method:
+    """SAC with the imitation term, weighted by `weigh(agent, delta_max, ctx, recent, count, expert, key) -> ε`."""
+
+    def init(key: jax.Array, ctx: Context) -> Agent:
+        agent = dynamics.with_models(sac.init(key, ctx), jax.random.fold_in(key, IMITATION_STREAM), ctx, how.fitting)
+        zeros = dict.fromkeys(("epsilon", "delta_max", "model_error_expert", "model_error_replay"), jnp.float32(0))
+        agent = agent.replace(memory={**agent.memory, **zeros})
+        return agent if temperature == "log" else linear_temperature.start(agent, ctx)
+
+    def refit(agent: Agent, recent: Batch, count: jax.Array, key: jax.Array, ctx: Context) -> Agent:
+        fit_key, delta_key, probe_key, weigh_key = jax.random.split(key, 4)
+        agent = dynamics.fit(agent, recent, count, fit_key, ctx, how.fitting)
+        expert = Layout.of(ctx.setup.observation_size, ctx.setup.action_size).unpack(ctx.offline)
+        delta_max = jnp.max(disagreement(agent, expert["obs"], delta_key, ctx, how))
+        epsilon = weigh(agent, delta_max, ctx, recent=recent, count=count, expert=expert, key=weigh_key)
+        known = {
+            "epsilon": jnp.float32(epsilon),
+            "delta_max": delta_max,
+            "model_error_expert": model_error(agent, expert, expert["obs"].shape[0], probe_key, ctx, how),
+            "model_error_replay": model_error(agent, recent, count, probe_key, ctx, how),
+        }
+        return agent.replace(memory={**agent.memory, **known})
+
+    def actor_gradient(agent: Agent, batch: Batch, key: jax.Array, ctx: Context) -> tuple[Any, Metrics]:
+        """∇J(θ) = (1 - ε) ∇J_SAC(θ) + ε ∇MSE(θ); a branch, so that ε = 0 leaves SAC's gradient to the last bit."""
+        own, metrics = sac.actor_gradient(agent, batch, key, ctx)
+        epsilon, imitation_key = agent.memory["epsilon"], jax.random.fold_in(key, IMITATION_STREAM)
+        loss = lambda params: imitation_loss(params, agent, batch["expert"], imitation_key, ctx, how)
+        error, pull = jax.value_and_grad(loss)(agent.params["actor"])
+        mixed = lambda: jax.tree.map(lambda g, h: (1.0 - epsilon) * g + epsilon * h, own, pull)
+        return jax.lax.cond(epsilon > 0, mixed, lambda: own), {**metrics, "imitation": error}
+
+    def update(agent: Agent, batch: Batch, key: jax.Array, ctx: Context) -> tuple[Agent, Metrics]:
+        step = sac.update if temperature == "log" else linear_temperature.update
+        agent, metrics = step(agent, batch, key, ctx, actor_gradient=actor_gradient)
+        return agent, {**metrics, **{name: agent.memory[name] for name in agent.memory if name != "normaliser"}}
+
+    return dataclasses.replace(
+        sac.SAC,
+        name="sac-eo",
+        hparams=HPARAMS,
+        init=init,
+        update=update,
+        refit=refit,
+        window=how.fitting.window,
+        expert_batch=expert_batch,
+        random_warmup=False,
+        needs_dataset=True,
+        observations_only=True,
+        prepare=functools.partial(expert_observations, noise=noise, drop=how.drop, halves=True),
+    )
