@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from guided_rl.config import RunConfig
+from guided_rl.data.replay import Layout
 from guided_rl.training import plan
 from guided_rl.training.checkpoint import _to_arrays
 from guided_rl.training.cost import expected_seconds
@@ -43,15 +44,32 @@ SHAPES = [
 ]
 
 
+def temporaries(session: Session) -> int:
+    """XLA's own analysis of the compiled chunk, in bytes per device."""
+    width = session.plan.width
+    arguments = plan.abstract_population(session, width), session.inputs(np.zeros(width, int))
+    return session._jitted("chunk").lower(*arguments).compile().memory_analysis().temp_size_in_bytes
+
+
 @pytest.mark.skipif(jax.default_backend() != "cpu", reason="the estimate is fitted to XLA on CPU")
 @pytest.mark.parametrize(("task", "method", "hidden", "batch", "seeds", "execution"), SHAPES)
 def test_temporaries_are_near_the_compiled_programs_own_analysis(task, method, hidden, batch, seeds, execution):
     settings = {"hidden": (hidden, hidden), "batch": batch, "seeds": seeds, "execution": execution, "steps": 20_000}
     session = Session(RunConfig(task=task, method=method, **settings))
-    population = plan.abstract_population(session, session.plan.width)
-    compiled = session._jitted("chunk").lower(population, session.inputs(np.zeros(session.plan.width, int))).compile()
-    per_device = compiled.memory_analysis().temp_size_in_bytes
-    assert session.plan.temporary_bytes / session.plan.devices == pytest.approx(per_device, rel=0.25)
+    assert session.plan.temporary_bytes / session.plan.devices == pytest.approx(temporaries(session), rel=0.25)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(jax.default_backend() != "cpu", reason="the estimate is fitted to XLA on CPU")
+@pytest.mark.parametrize("execution", ["map", "vmap"])
+@pytest.mark.parametrize(("window", "models"), [(20_000, (128, 128)), (100_000, (512, 512))])
+def test_temporaries_of_a_refit_are_near_the_compiled_programs_own_analysis(window, models, execution):
+    options = {"model_hidden": models, "window": window, "epochs": 2, "expert_batch": 128}
+    config = RunConfig(
+        "HalfCheetah-v5", "sac-eo", steps=100_000, seeds=4, batch=128, execution=execution, options=options
+    )
+    session = Session(config, None, np.zeros((1, 1_000, Layout.of(17, 6).width), np.float32))
+    assert session.plan.temporary_bytes / session.plan.devices == pytest.approx(temporaries(session), rel=0.25)
 
 
 def test_waves_are_of_equal_width_and_hold_every_member_once(monkeypatch):
