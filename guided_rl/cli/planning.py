@@ -54,11 +54,11 @@ def show_table(name: str, preset: str, physics: str) -> None:
     module = tables()
     found = module.find_table(name)
     cells = module.cells_of(found, preset, None, physics, ())
-    rows, total = [], 0
+    place, rows, total = module.Place(name, preset), [], 0
     for cell in cells:
         config = cell.config
         size = f"{config.seeds} × {len(config.points())} × {steps(config.steps)}"
-        done = "done" if module.finished(found, preset, cell) else "to run"
+        done = "done" if module.finished(place, cell) else "to run"
         rows.append((cell.name, size, f"{cell.updates / 1e6:.2f}M", done))
         total += cell.updates
     rows.append((f"{len(cells)} cells", "", f"{total / 1e6:.2f}M", ""))
