@@ -7,12 +7,12 @@ from pathlib import Path
 
 from benchmarks import dai, pag, pex, sac_eo
 from benchmarks.cells import PaperTable, cells_of, sweep_cell
-from benchmarks.running import ROOT, Place, finished, records_root, run_cell
+from benchmarks.launchers import LAUNCHERS, Launcher
+from benchmarks.running import ROOT, Place, finished, records_root
 from guided_rl.errors import UserError, unknown
 from guided_rl.reporting import page, records, report
 
 TABLES = {table.name: table for table in (dai.TABLE, sac_eo.TABLE, pag.TABLE, pex.TABLE)}
-LAUNCHERS = ("local",)
 
 
 def find_table(name: str) -> PaperTable:
@@ -20,6 +20,13 @@ def find_table(name: str) -> PaperTable:
     if name not in TABLES:
         raise unknown("table", name, TABLES)
     return TABLES[name]
+
+
+def find_launcher(name: str) -> Launcher:
+    """Who runs the cells, by name."""
+    if name not in LAUNCHERS:
+        raise unknown("launcher", name, LAUNCHERS)
+    return LAUNCHERS[name]
 
 
 def run_table(
@@ -36,14 +43,12 @@ def run_table(
     Raises:
       UserError: an unknown name, or a setting that cannot run, before anything is trained.
     """
-    if launcher not in LAUNCHERS:
-        raise unknown("launcher", launcher, LAUNCHERS)
+    launch = find_launcher(launcher)
     table, place = find_table(name), Place(name, preset)
     cells = cells_of(table, preset, seeds, physics, tasks)
     missing = [cell for cell in cells if not finished(place, cell)]
     say(f"{table.title}, preset {preset}: {len(cells)} cells, {len(cells) - len(missing)} of them done before")
-    for number, cell in enumerate(missing, 1):
-        run_cell(place, cell, say, f"{number}/{len(missing)} ")
+    launch(place, missing, say)
     return build_report(name, preset)
 
 
@@ -54,13 +59,14 @@ def run_sweep(
     task: str,
     seeds: int | None = None,
     physics: str = "auto",
+    launcher: str = "local",
     say: Callable[[str], None] = print,
 ) -> records.Record:
     """Run the cell that sweeps one of the paper's axes on a task, if it has no record yet."""
-    place = Place(name, preset)
+    launch, place = find_launcher(launcher), Place(name, preset)
     cell = sweep_cell(find_table(name), axis, preset, task, seeds, physics)
     if not finished(place, cell):
-        run_cell(place, cell, say)
+        launch(place, [cell], say)
     return records.read(place.record(cell))
 
 

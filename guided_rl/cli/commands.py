@@ -102,7 +102,7 @@ class Table:
       preset: smoke (seconds), quick (minutes), cpu (hours) or paper (an accelerator).
       seeds: per cell; the preset's own number if not given.
       physics: auto, native or mjx.
-      launcher: local or ray.
+      launcher: local, one cell after another, or ray, as many as a Ray cluster takes at once.
       tasks: only these.
       sweep: run nothing but the paper's grid over this hyper-parameter, on the one task named.
     """
@@ -122,7 +122,8 @@ class Table:
         if self.sweep is not None:
             if len(self.tasks) != 1:
                 raise UserError("a sweep runs on one task; name it, such as --tasks HalfCheetah-v5")
-            found = tables().run_sweep(self.name, self.sweep, self.preset, *self.tasks, self.seeds, self.physics)
+            chosen = (self.seeds, self.physics, self.launcher)
+            found = tables().run_sweep(self.name, self.sweep, self.preset, *self.tasks, *chosen)
             show_sweep(found, self.sweep, Path("runs") / "sweeps" / self.name / self.preset / self.tasks[0])
             return
         content = tables().run_table(self.name, self.preset, self.seeds, self.physics, self.launcher, self.tasks)

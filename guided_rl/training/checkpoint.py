@@ -68,6 +68,16 @@ def own(
         yield
 
 
+def wait_for_owner(folder: Path, seconds: float) -> None:
+    """Wait until no process holds `folder`, but no longer than so: a dead process's lock outlives it a little."""
+    path, until = folder / "lock", time.monotonic() + seconds
+    while path.exists() and time.monotonic() < until:
+        with contextlib.suppress(OSError), path.open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        time.sleep(0.2)
+
+
 def _claim(path: Path, config: dict[str, Any], whose: str = "holds a run of another configuration") -> None:
     try:
         held = json.loads(path.read_text()) if path.exists() else None
