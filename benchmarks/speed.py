@@ -27,6 +27,7 @@ from guided_rl.errors import UserError, unknown
 from guided_rl.reporting.provenance import provenance
 from guided_rl.reporting.storage import replace_file
 
+CARTPOLE = "cartpole-safe"  # PAG's; the peers have its swing-up without the crash
 FOLDER = Path(__file__).parents[1] / "results" / "speed"
 PARTS = ("physics", "updates", "loop", "members", "grid", "runs", "start")
 
@@ -128,22 +129,24 @@ def update_rows(options: Speed) -> Iterator[dict]:
 
 def loop_rows(options: Speed) -> Iterator[dict]:
     """SAC's whole loop at one update per environment step: ours with all members, SBX and SB3 with one agent."""
+    same = (options.task, options.task)
     cases = [
-        (Size(256, 256, 1), 250, 400, 150, {"SBX": 1.0}),
-        (Size(256, 256, 4), 120, 400, 150, {"SBX": 2.0, "SB3": 3.0}),
-        (Size(64, 128, 16), 300, 1200, 300, {"SBX": 5.0}),
-        (Size(64, 128, 64), 80, 1200, 300, {"SBX": 8.0}),
+        (*same, Size(256, 256, 1), 250, 400, 150, {"SBX": 1.0}),
+        (*same, Size(256, 256, 4), 120, 400, 150, {"SBX": 2.0, "SB3": 3.0}),
+        (*same, Size(64, 128, 16), 300, 1200, 300, {"SBX": 5.0}),
+        (*same, Size(64, 128, 64), 80, 1200, 300, {"SBX": 8.0}),
+        (CARTPOLE, "suite:cartpole-swingup", Size(32, 256, 64), 80, 1200, 300, {"SBX": 7.0}),
     ]
     if options.smoke:
-        cases = [(Size(16, 16, 2), 20, 20, 20, {"SBX": 1.0})]
-    for size, ours, sbx, sb3, targets in cases:
+        cases = [(*same, Size(16, 16, 2), 20, 20, 20, {"SBX": 1.0})]
+    for task, theirs, size, ours, sbx, sb3, targets in cases:
         one = Size(size.width, size.batch, 1)
         with (
-            speed_parts.peer("SBX", "sbx_speed.py", options.task, one, sbx) as first,
-            speed_parts.peer("SB3", "sb3_run.py", options.task, one, sb3) as second,
+            speed_parts.peer("SBX", "sbx_speed.py", theirs, one, sbx) as first,
+            speed_parts.peer("SB3", "sb3_run.py", theirs, one, sb3) as second,
         ):
-            all_three = [speed_parts.loop(options.task, "sac", size, ours), first, second]
-            yield row("loop", named(options.task, size), targets, all_three, options.repeats)
+            all_three = [speed_parts.loop(task, "sac", size, ours), first, second]
+            yield row("loop", named(task, size), targets, all_three, options.repeats)
     size, steps = (Size(16, 16, 2), 20) if options.smoke else (Size(64, 128, 16), 100)
     one = Size(size.width, size.batch, 1)
     with (
@@ -157,14 +160,17 @@ def loop_rows(options: Speed) -> Iterator[dict]:
 
 def member_rows(options: Speed) -> Iterator[dict]:
     """The loop's rate over the number of members, the largest population first."""
-    width, batch, updates = (16, 16, 60) if options.smoke else (64, 128, 5_000)
-    crowds = (2, 1) if options.smoke else (256, 64, 16, 4, 1)
-    loops = []
-    for members in crowds:
-        loop = speed_parts.loop(options.task, "sac", Size(width, batch, members), max(4, updates // members))
-        loops.append(Contestant(f"{members} seeds", loop.run, loop.work, loop.unit, loop.compile_seconds))
-    what = f"SAC, {options.task}, {width}×{width}, batch {batch}, by number of seeds"
-    yield row("members", what, {}, loops, options.repeats)
+    cases = [(options.task, 64, 128, 5_000), (CARTPOLE, 32, 256, 5_000)]
+    if options.smoke:
+        cases = [(options.task, 16, 16, 60)]
+    for task, width, batch, updates in cases:
+        loops = []
+        for members in (2, 1) if options.smoke else (256, 64, 16, 4, 1):
+            loop = speed_parts.loop(task, "sac", Size(width, batch, members), max(4, updates // members))
+            name = f"{members} seed{'s'[: members > 1]}"
+            loops.append(Contestant(name, loop.run, loop.work, loop.unit, loop.compile_seconds))
+        what = f"SAC, {task}, {width}×{width}, batch {batch}, by number of seeds"
+        yield row("members", what, {}, loops, options.repeats)
 
 
 def grid_rows(options: Speed) -> Iterator[dict]:

@@ -5,16 +5,16 @@ from __future__ import annotations
 import json
 import sys
 
-import gymnasium as gym
 import numpy as np
 import pieces
+import worlds
 from stable_baselines3 import SAC, TD3
 from stable_baselines3.common.noise import NormalActionNoise
 
 
 def make(args):
     """The model that the arguments describe, at SB3's own settings otherwise."""
-    env = gym.make(args.task)
+    env = worlds.make(args.task)
     size = env.action_space.shape[0]
     extra = {} if args.algorithm == "sac" else {"action_noise": NormalActionNoise(np.zeros(size), np.full(size, 0.1))}
     return {"sac": SAC, "td3": TD3}[args.algorithm](
@@ -34,7 +34,7 @@ def make(args):
 
 def mean_return(model, task: str, episodes: int = 5) -> float:
     """Of the deterministic policy."""
-    env, total = gym.make(task), 0.0
+    env, total = worlds.make(task), 0.0
     for episode in range(episodes):
         (obs, _), ended = env.reset(seed=episode), False
         while not ended:

@@ -14,11 +14,11 @@ import json
 import sys
 import time
 
-import gymnasium as gym
 import jax
 import jax.numpy as jnp
 import numpy as np
 import sbx
+import worlds
 from sbx.common.policies import SquashedGaussianActor
 from stable_baselines3.common.noise import NormalActionNoise
 
@@ -74,7 +74,7 @@ CLASSES = {
 
 def make(args: argparse.Namespace):
     """The SBX model that the arguments describe."""
-    env = gym.make(args.task)
+    env = worlds.make(args.task)
     env.action_space.seed(args.seed)
     policy, extra = {"net_arch": list(args.hidden)}, {}
     if args.algorithm == "sac":
@@ -103,7 +103,7 @@ def make(args: argparse.Namespace):
 
 def evaluate(model, task: str, episodes: int, seed: int) -> list[float]:
     """Undiscounted returns of `episodes` episodes of the deterministic policy, side by side."""
-    envs = [gym.make(task) for _ in range(episodes)]
+    envs = [worlds.make(task) for _ in range(episodes)]
     obs = np.stack([env.reset(seed=seed + i)[0] for i, env in enumerate(envs)])
     returns, active = np.zeros(episodes), np.ones(episodes, bool)
     while active.any():
