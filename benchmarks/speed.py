@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import tyro
 
-from benchmarks import speed_limit, speed_page, speed_parts, speed_runs
+from benchmarks import speed_limit, speed_page, speed_parts, speed_runs, speed_sac_eo
 from benchmarks.speed_parts import Contestant, Size
 from guided_rl.errors import UserError, unknown
 from guided_rl.reporting.provenance import provenance
@@ -29,7 +29,8 @@ from guided_rl.reporting.storage import replace_file
 
 CARTPOLE = "cartpole-safe"  # PAG's; the peers have its swing-up without the crash
 FOLDER = Path(__file__).parents[1] / "results" / "speed"
-PARTS = ("physics", "updates", "loop", "members", "grid", "runs", "start")
+PARTS = ("physics", "updates", "loop", "members", "grid", "runs", "start", "sac-eo")
+USUAL = PARTS[:-1]
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,8 @@ class Speed:
     """Time physics, updates, the training loop and whole runs against what they are to beat.
 
     Attributes:
-      parts: any of physics, updates, loop, members, grid, runs, start; all of them if none is given.
+      parts: any of physics, updates, loop, members, grid, runs, start, and sac-eo, which takes
+        some ten minutes by itself; all but the last if none is given.
       repeats: turns per row; whole runs take one.
       task: of everything but physics, which has tasks of its own, and rejax's row.
       full: whole runs of 64 seeds and 20,000 updates as well, which are computed otherwise.
@@ -45,7 +47,7 @@ class Speed:
       out: folder of `speed.json` and `speed.md`.
     """
 
-    parts: list[str] = field(default_factory=lambda: list(PARTS))
+    parts: list[str] = field(default_factory=lambda: list(USUAL))
     repeats: int = 5
     task: str = "HalfCheetah-v5"
     full: bool = False
@@ -173,6 +175,16 @@ def member_rows(options: Speed) -> Iterator[dict]:
         yield row("members", what, {}, loops, options.repeats)
 
 
+def sac_eo_rows(options: Speed) -> Iterator[dict]:
+    """SAC-EO's whole loop at the paper's sizes against its own floor; the target is on its cost."""
+    size, window, models, epochs = (
+        (Size(16, 16, 2), 400, 16, 1) if options.smoke else (Size(256, 256, 2), 100_000, 512, 10)
+    )
+    both = speed_sac_eo.loop_and_floor(size, window, models, epochs)
+    what = f"SAC-EO, {speed_sac_eo.TASK}, {size.width}×{size.width}, models {models}×{models}, {size.members} seeds"
+    yield row("sac-eo", what, {both[1].name: 1 / 1.5}, both, min(3, options.repeats))
+
+
 def grid_rows(options: Speed) -> Iterator[dict]:
     """A grid against as many seeds at one value; the target is on its cost."""
     size, steps = (Size(16, 16, 8), 20) if options.smoke else (Size(64, 128, 32), 200)
@@ -214,6 +226,7 @@ ROWS: dict[str, Callable[[Speed], Iterator[dict]]] = {
     "loop": loop_rows,
     "members": member_rows,
     "grid": grid_rows,
+    "sac-eo": sac_eo_rows,
     "runs": run_rows,
     "start": start_rows,
 }

@@ -116,7 +116,8 @@ class Population:
         values = {name: jnp.full(size.members, value, jnp.float32) for name, value in method.hparams.items()}
         if guide is not None:
             guide = jax.vmap(guide.of)(jnp.arange(size.members))
-        offline = jax.random.normal(jax.random.key(0), (1, FROZEN, trainer.layout.width)) if method.offline else None
+        rows = (1, FROZEN, trainer.layout.width)
+        offline = jax.random.normal(jax.random.key(0), rows) if method.needs_dataset else None
         self.inputs = place(Inputs(values, guide, offline), self.mesh, INPUTS)
         seeds = place(jnp.arange(size.members), self.mesh, SPLIT)
         self.state = trainer.init(self.mesh)(seeds, self.inputs)

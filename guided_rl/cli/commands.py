@@ -121,9 +121,7 @@ class Table:
         from guided_rl.cli.running import show, show_sweep
 
         if os.environ.get("GUIDED_RL_PROCESSES"):
-            raise UserError(
-                "each cell of a table has one process; unset GUIDED_RL_PROCESSES and use --launcher ray"
-            )
+            raise UserError("each cell of a table has one process; unset GUIDED_RL_PROCESSES and use --launcher ray")
         if self.sweep is not None:
             if len(self.tasks) != 1:
                 raise UserError("a sweep runs on one task; name it, such as --tasks HalfCheetah-v5")
