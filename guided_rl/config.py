@@ -15,7 +15,10 @@ from guided_rl.errors import UserError, unknown
 from guided_rl.methods.base import Method
 from guided_rl.methods.networks import ACTIVATIONS
 
-YOUNGER = (("activation", "relu"),)  # what older records do not say, because there was nothing else
+# What older records do not say, because there was nothing else.
+YOUNGER = (("activation", "relu"), ("replay_dtype", "float32"), ("matmul_precision", "default"))
+REPLAY_DTYPES = ("float32", "float16", "bfloat16")
+PRECISIONS = ("default", "high", "highest")
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,8 @@ class RunConfig:
       block: environment steps collected before as many updates.
       timeout_is_terminal: do not bootstrap through the time limit.
       execution: `vmap` (members batched) or `map` (one by one on each device); `auto` is map on CPU.
+      replay_dtype: how replay rows are kept: `float32`, or in half the memory `float16` or `bfloat16`.
+      matmul_precision: of matrix products, `default`, `high` or `highest`; on GPUs the default is TF32.
     """
 
     task: str = "HalfCheetah-v5"
@@ -68,6 +73,8 @@ class RunConfig:
     block: int = 1
     timeout_is_terminal: bool = False
     execution: str = "auto"
+    replay_dtype: str = "float32"
+    matmul_precision: str = "default"
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON types, the form in which records keep it."""
@@ -119,8 +126,10 @@ def check(config: RunConfig, method: Method) -> None:
         raise UserError(f"warmup={config.warmup} is a share of the budget; give a number in [0, 1]")
     if config.activation not in ACTIVATIONS:
         raise unknown("activation", config.activation, ACTIVATIONS)
-    if config.execution not in ("auto", "vmap", "map"):
-        raise unknown("execution", config.execution, ("auto", "vmap", "map"))
+    words = {"execution": ("auto", "vmap", "map"), "replay_dtype": REPLAY_DTYPES, "matmul_precision": PRECISIONS}
+    for name, known in words.items():
+        if getattr(config, name) not in known:
+            raise unknown(name, getattr(config, name), known)
     for name, values in {**{k: (v,) for k, v in config.hparams.items()}, **config.grid}.items():
         if name not in method.hparams:
             raise unknown(f"hyper-parameter of {method.name!r}", name, method.hparams)

@@ -1,4 +1,4 @@
-"""Replay: one flat ring of float32 rows per member, written at a shared pointer.
+"""Replay: one flat ring of rows per member, float32 unless asked otherwise, written at a shared pointer.
 
 Rows are `[obs | action | reward | terminated | next_obs | extra columns]`. The pointer is a
 function of the step count, which is never batched: the whole population writes one slice.
@@ -60,7 +60,7 @@ def transition(obs: jax.Array, action: jax.Array, after: Any) -> dict[str, jax.A
 def insert(ring: jax.Array, rows: jax.Array, step: jax.Array) -> jax.Array:
     """Write `rows` [population, width] at slot `step mod capacity` of `ring` [population, capacity, width]."""
     zero = jnp.int32(0)
-    return jax.lax.dynamic_update_slice(ring, rows[:, None], (zero, step % ring.shape[1], zero))
+    return jax.lax.dynamic_update_slice(ring, rows[:, None].astype(ring.dtype), (zero, step % ring.shape[1], zero))
 
 
 def newest(ring: jax.Array, step: jax.Array, window: int) -> jax.Array:

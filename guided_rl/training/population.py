@@ -48,7 +48,7 @@ class Trainer:
         members = self.each(jnp.min(seeds))(lambda seed, hp, guide: self._init_member(seed, hp, guide, rows(seed)))(
             seeds, inputs.hp, inputs.guide
         )
-        replay = jnp.zeros((seeds.shape[0], self.loop.capacity, self.layout.width))
+        replay = jnp.zeros((seeds.shape[0], self.loop.capacity, self.layout.width), self.loop.replay_dtype)
         return Population(members, replay, jnp.int32(0))
 
     def _init_member(self, seed: jax.Array, hp: HParams, guide: Guide | None, rows: jax.Array | None) -> Members:
@@ -181,7 +181,7 @@ class Trainer:
         def refit(key, seed, agent, ring, hp, guide):
             (refit_key,) = _keys(key, step, "refit")
             ctx = Context(hp, step, guide, offline_rows(inputs.offline, seed), self.setup)
-            recent = self.layout.unpack(newest(ring, step, window))
+            recent = self.layout.unpack(newest(ring, step, window).astype(jnp.float32))
             return self.method.refit(agent, recent, count, refit_key, ctx)
 
         def everyone(agents: Agent) -> Agent:
@@ -200,7 +200,7 @@ class Trainer:
 
         def sample(key, seed, replay, hp):
             sample_key, offline_key = _keys(key, stamp, "sample", "offline")
-            rows = replay[sample_indices(sample_key, self.loop.batch, filled)]
+            rows = replay[sample_indices(sample_key, self.loop.batch, filled)].astype(jnp.float32)
             mixes = self.method.offline or "offline_ratio" in hp
             count = self.loop.batch if mixes else self.method.expert_batch
             if not count:

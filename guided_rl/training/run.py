@@ -108,6 +108,7 @@ def loop_settings(config: RunConfig, method: Method) -> Loop:
         block=config.block,
         timeout_is_terminal=config.timeout_is_terminal,
         execution=config.execution if config.execution != "auto" else default_execution(),
+        replay_dtype=config.replay_dtype,
     )
 
 
@@ -213,9 +214,14 @@ class Session:
         """The compiled program `name`, compiled ahead of time at its first use, its time counted apart."""
         if name not in self._programs:
             begun = time.monotonic()
-            self._programs[name] = self._jitted(name).lower(*arguments).compile()
+            self._programs[name] = self.lowered(name, *arguments).compile()
             self.compile_seconds += time.monotonic() - begun
         return self._programs[name]
+
+    def lowered(self, name: str, *arguments: Any) -> Any:
+        """The program `name` for concrete or abstract arguments, before it is compiled."""
+        with jax.default_matmul_precision(self.config.matmul_precision):
+            return self._jitted(name).lower(*arguments)
 
     def _jitted(self, name: str) -> Callable:
         if name == "init":

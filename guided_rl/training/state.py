@@ -25,6 +25,7 @@ class Loop:
       block: environment steps collected before the same number of updates.
       timeout_is_terminal: do not bootstrap through the time limit (the PAG table's setting).
       execution: `vmap` or `map` over members during updates.
+      replay_dtype: of replay rows.
     """
 
     batch: int = 256
@@ -34,6 +35,7 @@ class Loop:
     block: int = 1
     timeout_is_terminal: bool = False
     execution: str = "vmap"
+    replay_dtype: str = "float32"
 
 
 @struct.dataclass

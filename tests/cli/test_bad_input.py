@@ -36,6 +36,8 @@ def refused(capsys, *arguments: str) -> str:
         (["run", "--method", "dai-sacc", "--guide", "bc"], ["unknown method", "dai-sac"]),
         (["run", *TINY, "--physics", "nativ"], ["physics engine", "native"]),
         (["run", *TINY, "--execution", "pmap"], ["execution", "map"]),
+        (["run", *TINY, "--replay-dtype", "float8"], ["replay_dtype", "float16"]),
+        (["run", *TINY, "--matmul-precision", "hihg"], ["matmul_precision", "high"]),
         (["run", *TINY, "--seeds", "0"], ["seeds is 0", "at least 1"]),
         (["run", *TINY, "--steps", "-5"], ["steps is -5"]),
         (["run", *TINY, "--steps", "241"], ["241 is not a multiple"]),
