@@ -37,19 +37,23 @@ def run_table(
     launcher: str = "local",
     tasks: Sequence[str] = (),
     say: Callable[[str], None] = print,
+    root: Path = ROOT,
 ) -> report.Content:
     """Run the cells that have no record yet, then build the report from the records alone.
+
+    Args:
+      root: the checkout, or a folder like it.
 
     Raises:
       UserError: an unknown name, or a setting that cannot run, before anything is trained.
     """
     launch = find_launcher(launcher)
-    table, place = find_table(name), Place(name, preset)
+    table, place = find_table(name), Place(name, preset, root)
     cells = cells_of(table, preset, seeds, physics, tasks)
     missing = [cell for cell in cells if not finished(place, cell)]
     say(f"{table.title}, preset {preset}: {len(cells)} cells, {len(cells) - len(missing)} of them done before")
     launch(place, missing, say)
-    return build_report(name, preset)
+    return build_report(name, preset, root)
 
 
 def run_sweep(
@@ -70,12 +74,12 @@ def run_sweep(
     return records.read(place.record(cell))
 
 
-def build_report(name: str, preset: str) -> report.Content:
+def build_report(name: str, preset: str, root: Path = ROOT) -> report.Content:
     """Tables, figures and claims of a paper from its records alone, written beside them."""
-    table = find_table(name)
-    found = records.read_all(records_root(preset), name, preset)
+    table, kept = find_table(name), records_root(preset, root)
+    found = records.read_all(kept, name, preset)
     content = report.build(found, table.title, preset, table.claims, table.pairs, table.sweeps, more=table.figures)
-    report.write(content, records_root(preset) / name / preset / "report")
+    report.write(content, kept / name / preset / "report")
     return content
 
 

@@ -1,0 +1,41 @@
+"""Every script of the benchmarks still runs, on the least that it can be given."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from benchmarks import parity, reference
+from benchmarks.cells import PRESETS
+from benchmarks.parity import Parity
+from benchmarks.reference import Reference
+from benchmarks.tables import TABLES, run_table
+
+
+@pytest.mark.parametrize("name", ["pag", *(pytest.param(n, marks=pytest.mark.slow) for n in TABLES if n != "pag")])
+def test_a_table_runs_at_its_smallest_preset_and_then_only_reports(name, tmp_path, monkeypatch):
+    monkeypatch.setenv("WANDB_MODE", "disabled")
+    monkeypatch.chdir(tmp_path)
+    said = []
+    content = run_table(name, PRESETS[0], say=said.append, root=tmp_path)
+    assert content.returns.rows
+    assert len(content.claims.rows) == len(TABLES[name].claims)
+    report = tmp_path / "runs" / "records" / name / PRESETS[0] / "report"
+    assert any(report.glob("*.svg"))
+    again = []
+    run_table(name, PRESETS[0], say=again.append, root=tmp_path)
+    assert len(again) == 1 < len(said)
+
+
+def test_the_parity_page_is_written(tmp_path):
+    parity.measure_all(Parity(tasks=["InvertedPendulum-v5"], engines=["native"], steps=50, out=tmp_path))
+    assert json.loads((tmp_path / "parity.json").read_text())
+    assert "InvertedPendulum-v5" in (tmp_path / "parity.md").read_text()
+
+
+@pytest.mark.slow
+def test_the_returns_beside_sbx_are_measured(tmp_path):
+    """Installs the peers first, where that has not been done."""
+    reference.main(Reference(smoke=True, out=tmp_path))
+    assert len(json.loads((tmp_path / "sbx.json").read_text())["verdicts"]) == len(reference.PAIRS)
