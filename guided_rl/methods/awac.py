@@ -18,7 +18,7 @@ import jax
 import jax.numpy as jnp
 
 from guided_rl.guides.offline import networks_of
-from guided_rl.methods import iql
+from guided_rl.methods import iql, unsquashed
 from guided_rl.methods.base import Agent, Batch, Context, Method, Metrics, descend, optimizer, polyak
 
 HPARAMS = {name: iql.HPARAMS[name] for name in ("actor_lr", "critic_lr", "gamma", "tau", "reward_shift")}
@@ -37,14 +37,14 @@ def init(key: jax.Array, ctx: Context) -> Agent:
 
 def critic_target(agent: Agent, batch: Batch, key: jax.Array, ctx: Context) -> jax.Array:
     """y = r + γ (1 - d) min_i Q̄_i(s', a'),  a' ~ π(·|s')."""
-    action = iql.sample(agent.params["actor"], batch["next_obs"], key, ctx.setup)
+    action = unsquashed.sample(agent.params["actor"], batch["next_obs"], key, ctx.setup)
     q = jnp.min(iql.critic(ctx.setup).apply(agent.targets["critic"], batch["next_obs"], action), axis=0)
     return batch["reward"] + ctx.hp["reward_shift"] + ctx.hp["gamma"] * (1.0 - batch["terminated"]) * q
 
 
 def advantage(agent: Agent, batch: Batch, key: jax.Array, ctx: Context) -> jax.Array:
     """A = min_i Q_i(s, a) - min_i Q_i(s, a_π), [batch]."""
-    own = iql.sample(agent.params["actor"], batch["obs"], key, ctx.setup)
+    own = unsquashed.sample(agent.params["actor"], batch["obs"], key, ctx.setup)
     q = lambda action: jnp.min(iql.critic(ctx.setup).apply(agent.params["critic"], batch["obs"], action), axis=0)
     return q(batch["action"]) - q(own)
 
@@ -71,7 +71,7 @@ AWAC_OFFLINE = Method(
     name="awac-offline",
     hparams=HPARAMS,
     init=init,
-    act=iql.act,
+    act=unsquashed.act,
     update=update,
     policies=iql.IQL.policies,
     warmup=0.0,

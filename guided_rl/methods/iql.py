@@ -20,9 +20,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from guided_rl.methods import unsquashed
 from guided_rl.methods.base import (
     RANGES,
-    Act,
     Agent,
     Batch,
     Context,
@@ -33,9 +33,8 @@ from guided_rl.methods.base import (
     optimizer,
     polyak,
 )
-from guided_rl.methods.networks import MLP, TanhMeanActor
+from guided_rl.methods.networks import MLP
 from guided_rl.methods.sac import critic, critic_loss
-from guided_rl.prng import normal
 
 HPARAMS = {
     "actor_lr": 3e-4,
@@ -52,10 +51,6 @@ LARGEST_WEIGHT = 100.0
 Imitate = Callable[..., tuple[jax.Array, jax.Array, Metrics]]
 
 
-def actor(setup: Setup) -> TanhMeanActor:
-    return TanhMeanActor(setup.hidden, setup.action_size, setup.activation)
-
-
 def value(setup: Setup, params: Any, obs: jax.Array) -> jax.Array:
     """V(s), [...]."""
     return MLP(setup.hidden, 1, setup.activation).apply(params, obs)[..., 0]
@@ -66,34 +61,11 @@ def init(key: jax.Array, ctx: Context) -> Agent:
     actor_key, critic_key, value_key = jax.random.split(key, 3)
     obs, action = jnp.zeros(setup.observation_size), jnp.zeros(setup.action_size)
     params = {
-        "actor": actor(setup).init(actor_key, obs),
+        "actor": unsquashed.actor(setup).init(actor_key, obs),
         "critic": critic(setup).init(critic_key, obs, action),
         "value": MLP(setup.hidden, 1, setup.activation).init(value_key, obs),
     }
     return Agent(params, {"critic": params["critic"]}, {name: optimizer(p) for name, p in params.items()})
-
-
-def sample(params: Any, obs: jax.Array, key: jax.Array, setup: Setup) -> jax.Array:
-    """a = μ(s) + σ ε, [..., action]; not clipped, which is the environment's part."""
-    mean, log_std = actor(setup).apply(params, obs)
-    return mean + jnp.exp(log_std) * normal(key, mean.shape)
-
-
-def act(agent: Agent, obs: jax.Array, key: jax.Array, ctx: Context) -> Act:
-    """a ~ π_θ(·|s)."""
-    return Act(sample(agent.params["actor"], obs, key, ctx.setup))
-
-
-def mode(agent: Agent, obs: jax.Array, key: jax.Array, ctx: Context) -> jax.Array:
-    """μ_θ(s), in [-1, 1]."""
-    return actor(ctx.setup).apply(agent.params["actor"], obs)[0]
-
-
-def log_prob(params: Any, obs: jax.Array, action: jax.Array, setup: Setup) -> jax.Array:
-    """log π(a|s) of the Gaussian itself, [...]."""
-    mean, log_std = actor(setup).apply(params, obs)
-    density = -0.5 * ((action - mean) * jnp.exp(-log_std)) ** 2 - log_std - 0.5 * jnp.log(2.0 * jnp.pi)
-    return jnp.sum(density, axis=-1)
 
 
 def advantage(agent: Agent, obs: jax.Array, action: jax.Array, ctx: Context) -> jax.Array:
@@ -110,7 +82,7 @@ def expectile_loss(u: jax.Array, expectile: jax.Array) -> jax.Array:
 def actor_loss(params: Any, obs: jax.Array, action: jax.Array, u: jax.Array, ctx: Context) -> tuple[jax.Array, Metrics]:
     """-E[min(exp(β u), 100) log π(a|s)], advantage-weighted regression; no gradient through u."""
     weight = jnp.minimum(jnp.exp(ctx.hp["awr_temperature"] * u), LARGEST_WEIGHT)
-    loss = -jnp.mean(jax.lax.stop_gradient(weight) * log_prob(params, obs, action, ctx.setup))
+    loss = -jnp.mean(jax.lax.stop_gradient(weight) * unsquashed.log_prob(params, obs, action, ctx.setup))
     return loss, {"actor_loss": loss, "advantage": jnp.mean(u)}
 
 
@@ -162,9 +134,9 @@ IQL = Method(
     name="iql",
     hparams=HPARAMS,
     init=init,
-    act=act,
+    act=unsquashed.act,
     update=update,
-    policies={"policy": mode},
+    policies={"policy": unsquashed.mode},
     random_warmup=False,
     ranges=INTERVALS,
 )

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from guided_rl.guides.offline import networks_of
-from guided_rl.methods import iql
+from guided_rl.methods import iql, unsquashed
 from guided_rl.methods.base import Act, Agent, Batch, Context, optimizer
 
 BUFFER = dataclasses.replace(iql.IQL, name="buffer", hparams={**iql.HPARAMS, "offline_ratio": 0.5}, needs_dataset=True)
@@ -38,7 +38,7 @@ def rolled_in(ctx: Context) -> jax.Array:
 
 def _jump_start(agent: Agent, obs: jax.Array, key: jax.Array, ctx: Context) -> Act:
     """The guide's mode for the first h steps, then the learner's sample."""
-    own = iql.act(agent, obs, key, ctx).executed
+    own = unsquashed.act(agent, obs, key, ctx).executed
     return Act(jnp.where(agent.memory["time"] < rolled_in(ctx), ctx.guide.action(obs), own))
 
 

@@ -28,7 +28,7 @@ import jax.numpy as jnp
 
 from guided_rl.errors import UserError, unknown
 from guided_rl.guides.offline import networks_of
-from guided_rl.methods import iql
+from guided_rl.methods import iql, unsquashed
 from guided_rl.methods.base import Agent, Batch, Context, Method, Metrics, descend, optimizer
 from guided_rl.methods.policy_set import chosen, compose, expanded
 
@@ -111,7 +111,7 @@ def pex(
 
     def imitate(agent: Agent, batch: Batch, u: jax.Array, key: jax.Array, ctx: Context):
         obs = batch["obs"]
-        own = iql.sample(agent.params["actor"], obs, key, ctx.setup)
+        own = unsquashed.sample(agent.params["actor"], obs, key, ctx.setup)
         if alone:
             return own, iql.advantage(agent, obs, own, ctx), {}
         action, _, p = compose(agent, obs, own, key, ctx, weights)

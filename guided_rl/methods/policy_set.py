@@ -15,7 +15,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from guided_rl.methods import iql
+from guided_rl.methods import iql, unsquashed
 from guided_rl.methods.base import Act, Agent, Batch, Context, Method, Metrics
 
 CHOICE_STREAM = 0x7065  # beyond any counter that the base draws from the same key
@@ -31,7 +31,7 @@ def inverse_temperature(agent: Agent, ctx: Context) -> jax.Array:
 def proposals(agent: Agent, obs: jax.Array, own: jax.Array, ctx: Context) -> jax.Array:
     """What every policy of the set proposes, the offline ones first: [batch, K, action] for `own` [batch, action]."""
     if "offline" in agent.params:
-        offline = iql.actor(ctx.setup).apply(agent.params["offline"], obs)[0][:, None]
+        offline = unsquashed.actor(ctx.setup).apply(agent.params["offline"], obs)[0][:, None]
     else:
         offline = jax.vmap(ctx.guide.actions)(obs)
     return jnp.concatenate([offline, own[:, None]], axis=1)

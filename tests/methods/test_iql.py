@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scipy import optimize
 
 from guided_rl.errors import UserError
-from guided_rl.methods import awac, iql
+from guided_rl.methods import awac, iql, unsquashed
 from guided_rl.methods.base import Agent, Setup
 from guided_rl.prng import normal
 from guided_rl.training.run import train
@@ -78,7 +78,7 @@ def test_no_gradient_flows_through_the_advantage():
     agent, batch, ctx = learner(0), transitions(0), context()
     u = iql.advantage(agent, batch["obs"], batch["action"], ctx)
     weight = jnp.minimum(jnp.exp(3.0 * u), 100.0)
-    plain = lambda p: -jnp.mean(weight * iql.log_prob(p, batch["obs"], batch["action"], SETUP))
+    plain = lambda p: -jnp.mean(weight * unsquashed.log_prob(p, batch["obs"], batch["action"], SETUP))
     loss = lambda p: iql.actor_loss(p, batch["obs"], batch["action"], u, ctx)[0]
     one, other = (jax.grad(f)(agent.params["actor"]) for f in (loss, plain))
     jax.tree.map(functools.partial(np.testing.assert_allclose, rtol=1e-4, atol=1e-6), one, other)
@@ -103,9 +103,9 @@ def test_at_one_half_the_expectile_loss_is_half_the_square(u):
 def test_the_mode_is_the_mean_and_samples_have_the_learnt_spread():
     agent, ctx = learner(1), context()
     obs = jnp.zeros((20_000, OBS))
-    actions = np.asarray(iql.sample(agent.params["actor"], obs, jax.random.key(0), SETUP))
+    actions = np.asarray(unsquashed.sample(agent.params["actor"], obs, jax.random.key(0), SETUP))
     mean, log_std = policy(agent.params["actor"], np.zeros((1, OBS)))
-    np.testing.assert_allclose(iql.mode(agent, jnp.zeros(OBS), None, ctx), mean[0], rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(unsquashed.mode(agent, jnp.zeros(OBS), None, ctx), mean[0], rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(actions.mean(0), mean[0], atol=0.05)
     np.testing.assert_allclose(actions.std(0), np.exp(log_std), rtol=0.05)
 
@@ -154,7 +154,7 @@ def test_iql_finds_the_best_action_of_a_bandit_and_high_expectiles_its_value():
     setup = Setup(4, 1, (16, 16), 2_000)
     obs = jnp.asarray(np.random.default_rng(1).normal(size=(256, 4)), jnp.float32)
     values = jax.vmap(lambda params: jnp.mean(iql.value(setup, params, obs)))(agents.params["value"])
-    actions = jax.vmap(lambda p: jnp.mean(iql.actor(setup).apply(p, obs)[0]))(agents.params["actor"])
+    actions = jax.vmap(lambda p: jnp.mean(unsquashed.actor(setup).apply(p, obs)[0]))(agents.params["actor"])
     assert values[0] == pytest.approx(-0.693, abs=0.12)
     assert values[1] == pytest.approx(0.0, abs=0.12)
     assert v[0] < v[1]

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from guided_rl.errors import UserError
 from guided_rl.guides.base import panel_of
-from guided_rl.methods import build, iql, policy_set
+from guided_rl.methods import build, iql, policy_set, unsquashed
 from guided_rl.methods.base import Agent, Context
 from guided_rl.training.run import train
 from tests.methods.offline_agents import SETUP, context, offline_guide
@@ -70,7 +70,7 @@ def test_proposals_are_the_offline_mode_then_the_learners_own_and_q_is_the_onlin
     _, agent, ctx = setting()
     obs, own = states(), jnp.full((32, 1), 0.3)
     candidates = policy_set.proposals(agent, obs, own, ctx)
-    mode = iql.actor(SETUP).apply(ctx.guide.params["actor"], obs)[0]
+    mode = unsquashed.actor(SETUP).apply(ctx.guide.params["actor"], obs)[0]
     np.testing.assert_allclose(candidates[:, 0], mode, rtol=1e-5, atol=1e-6)
     np.testing.assert_array_equal(candidates[:, 1], own)
     q = policy_set.values(agent, obs, candidates, ctx)
@@ -96,7 +96,7 @@ def test_evaluation_is_greedy_or_left_to_chance_one_time_in_ten():
     keys = jax.random.split(jax.random.key(5), 4000)
     greedy = jax.vmap(lambda k: method.policies["policy"](agent, obs, k, ctx))(keys)
     assert float(jnp.ptp(greedy)) == 0.0
-    own = iql.mode(agent, obs, None, ctx)
+    own = unsquashed.mode(agent, obs, None, ctx)
     candidates = policy_set.proposals(agent, obs[None], own[None], ctx)
     best = jnp.argmax(policy_set.values(agent, obs[None], candidates, ctx)[0])
     np.testing.assert_allclose(greedy[0], candidates[0, best], rtol=1e-5)
@@ -111,11 +111,11 @@ def test_the_actor_imitates_composite_actions_with_the_updated_advantage():
     batch, key = rows(), jax.random.key(9)
     after, metrics = jax.jit(method.update)(agent, batch, key, ctx)
     moved = after.replace(params={**after.params, "actor": agent.params["actor"]})
-    own = iql.sample(agent.params["actor"], batch["obs"], key, SETUP)
+    own = unsquashed.sample(agent.params["actor"], batch["obs"], key, SETUP)
     action, _, _ = policy_set.compose(moved, batch["obs"], own, key, ctx, "softmax")
     u = iql.advantage(after, batch["obs"], action, ctx)
     weight = np.minimum(np.exp(3.0 * np.asarray(u, np.float64)), 100.0)
-    expected = -np.mean(weight * np.asarray(iql.log_prob(agent.params["actor"], batch["obs"], action, SETUP)))
+    expected = -np.mean(weight * np.asarray(unsquashed.log_prob(agent.params["actor"], batch["obs"], action, SETUP)))
     np.testing.assert_allclose(metrics["actor_loss"], expected, rtol=1e-4)
 
 
@@ -213,7 +213,7 @@ def test_jsrl_hands_over_within_each_episode():
     ctx = context(guide=guide, step=50, offline_ratio=0.5, handover=0.5)  # half of the way to no guide: h = 500
     agent = method.init(jax.random.key(0), ctx)
     obs, key = states(1)[0], jax.random.key(3)
-    own = iql.act(agent, obs, key, ctx).executed
+    own = unsquashed.act(agent, obs, key, ctx).executed
     for length, episode, guided in ((0, 0, True), (499, 0, True), (500, 0, False), (999, 1, True)):
         seen = {"episode": jnp.float32(episode), "length": jnp.int32(length)}
         now = method.observe(agent, seen, ctx)
