@@ -81,19 +81,3 @@ def sbx(task: str, size: Size, updates: int) -> tuple[Contestant, list[float]]:
 
     seconds, reached = timed_run(run)
     return Contestant("SBX", seconds, 3600, RUNS), reached
-
-
-def sb3(task: str, size: Size, updates: int) -> tuple[Contestant, list[float]]:
-    """Stable-Baselines3, one process per seed, one after the other."""
-
-    def run() -> float:
-        returns = []
-        for seed in range(size.members):
-            words = ["--whole", "--task", task, "--seed", seed, "--steps", WARMUP + updates, "--warmup", WARMUP]
-            words += ["--hidden", size.width, size.width, "--batch", size.batch, "--capacity", 100_000]
-            printed = finished([str(peers_python()), str(HERE / "sb3_run.py"), *map(str, words)], peer_variables())
-            returns.append(json.loads(printed)["return"])
-        return float(np.mean(returns))
-
-    seconds, reached = timed_run(run)
-    return Contestant("SB3", seconds, 3600, RUNS), reached
