@@ -25,7 +25,7 @@ def from_result(
 ) -> records.Record:
     """The record of one `guided_rl.train` result; its task is `task/setting` where there is a setting."""
     config, history = result.config, result.history
-    returns, lengths = (history.evaluation[name] for name in ("episode_return", "length"))
+    by_protocol = lambda name: {p: history.evaluation[name][:, :, i] for i, p in enumerate(result.protocols)}
     members = (result.seeds, result.points)
     failed = {
         f"{seed}/{point}": int(step)
@@ -45,8 +45,7 @@ def from_result(
             config.grid,
             *members,
             result.steps,
-            {name: returns[:, :, i] for i, name in enumerate(result.protocols)},
-            {name: lengths[:, :, i] for i, name in enumerate(result.protocols)},
+            *(by_protocol(name) for name in ("episode_return", "length", "failed")),
         ),
         training=records.training_table(*members, result.steps, history.training_means()),
         experts=tuple(experts),

@@ -25,6 +25,7 @@ def figures(records: Sequence[Record], title: str) -> dict[str, Figure]:
     found = {
         "executed": executed_curves(records, f"{title}: returns as executed"),
         "crashes": crash_curves(records, f"{title}: crashes while training"),
+        "evaluated_crashes": evaluated_crashes(records, f"{title}: crashes in evaluation, as executed"),
         "territory": territory(sorted({r.task for r in records}), "Where the guide acts, and where the learner does"),
     }
     for record in records:
@@ -48,6 +49,17 @@ def crash_curves(records: Sequence[Record], title: str) -> Figure | None:
     counted = [r for r in records if "failures" in r.training["metric"].unique().to_pylist()]
     tasks = {r.task for r in counted if np.any(so_far(r).values > 0)}
     return _curves([r for r in counted if r.task in tasks], title, "crashes", so_far)
+
+
+def evaluated_crashes(records: Sequence[Record], title: str) -> Figure | None:
+    """Share of evaluation episodes that failed, with its 95 % band, per task on which anybody failed."""
+
+    def share(record: Record) -> Curves:
+        return curves(record, SWITCHED if SWITCHED in protocols(record) else POLICY, column="episode_failed")
+
+    counted = [r for r in records if "episode_failed" in r.returns.column_names]
+    tasks = {r.task for r in counted if np.any(share(r).values > 0)}
+    return _curves([r for r in counted if r.task in tasks], title, "share of episodes", share)
 
 
 def _curves(records: Sequence[Record], title: str, label: str, read) -> Figure | None:

@@ -42,7 +42,7 @@ __all__ = [
 
 SCHEMA = 1
 POLICY = "policy"
-_RESERVED = ("seed", "point", "protocol", "step", "episode", "episode_return", "episode_length")
+_RESERVED = ("seed", "point", "protocol", "step", "episode", "episode_return", "episode_length", "episode_failed")
 _DATA = ("returns", "training")
 
 
@@ -123,6 +123,7 @@ def returns_table(
     step: np.ndarray,
     episode_return: Mapping[str, np.ndarray],
     episode_length: Mapping[str, np.ndarray],
+    episode_failed: Mapping[str, np.ndarray] | None = None,
 ) -> pa.Table:
     """One row per evaluation episode.
 
@@ -132,6 +133,8 @@ def returns_table(
       step: environment steps at each evaluation [evaluations].
       episode_return: protocol to undiscounted returns [evaluations, population, episodes].
       episode_length: protocol to lengths in control steps, the same shape.
+      episode_failed: protocol to 1 where an episode ended in a terminal state, the same shape;
+        records of version 0.1 before it was kept lack the column.
     """
     if clash := [name for name in grid if name in _RESERVED]:
         raise ValueError(f"grid names {clash} are columns of every record")
@@ -151,6 +154,8 @@ def returns_table(
             "episode_return": returns.ravel().astype(np.float32),
             "episode_length": np.nan_to_num(episode_length[protocol]).ravel().astype(np.int32),
         }
+        if episode_failed is not None:
+            columns["episode_failed"] = np.asarray(episode_failed[protocol]).ravel().astype(np.float32)
         parts.append(pa.table(columns))
     return pa.concat_tables(parts).unify_dictionaries() if parts else _empty_returns(grid)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -151,3 +153,6 @@ def test_figures_are_drawn_from_the_records():
     assert len(found["executed"].axes) == 2
     line = found["crashes"].axes[0].lines[0].get_ydata()
     assert np.all(np.diff(line) > 0), "failures only grow"
+    np.testing.assert_array_equal(found["evaluated_crashes"].axes[0].lines[0].get_ydata(), 0.5)
+    older = [dataclasses.replace(r, returns=r.returns.drop_columns(["episode_failed"])) for r in two]
+    assert "evaluated_crashes" not in figures(older, "PAG")

@@ -34,7 +34,10 @@ def make_record(
     variant: str = "",
     failures: float | None = None,
 ) -> records.Record:
-    """A record whose every episode of a seed returns exactly its curve; `failures` at each evaluation, if given."""
+    """A record whose every episode of a seed returns exactly its curve.
+
+    With `failures`, so many while training before each evaluation, and every evaluation's first episode fails.
+    """
     grid = {name: tuple(values) for name, values in (grid or {}).items()}
     points = records.grid_points(grid)
     seed = np.repeat(np.asarray(seeds), len(points))
@@ -53,6 +56,8 @@ def make_record(
     }
     counted = {} if failures is None else {"failures": failures + 0.01 * (np.tile(seed, (evaluations, 1)) % 10)}
     lengths = {name: np.full(r.shape, 1000) for name, r in returns.items()}
+    first = {name: np.broadcast_to(np.arange(episodes) == 0, r.shape) for name, r in returns.items()}
+    ended = None if failures is None else first
     return records.Record(
         table=table,
         cell="--".join([method, task, *([variant] if variant else [])]),
@@ -62,7 +67,7 @@ def make_record(
         config={"steps": budget, **(config or {})},
         seeds=tuple(seeds),
         grid=grid,
-        returns=records.returns_table(grid, seed, point, step, returns, lengths),
+        returns=records.returns_table(grid, seed, point, step, returns, lengths, ended),
         training=records.training_table(
             seed,
             point,
