@@ -43,11 +43,6 @@ def least_of(number: int) -> int:
     return int(multihost_utils.process_allgather(np.float64(number)).min())
 
 
-def wait_for_all() -> None:
-    """Until every process is here."""
-    any_of(False)
-
-
 @contextlib.contextmanager
 def held_by_lead(resource: contextlib.AbstractContextManager) -> Iterator[None]:
     """`resource`, entered by the leading process alone; the others fail if it does.
