@@ -30,7 +30,7 @@ from guided_rl.reporting.storage import replace_file
 
 CARTPOLE = "cartpole-safe"  # PAG's; the peers have its swing-up without the crash
 FOLDER = Path(__file__).parents[1] / "results" / "speed"
-PARTS = ("physics", "updates", "loop", "members", "grid", "runs", "start", "sac-eo")
+PARTS = ("physics", "updates", "loop", "brax", "members", "grid", "runs", "start", "sac-eo")
 USUAL = PARTS[:-1]
 
 
@@ -39,8 +39,8 @@ class Speed:
     """Time physics, updates, the training loop and whole runs against what they are to beat.
 
     Attributes:
-      parts: any of physics, updates, loop, members, grid, runs, start, and sac-eo, which takes
-        some ten minutes by itself; all but the last if none is given.
+      parts: any of physics, updates, loop, brax, members, grid, runs, start, and sac-eo, which
+        takes some ten minutes by itself; all but the last if none is given.
       repeats: turns per row; whole runs take one.
       task: of everything but physics, which has tasks of its own, and rejax's row.
       full: whole runs of 64 seeds and 20,000 updates as well.
@@ -150,6 +150,10 @@ def loop_rows(options: Speed) -> Iterator[dict]:
         ):
             all_three = [speed_parts.loop(task, "sac", size, ours), first, second]
             yield row("loop", named(task, size), targets, all_three, options.repeats)
+
+
+def brax_rows(options: Speed) -> Iterator[dict]:
+    """The loop on an environment of brax, where rejax and brax's own SAC can run."""
     size, steps = (Size(16, 16, 2), 20) if options.smoke else (Size(64, 128, 16), 100)
     one = Size(size.width, size.batch, 1)
     with (
@@ -158,7 +162,7 @@ def loop_rows(options: Speed) -> Iterator[dict]:
     ):
         three = [speed_parts.loop("brax:inverted_pendulum", "sac", size, steps), rejax, brax]
         targets = {"rejax": 1.0, "brax": 1.0}
-        yield row("loop", named("brax's inverted_pendulum", size), targets, three, options.repeats)
+        yield row("brax", named("brax's inverted_pendulum", size), targets, three, options.repeats)
 
 
 def member_rows(options: Speed) -> Iterator[dict]:
@@ -224,6 +228,7 @@ ROWS: dict[str, Callable[[Speed], Iterator[dict]]] = {
     "physics": physics_rows,
     "updates": update_rows,
     "loop": loop_rows,
+    "brax": brax_rows,
     "members": member_rows,
     "grid": grid_rows,
     "sac-eo": sac_eo_rows,

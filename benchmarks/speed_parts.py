@@ -164,13 +164,14 @@ def peer(name: str, script: str, task: str, size: Size, steps: int, part: str = 
     command = [str(peers_python()), str(HERE / script), *map(str, words)]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
     process = subprocess.Popen(command, text=True, env=peer_variables(), **pipes)
+    seconds = (float(line) for line in process.stdout if line[0].isdigit())  # imports print too
 
     def run() -> float:
         try:
             process.stdin.write("go\n")
             process.stdin.flush()
-            return float(process.stdout.readline())
-        except (BrokenPipeError, ValueError) as error:
+            return next(seconds)
+        except (BrokenPipeError, StopIteration) as error:
             raise UserError(f"{name} ended early; run its command by hand to see why: {' '.join(command)}") from error
 
     try:
