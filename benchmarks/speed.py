@@ -49,7 +49,7 @@ class Speed:
     """
 
     parts: list[str] = field(default_factory=lambda: list(USUAL))
-    repeats: int = 5
+    repeats: int = 3
     task: str = "HalfCheetah-v5"
     full: bool = False
     smoke: bool = False
