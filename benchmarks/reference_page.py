@@ -143,8 +143,8 @@ def write(folder: Path, facts: Mapping[str, Any], table: pa.Table) -> None:
 
 
 EXPLANATION = """The verdict holds when the interval of the difference contains 0 and lies within ±25 % of SBX's mean
-return **above random**. A quarter of the plain return is shown as well, but on HalfCheetah, where
-returns this early lie between random (-282) and 0, it is a quarter of an arbitrary number.
+return **above random**. A quarter of the plain return is shown as well, but returns have no
+zero of their own: HalfCheetah's random policy is at -282, and a quarter of a mean near 0 is no bound.
 Intervals are over seeds: bootstrap for ten or more on both sides, Welch's t below that.
 """
 DIFFERENCES = """Both sides: ReLU networks with Flax's default initialisation, Adam at optax's defaults, replay sampled
