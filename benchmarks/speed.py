@@ -94,12 +94,13 @@ def named(task: str, size: Size) -> str:
 
 
 def physics_rows(options: Speed) -> Iterator[dict]:
-    """Native physics against MJX on this machine."""
-    simulations, native, mjx = (4, 4, 1) if options.smoke else (128, 200, 4)
+    """Native physics against MJX on this machine, and against the engine without anything of ours."""
+    simulations, native, mjx, alone = (4, 4, 1, 4) if options.smoke else (128, 200, 4, 10_000)
     for task in ("HalfCheetah-v5", "Walker2d-v5"):
         engines = (("native", native), ("mjx", mjx))
-        both = [speed_parts.physics(task, engine, simulations, steps) for engine, steps in engines]
-        yield row("physics", f"{task}, {simulations} simulations", {"mjx": 50.0}, both, options.repeats)
+        found = [speed_parts.physics(task, engine, simulations, steps) for engine, steps in engines]
+        found.append(speed_parts.engine_alone(task, alone))
+        yield row("physics", f"{task}, {simulations} simulations", {"mjx": 50.0}, found, options.repeats)
 
 
 def update_rows(options: Speed) -> Iterator[dict]:

@@ -12,15 +12,18 @@ import dataclasses
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import mujoco
 import numpy as np
 
 from benchmarks.peers.environment import HERE, peer_variables, peers_python
 from guided_rl import methods
+from guided_rl.devices import cores
 from guided_rl.envs import make
 from guided_rl.errors import UserError
 from guided_rl.guides.base import Guide
@@ -101,6 +104,27 @@ def physics(task: str, engine: str, simulations: int, steps: int) -> Contestant:
     compiled = time.perf_counter() - begin
     run = lambda: timed(lambda: program(state, keys))
     return Contestant(engine, run, simulations * steps, "env steps", compiled)
+
+
+def engine_alone(task: str, steps: int) -> Contestant:
+    """C MuJoCo without us: one simulation a core under random controls, nothing observed, rewarded or reset."""
+    sim = make(task, "native").task.simulation
+    worlds = [mujoco.MjData(sim.model) for _ in range(cores())]
+    controls = np.random.default_rng(0).uniform(-1, 1, (steps, sim.model.nu))
+
+    def play(data: mujoco.MjData) -> None:
+        mujoco.mj_resetData(sim.model, data)
+        for control in controls:
+            data.ctrl[:] = control
+            mujoco.mj_step(sim.model, data, sim.frame_skip)
+
+    def run() -> float:
+        begin = time.perf_counter()
+        with ThreadPoolExecutor(len(worlds)) as pool:
+            list(pool.map(play, worlds))
+        return time.perf_counter() - begin
+
+    return Contestant("C MuJoCo alone", run, steps * len(worlds), "env steps")
 
 
 class Population:
