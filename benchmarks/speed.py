@@ -11,9 +11,11 @@ with its provenance; a run replaces the rows it measured and writes `speed.md` f
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import functools
 import json
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,14 +25,16 @@ import numpy as np
 import tyro
 
 from benchmarks import speed_limit, speed_page, speed_parts, speed_runs, speed_sac_eo
+from benchmarks.peers.environment import peer_source
 from benchmarks.speed_parts import Contestant, Size
+from guided_rl.devices import cores
 from guided_rl.errors import UserError, unknown
 from guided_rl.reporting.provenance import provenance
 from guided_rl.reporting.storage import replace_file
 
 CARTPOLE = "cartpole-safe"  # PAG's; the peers have its swing-up without the crash
 FOLDER = Path(__file__).parents[1] / "results" / "speed"
-PARTS = ("physics", "updates", "loop", "brax", "members", "grid", "runs", "start", "sac-eo")
+PARTS = ("physics", "updates", "iql", "loop", "brax", "members", "grid", "runs", "start", "sac-eo")
 USUAL = PARTS[:-1]
 
 
@@ -39,7 +43,7 @@ class Speed:
     """Time physics, updates, the training loop and whole runs against what they are to beat.
 
     Attributes:
-      parts: any of physics, updates, loop, brax, members, grid, runs, start, and sac-eo, which
+      parts: any of physics, updates, iql, loop, brax, members, grid, runs, start, and sac-eo, which
         takes some ten minutes by itself; all but the last if none is given.
       repeats: turns per row; whole runs take one.
       task: of everything but physics, which has tasks of its own, and rejax's row.
@@ -89,8 +93,9 @@ def row(
     }
 
 
-def named(task: str, size: Size) -> str:
-    return f"SAC, {task}, {size.width}×{size.width}, batch {size.batch}, {size.members} seed{'s'[: size.members > 1]}"
+def named(task: str, size: Size, algorithm: str = "SAC") -> str:
+    shape = f"{size.width}×{size.width}, batch {size.batch}"
+    return f"{algorithm}, {task}, {shape}, {size.members} seed{'s'[: size.members > 1]}"
 
 
 def physics_rows(options: Speed) -> Iterator[dict]:
@@ -129,6 +134,22 @@ def update_rows(options: Speed) -> Iterator[dict]:
         if least is not None:
             extra["least_share"] = least
         yield row("updates", named(options.task, size), {"SBX": 1.0}, [own, *peers], options.repeats, rates, **extra)
+
+
+def iql_rows(options: Speed) -> Iterator[dict]:
+    """IQL's updates on a frozen dataset, beside a PyTorch implementation: as published, and one process a core."""
+    size, ours, theirs = (Size(16, 16, 2), 10, 10) if options.smoke else (Size(256, 256, 4), 100, 150)
+    source = ("--source", str(peer_source("IQL-PyTorch")))
+    alone, filled = (dataclasses.replace(size, members=n) for n in (1, cores()))
+    names = "IQL-PyTorch", f"IQL-PyTorch, {filled.members} processes"
+    with contextlib.ExitStack() as stack:
+        peers = [
+            stack.enter_context(speed_parts.peer(name, "iql_speed.py", options.task, each, theirs, "updates", source))
+            for name, each in zip(names, (alone, filled), strict=True)
+        ]
+        own = speed_parts.updates(options.task, "iql-offline", size, ours).contestant(speed_parts.OURS)
+        what = named(options.task, size, "IQL")
+        yield row("iql", what, dict.fromkeys(names[:1], 2.0), [own, *peers], options.repeats)
 
 
 def loop_rows(options: Speed) -> Iterator[dict]:
@@ -201,7 +222,7 @@ def grid_rows(options: Speed) -> Iterator[dict]:
 
 def run_rows(options: Speed) -> Iterator[dict]:
     """Eight seeds to completion; the peer runs one seed after the other."""
-    cases = [(Size(64, 128, 8), 2_000), *([(Size(64, 128, 64), 20_000)] if options.full else [])]
+    cases = [(Size(64, 128, 8), 1_000), *([(Size(64, 128, 64), 20_000)] if options.full else [])]
     if options.smoke:
         cases = [(Size(16, 16, 2), 40)]
     for size, updates in cases:
@@ -228,6 +249,7 @@ def start_rows(options: Speed) -> Iterator[dict]:
 ROWS: dict[str, Callable[[Speed], Iterator[dict]]] = {
     "physics": physics_rows,
     "updates": update_rows,
+    "iql": iql_rows,
     "loop": loop_rows,
     "brax": brax_rows,
     "members": member_rows,
@@ -255,12 +277,14 @@ def main(options: Speed) -> None:
     path = out / "speed.json"
     rows = [r for r in json.loads(path.read_text())["rows"] if "targets" in r] if path.exists() else []
     for part in options.parts:
+        begin = time.perf_counter()
         with contextlib.closing(ROWS[part](options)) as measured:
             for entry in measured:
                 rows = merged(rows, [entry])
                 replace_file(path, (json.dumps({"rows": rows}, indent=1) + "\n").encode())
                 replace_file(out / "speed.md", speed_page.page(rows).encode())
                 print(speed_page.line(entry), flush=True)
+        print(f"{part}: {time.perf_counter() - begin:.0f} s in all", flush=True)
 
 
 if __name__ == "__main__":

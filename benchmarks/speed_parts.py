@@ -176,16 +176,19 @@ def updates(task: str, algorithm: str, size: Size, steps: int) -> Population:
 
 
 @contextlib.contextmanager
-def peer(name: str, script: str, task: str, size: Size, steps: int, part: str = "loop") -> Iterator[Contestant]:
-    """A peer's SAC in a process that works only when it is its turn, pieces of `steps` with `size.members` seeds.
+def peer(
+    name: str, script: str, task: str, size: Size, steps: int, part: str = "loop", more: tuple[str, ...] = ()
+) -> Iterator[Contestant]:
+    """A peer in a process that works only when it is its turn, pieces of `steps` with `size.members` seeds.
 
     Args:
-      script: of `benchmarks/peers`. part: the whole `loop`, or `updates` alone on a full buffer.
+      script: of `benchmarks/peers`; SAC where it does not say otherwise. part: the whole `loop`, or
+        `updates` alone on a full buffer. more: words for the script alone.
     """
     words = ["--part", part, "--task", task, "--seeds", size.members, "--steps", steps, "--warmup", WARMUP]
     words += ["--hidden", size.width, size.width, "--batch", size.batch]
     words += ["--capacity", CAPACITY if part == "loop" else FROZEN]
-    command = [str(peers_python()), str(HERE / script), *map(str, words)]
+    command = [str(peers_python()), str(HERE / script), *map(str, words), *more]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
     process = subprocess.Popen(command, text=True, env=peer_variables(), **pipes)
     seconds = (float(line) for line in process.stdout if line[0].isdigit())  # imports print too

@@ -17,6 +17,9 @@ from guided_rl.errors import UserError
 HERE = Path(__file__).resolve().parent
 REQUIREMENTS = HERE / "requirements.txt"
 FOLDER = HERE.parents[1] / ".cache" / "peers-venv"
+SOURCES = {  # peers that are no package: where they are published, and the commit that is compared with
+    "IQL-PyTorch": ("https://github.com/gwthomas/IQL-PyTorch", "71ea1aa313bb9d4bc4526bbb1824c9d6f4a46b92"),
+}
 
 
 def peers_python() -> Path:
@@ -36,6 +39,24 @@ def peers_python() -> Path:
         _run(str(python), "-m", "pip", "install", "--quiet", *group)
     stamp.write_text(wanted)
     return python
+
+
+def peer_source(name: str) -> Path:
+    """A checkout of one of SOURCES, fetched where that has not been done.
+
+    Raises:
+      UserError: it cannot be fetched.
+    """
+    address, commit = SOURCES[name]
+    folder = FOLDER.parent / "peers-source" / name
+    git = ["git", "-C", str(folder)]
+    head = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True) if folder.exists() else None
+    if head is None or head.stdout.strip() != commit:
+        folder.mkdir(parents=True, exist_ok=True)
+        _run(*git, "init", "--quiet")
+        _run(*git, "fetch", "--quiet", "--depth", "1", address, commit)
+        _run(*git, "checkout", "--quiet", "--force", commit)
+    return folder
 
 
 def peer_variables() -> dict[str, str]:
