@@ -40,7 +40,7 @@ def keep_ladder(task: str):
         if len(real) < EXPERTS:
             raise UserError(f"the {EXPERTS} experts of {task} do not fit into memory together; free some of it")
         returns = progress.history.evaluation["episode_return"][progress.point, real, 0]
-        actors = {name: leaf[real] for name, leaf in flatten(progress.population.members.agent.params["actor"]).items()}
+        actors = {name: leaf[real] for name, leaf in flatten(progress.agents.params["actor"]).items()}
         beside = path.with_suffix(".part.npz")
         np.savez(beside, returns=returns, step=progress.step, **actors)
         beside.replace(path)

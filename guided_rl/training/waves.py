@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from guided_rl.errors import Interrupted
+from guided_rl.methods.base import Agent
 from guided_rl.training.checkpoint import Checkpoints
 from guided_rl.training.history import History
 from guided_rl.training.plan import abstract_population
@@ -34,6 +35,7 @@ class Progress:
       point: index of the evaluation point; step: environment steps per member.
       seeds, points: seed and grid-point index of this wave's members [population].
       history: all measurements so far. alive: which members are healthy [population].
+      agents: the learners, leaves [population, ...], where they lie on the devices.
       seconds: wall time of training and evaluation so far in this process.
     """
 
@@ -43,6 +45,7 @@ class Progress:
     points: np.ndarray
     history: History
     alive: np.ndarray
+    agents: Agent
     seconds: float
 
 
@@ -74,7 +77,7 @@ class Wave:
                 seconds = time.monotonic() - begun
                 seeds, points = session.seeds[self.members], session.points[self.members]
                 for observe in self.observers:
-                    observe(Progress(point, step, seeds, points, history, alive, seconds))
+                    observe(Progress(point, step, seeds, points, history, alive, population.members.agent, seconds))
             stopped, due = any_of(self.stop.is_set(), time.monotonic() - saved >= self.checkpoint_seconds)
             if self.checkpoints and (due or stopped or step >= config.steps):
                 self._save(step, population, history)
