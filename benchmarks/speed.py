@@ -21,20 +21,24 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 import tyro
 
 from benchmarks import speed_limit, speed_page, speed_parts, speed_runs, speed_sac_eo
 from benchmarks.peers.environment import peer_source
 from benchmarks.speed_parts import Contestant, Size
+from guided_rl.data import recipes
 from guided_rl.devices import cores
+from guided_rl.envs import make
 from guided_rl.errors import UserError, unknown
+from guided_rl.guides import find_guide
 from guided_rl.reporting.provenance import provenance
 from guided_rl.reporting.storage import replace_file
 
 CARTPOLE = "cartpole-safe"  # PAG's; the peers have its swing-up without the crash
 FOLDER = Path(__file__).parents[1] / "results" / "speed"
-PARTS = ("physics", "updates", "iql", "loop", "brax", "members", "grid", "runs", "start", "sac-eo")
+PARTS = ("physics", "collect", "updates", "iql", "loop", "brax", "members", "grid", "runs", "start", "sac-eo")
 USUAL = PARTS[:-1]
 
 
@@ -43,7 +47,7 @@ class Speed:
     """Time physics, updates, the training loop and whole runs against what they are to beat.
 
     Attributes:
-      parts: any of physics, updates, iql, loop, brax, members, grid, runs, start, and sac-eo, which
+      parts: any of physics, collect, updates, iql, loop, brax, members, grid, runs, start, and sac-eo, which
         takes some ten minutes by itself; all but the last if none is given.
       repeats: turns per row; whole runs take one.
       task: of everything but physics, which has tasks of its own, and rejax's row.
@@ -106,6 +110,17 @@ def physics_rows(options: Speed) -> Iterator[dict]:
         found = [speed_parts.physics(task, engine, simulations, steps) for engine, steps in engines]
         found.append(speed_parts.engine_alone(task, alone))
         yield row("physics", f"{task}, {simulations} simulations", {"mjx": 50.0}, found, options.repeats)
+
+
+def collect_rows(options: Speed) -> Iterator[dict]:
+    """An offline dataset of one policy from nothing, compilation included; asked for are a million rows a minute."""
+    rows, env = 2_000 if options.smoke else 1_000_000, make("HalfCheetah-v5")
+    experts = recipes.sampled(find_guide(f"sac@{recipes.MEDIUM}", env))
+    actor = dataclasses.replace(experts, params=jax.tree.map(lambda leaf: leaf[:1], experts.params))
+    collect = lambda: recipes.collect(actor, env, rows, 0, "medium")
+    ours = Contestant(speed_parts.OURS, lambda: speed_parts.timed(collect), rows, "rows")
+    rates = speed_parts.alternate([ours], 1, rehearse=False)
+    yield row("collect", f"{rows:,} rows of one policy on {env.name}", {}, [ours], 1, rates, least_rate=1e6 / 60)
 
 
 def update_rows(options: Speed) -> Iterator[dict]:
@@ -248,6 +263,7 @@ def start_rows(options: Speed) -> Iterator[dict]:
 
 ROWS: dict[str, Callable[[Speed], Iterator[dict]]] = {
     "physics": physics_rows,
+    "collect": collect_rows,
     "updates": update_rows,
     "iql": iql_rows,
     "loop": loop_rows,

@@ -58,6 +58,7 @@ def test_a_ratio_is_the_median_of_each_turns_own():
     assert not speed_page.met(judged({"guided-rl": [10.0], "SBX": [5.0]}, {"SBX": 2.1}))
     assert not speed_page.met(judged({"guided-rl": [10.0], "SBX": [5.0]}, {}, share=0.8, least_share=0.85))
     assert not speed_page.met(judged({"guided-rl": [10.0], "SBX": [5.0]}, {}, programs=2))
+    assert not speed_page.met(judged({"guided-rl": [10.0], "SBX": [5.0]}, {}, least_rate=11.0))
 
 
 def test_a_new_row_takes_the_old_ones_place():
@@ -73,12 +74,12 @@ def test_unknown_parts_are_refused(tmp_path):
 
 
 def test_our_own_parts_run(tmp_path):
-    parts = ["members", "grid", "sac-eo"]
+    parts = ["collect", "members", "grid", "sac-eo"]
     speed.main(Speed(parts=parts, repeats=1, task="InvertedPendulum-v5", smoke=True, out=tmp_path))
     rows = json.loads((tmp_path / "speed.json").read_text())["rows"]
     assert [row["part"] for row in rows] == parts
     assert all(np.isfinite(list(row["ratio"].values())).all() for row in rows)
-    assert rows[1]["programs"] == 1
+    assert rows[2]["programs"] == 1
 
 
 @pytest.mark.slow
