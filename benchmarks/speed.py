@@ -38,8 +38,6 @@ from guided_rl.reporting.storage import replace_file
 
 CARTPOLE = "cartpole-safe"  # PAG's; the peers have its swing-up without the crash
 FOLDER = Path(__file__).parents[1] / "results" / "speed"
-PARTS = ("physics", "collect", "updates", "iql", "loop", "brax", "members", "grid", "runs", "start", "sac-eo")
-USUAL = PARTS[:-1]
 
 
 @dataclass(frozen=True)
@@ -47,8 +45,8 @@ class Speed:
     """Time physics, updates, the training loop and whole runs against what they are to beat.
 
     Attributes:
-      parts: any of physics, collect, updates, iql, loop, brax, members, grid, runs, start, and sac-eo, which
-        takes some ten minutes by itself; all but the last if none is given.
+      parts: any of physics, collect, updates, iql, loop, brax, members, execution, grid,
+        runs, start, and sac-eo, which takes some ten minutes by itself; all but the last if none is given.
       repeats: turns per row; whole runs take one.
       task: of everything but physics, which has tasks of its own, and rejax's row.
       full: whole runs of 64 seeds and 20,000 updates as well.
@@ -217,6 +215,16 @@ def member_rows(options: Speed) -> Iterator[dict]:
         yield row("members", what, {}, loops, options.repeats)
 
 
+def execution_rows(options: Speed) -> Iterator[dict]:
+    """Members one by one, as on CPU, against batched together, as on accelerators."""
+    cases = [(options.task, Size(64, 128, 16), 200), (CARTPOLE, Size(32, 256, 64), 80)]
+    if options.smoke:
+        cases = [(options.task, Size(16, 16, 2), 20)]
+    for task, size, steps in cases:
+        both = [speed_parts.loop(task, "sac", size, steps, execution) for execution in ("map", "vmap")]
+        yield row("execution", f"{named(task, size)}, members one by one", {}, both, options.repeats)
+
+
 def sac_eo_rows(options: Speed) -> Iterator[dict]:
     """SAC-EO's whole loop at the paper's sizes against its own floor; the target is on its cost."""
     size, window, models, epochs = (
@@ -269,11 +277,14 @@ ROWS: dict[str, Callable[[Speed], Iterator[dict]]] = {
     "loop": loop_rows,
     "brax": brax_rows,
     "members": member_rows,
+    "execution": execution_rows,
     "grid": grid_rows,
     "sac-eo": sac_eo_rows,
     "runs": run_rows,
     "start": start_rows,
 }
+PARTS = tuple(ROWS)
+USUAL = tuple(part for part in PARTS if part != "sac-eo")
 
 
 def merged(old: list[dict], new: list[dict]) -> list[dict]:

@@ -130,11 +130,11 @@ def engine_alone(task: str, steps: int) -> Contestant:
 class Population:
     """A population past warm-up, with the compiled program that advances it by `steps`."""
 
-    def __init__(self, task: str, method: Method, size: Size, steps: int, guide: Guide | None = None):
+    def __init__(self, task: str, method: Method, size: Size, steps: int, guide: Guide | None = None, execution=None):
         env = make(task)
         setup = Setup(env.observation_size, env.action_size, (size.width, size.width), CAPACITY)
         capacity, warmup = (1, 0) if method.offline else (CAPACITY, WARMUP)
-        loop = Loop(size.batch, capacity, warmup, warmup, execution=default_execution())
+        loop = Loop(size.batch, capacity, warmup, warmup, execution=execution or default_execution())
         self.trainer = trainer = Trainer(env, method, setup, loop)
         self.size, self.steps, self.mesh = size, steps, population_mesh(size.members)
         values = {name: jnp.full(size.members, value, jnp.float32) for name, value in method.hparams.items()}
@@ -164,9 +164,9 @@ class Population:
         return Contestant(name, run, self.steps * self.size.members, unit, self.compile_seconds)
 
 
-def loop(task: str, algorithm: str, size: Size, steps: int) -> Contestant:
-    """Our whole loop at one update per environment step."""
-    return Population(task, methods.build(algorithm), size, steps).contestant(OURS)
+def loop(task: str, algorithm: str, size: Size, steps: int, execution: str | None = None) -> Contestant:
+    """Our whole loop at one update per environment step; `execution` where it is not the platform's."""
+    return Population(task, methods.build(algorithm), size, steps, execution=execution).contestant(execution or OURS)
 
 
 def updates(task: str, algorithm: str, size: Size, steps: int) -> Population:

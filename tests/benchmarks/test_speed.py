@@ -74,12 +74,12 @@ def test_unknown_parts_are_refused(tmp_path):
 
 
 def test_our_own_parts_run(tmp_path):
-    parts = ["collect", "members", "grid", "sac-eo"]
+    parts = ["collect", "members", "execution", "grid", "sac-eo"]
     speed.main(Speed(parts=parts, repeats=1, task="InvertedPendulum-v5", smoke=True, out=tmp_path))
     rows = json.loads((tmp_path / "speed.json").read_text())["rows"]
     assert [row["part"] for row in rows] == parts
     assert all(np.isfinite(list(row["ratio"].values())).all() for row in rows)
-    assert rows[2]["programs"] == 1
+    assert rows[3]["programs"] == 1
 
 
 @pytest.mark.slow
