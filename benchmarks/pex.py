@@ -13,8 +13,8 @@ Arithmetic of preset cpu, in millions of seed-updates (cells × seeds × steps; 
   together 39.6, under the preset's 40.
 
 Locomotion has IQL's own τ 0.7 and β 3, AntMaze and PointMaze τ 0.9, β 10 and rewards less 1; κ is 10. At
-reduced scale all learning rates are 1e-3, since 3e-4 on a twentieth of the budget learns too little, and
-in mazes the targets' rate is 0.02, since values must pass from step to step through them.
+reduced scale all learning rates are 1e-3 (actors on SAC 3e-4), since 3e-4 on a twentieth of the budget learns
+too little, and in mazes the targets' rate is 0.02, since values must pass from step to step through them.
 AntMaze's cells are there once the goal-reaching ant is registered (`python -m experts AntReach`).
 
 An ensemble of N agents costs N-fold and counts so; Off2On's has 2 agents at preset cpu, all that fits under
