@@ -12,6 +12,7 @@ from typing import Any
 
 from guided_rl.config import RunConfig
 from guided_rl.errors import unknown
+from guided_rl.methods import build
 from guided_rl.reporting import report
 from guided_rl.reporting.claims import Claim
 
@@ -43,8 +44,13 @@ class Cell:
 
     @property
     def updates(self) -> int:
-        """Environment steps of all members, the cell's cost in seed-updates; a clone alone learns nothing."""
-        return 0 if self.config.method == "bc" else len(self.config.points()) * self.config.seeds * self.config.steps
+        """Steps of all members, the cell's cost in seed-updates; an ensemble's count as often as it has agents.
+
+        A clone alone learns nothing.
+        """
+        config = self.config
+        learners = 0 if config.method == "bc" else build(config.method, config.options).ensemble
+        return learners * len(config.points()) * config.seeds * config.steps
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ ANTMAZE = tuple(f"AntMaze-{maze}/{kind}" for maze, kinds in MAZES.items() for ki
 ABLATED = ("HalfCheetah-v5/medium-replay", "Walker2d-v5/medium")
 FREE, FRESH, SWEEP = "offline policy free", "critic not transferred", "kappa sweep"
 OFFLINE = "offline"
+BASELINES = ("awac", "jsrl", "off2on")
 LEAST = {f"{body}-{maze}": 50.0 if maze == "umaze" else 20.0 for body in ("AntMaze", "PointMaze") for maze in MAZES}
 GATE = offline_claims.Gate("iql-offline", OFFLINE, share=0.5, least=LEAST)
 ABSTRACT = "abstract of arXiv 2302.00935"
@@ -55,7 +56,7 @@ def claims() -> list[Claim]:
     parts = [
         beats("C1.locomotion", "direct", LOCOMOTION, "on locomotion", "final"),
         beats("C1.antmaze", "direct", ANTMAZE, "on AntMaze", "final"),
-        *(beats(f"C1.{base}", base, ABLATED, "on the two ablation tasks", "final") for base in ("awac", "jsrl")),
+        *(beats(f"C1.{base}", base, ABLATED, "on the two ablation tasks", "final") for base in BASELINES),
     ]
     largest = claim(
         "C2",

@@ -3,7 +3,7 @@
 An archive `.npz` of every healthy member's actor, critic, target critic and (IQL's) value, keyed
 by path, with the facts of the run that made it and a checksum of the whole. As a guide,
 `offline:<file>`, learner seed k has offline agent k mod n: its actor is π_β, and `params` holds
-the networks that an online learner may start from.
+the networks that an online learner may start from. A CQL agent is an ensemble, leaves [n, members, ...].
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from flax.traverse_util import flatten_dict, unflatten_dict
 from guided_rl.envs.base import Env
 from guided_rl.errors import UserError
 from guided_rl.guides.base import Guide
-from guided_rl.methods.networks import TanhMeanActor
+from guided_rl.methods.networks import GaussianActor, TanhMeanActor, averaged_moments
 from guided_rl.prng import normal
 from guided_rl.reporting.storage import replace_file
 
@@ -90,34 +90,62 @@ def find_agents(named: str) -> Path:
 
 
 def propose(params: Mapping[str, Any], obs: jax.Array, key: jax.Array | None) -> jax.Array:
-    """π_β's mode; with a key a sample, clipped to [-1, 1]."""
+    """π_β's mode; with a key a sample, in [-1, 1]."""
     layers = params["actor"]["params"]["MLP_0"]
     widths = [layers[f"Dense_{i}"]["bias"].shape[-1] for i in range(len(layers))]
-    mean, log_std = TanhMeanActor(tuple(widths[:-1]), widths[-1]).apply(params["actor"], obs)
-    return mean if key is None else jnp.clip(mean + jnp.exp(log_std) * normal(key, mean.shape), -1.0, 1.0)
+    if "log_std" in params["actor"]["params"]:
+        mean, log_std = TanhMeanActor(tuple(widths[:-1]), widths[-1]).apply(params["actor"], obs)
+        squash = lambda action: jnp.clip(action, -1.0, 1.0)
+    else:  # an ensemble of squashed Gaussians
+        actor = GaussianActor(tuple(widths[:-1]), widths[-1] // 2)
+        mean, log_std = averaged_moments(*jax.vmap(lambda p: actor.apply(p, obs))(params["actor"]))
+        squash = jnp.tanh
+    return squash(mean if key is None else mean + jnp.exp(log_std) * normal(key, mean.shape))
 
 
-def networks_of(guide: Guide | None, fresh: Mapping[str, Any]) -> dict[str, Any]:
+def networks_of(guide: Guide | None, fresh: Mapping[str, Any], method: str = "iql-offline") -> dict[str, Any]:
     """The offline agent's networks that `fresh` names, of a panel's first member, each shaped as there.
 
+    Args:
+      method: that trains such agents.
+
     Raises:
-      UserError: the guide is no offline agent, lacks such a network, or its layers have other widths.
+      UserError: the guide is no offline agent, lacks such a network, or has another kind or other widths of it.
     """
-    known = None if guide is None else guide.params[0] if guide.panel > 1 else guide.params
+    known = _known(guide)
     if not isinstance(known, Mapping) or not fresh.keys() <= known.keys():
         raise UserError(
             f"the method starts from an offline agent's {', '.join(fresh)}, which the guide "
-            f"{guide and guide.name!r} does not have; train one with --method iql-offline and give --guide offline:FILE"
+            f"{guide and guide.name!r} does not have; train one with --method {method} and give --guide offline:FILE"
         )
     found = {name: known[name] for name in fresh}
     shapes = lambda tree: [leaf.shape for leaf in jax.tree.leaves(tree)]
+    kind = lambda tree: (jax.tree.structure(tree), [len(shape) for shape in shapes(tree)])
     for name in fresh:
+        if kind(found[name]) != kind(fresh[name]):
+            raise UserError(
+                f"the {name} of the offline agent is of another kind than this method's; give the agents of "
+                f"--method {method}"
+            )
         if shapes(found[name]) != shapes(fresh[name]):
             raise UserError(
                 f"the {name} of the offline agent has layers of other widths than this run's; give the --hidden and "
                 "--task that it was trained with"
             )
     return found
+
+
+def members_of(guide: Guide | None) -> int:
+    """How many agents there are in the offline agent, if it is an ensemble; else 0."""
+    known = _known(guide)
+    critic = known.get("critic", ()) if isinstance(known, Mapping) else ()
+    kernels = [leaf for leaf in jax.tree.leaves(critic) if leaf.ndim == 4]  # [members, twin, in, out]
+    return kernels[0].shape[0] if kernels else 0
+
+
+def _known(guide: Guide | None) -> Any:
+    """What the guide's (or a panel's first) parameters are."""
+    return None if guide is None else guide.params[0] if guide.panel > 1 else guide.params
 
 
 def _checksum(arrays: Mapping[str, np.ndarray], facts: Mapping[str, Any]) -> str:

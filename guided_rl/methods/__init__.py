@@ -12,6 +12,7 @@ from guided_rl.errors import UserError, unknown
 from guided_rl.methods.awac import AWAC, AWAC_OFFLINE
 from guided_rl.methods.balanced_eo import balanced_eo
 from guided_rl.methods.base import Method
+from guided_rl.methods.cql import cql_offline
 from guided_rl.methods.dai import dai
 from guided_rl.methods.demonstrations import BC, BC_FINETUNE, DEMOS
 from guided_rl.methods.experts_dai import experts_dai
@@ -19,6 +20,7 @@ from guided_rl.methods.gaifo import GAIFO
 from guided_rl.methods.iql import IQL, IQL_OFFLINE
 from guided_rl.methods.learned_sag import LEARNED_SAG
 from guided_rl.methods.modified_bco import modified_bco
+from guided_rl.methods.off2on import off2on
 from guided_rl.methods.offline_to_online import BUFFER, DIRECT, JSRL
 from guided_rl.methods.pag import pag
 from guided_rl.methods.pex import adaptive_pex, pex
@@ -56,6 +58,8 @@ METHODS: dict[str, Method | Callable[..., Method]] = {
     "jsrl": JSRL,
     "awac-offline": AWAC_OFFLINE,
     "awac": AWAC,
+    "cql-offline": cql_offline,
+    "off2on": off2on,
     "pex": pex,
     "pex-sac": pex_sac,
     "adaptive-pex": adaptive_pex,

@@ -26,7 +26,7 @@ RANGES = {"gamma": (0.0, 1.0), "tau": (0.0, 1.0), "offline_ratio": (0.0, 1.0)}
 
 @dataclass(frozen=True)
 class Setup:
-    """Static facts of one run: shapes and the budget that schedules are fractions of."""
+    """Static facts of one run: shapes, replay rows, and the budget that schedules are fractions of."""
 
     observation_size: int
     action_size: int
@@ -34,6 +34,7 @@ class Setup:
     budget: int = 1_000_000
     activation: str = "relu"
     episode_length: int = 1_000
+    capacity: int = 1_000_000
 
 
 @struct.dataclass
@@ -110,6 +111,10 @@ class Method:
       needs_dataset: whether offline rows must be given; batches then hold the share
         `hp["offline_ratio"]` of them, if the method has this hyper-parameter.
       expert_batch: offline rows that every batch brings besides, as `batch["expert"]`.
+      draws: how many batches' rows `update` is given at once, to share out or to choose from.
+      ensemble: agents inside one learner, which costs as many times the compute.
+      load: rows that pass the critics in an update per row of a batch, where far more than SAC's;
+        like `ensemble`, for the plan's estimates.
       prepare: `(rows [experts, rows, width], layout) -> rows`, on the host, once, before
         training; may refuse a dataset. None: taken as it is.
       observations_only: whether it reads nothing but pairs (s, s') of the dataset, which then
@@ -130,6 +135,9 @@ class Method:
     refit: Callable[..., Agent] | None = None
     window: int = 0
     expert_batch: int = 0
+    draws: int = 1
+    ensemble: int = 1
+    load: int = 1
     prepare: Callable[..., Any] | None = None
     columns: Callable[[Setup], Mapping[str, int]] = field(default=lambda setup: {})
     warmup: float = 0.005

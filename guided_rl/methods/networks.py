@@ -107,6 +107,15 @@ def sample_squashed(mean: jax.Array, log_std: jax.Array, key: jax.Array) -> tupl
     return jnp.tanh(before), jnp.sum(gaussian - log_one_minus_tanh_squared(before), axis=-1)
 
 
+def averaged_moments(mean: jax.Array, log_std: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Mean and log standard deviation [..., action] of an equal mixture of Gaussians [members, ..., action].
+
+    σ² = 1/N Σ_n (σ_n² + μ_n²) - μ², written as the mean of σ_n² and the variance of μ_n.
+    """
+    variance = jnp.mean(jnp.exp(2.0 * log_std), axis=0) + jnp.var(mean, axis=0)
+    return jnp.mean(mean, axis=0), jnp.clip(0.5 * jnp.log(variance), LOG_STD_MIN, LOG_STD_MAX)
+
+
 EDGE = 0.999
 
 

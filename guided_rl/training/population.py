@@ -32,6 +32,7 @@ class Trainer:
         self.env, self.method, self.setup, self.loop = env, method, setup, loop
         self.layout = Layout.of(setup.observation_size, setup.action_size, method.columns(setup))
         self.each = functools.partial(over_members, loop.execution)
+        self.drawn = loop.batch * method.draws
 
     def init(self, mesh: Mesh) -> Callable[[jax.Array, Inputs], Population]:
         """A fresh population for member seeds [population]."""
@@ -200,9 +201,9 @@ class Trainer:
 
         def sample(key, seed, replay, hp):
             sample_key, offline_key = _keys(key, stamp, "sample", "offline")
-            rows = replay[sample_indices(sample_key, self.loop.batch, filled)].astype(jnp.float32)
+            rows = replay[sample_indices(sample_key, self.drawn, filled)].astype(jnp.float32)
             mixes = self.method.offline or "offline_ratio" in hp
-            count = self.loop.batch if mixes else self.method.expert_batch
+            count = self.drawn if mixes else self.method.expert_batch
             if not count:
                 return rows, None
             expert, size = seed % inputs.offline.shape[0], inputs.offline.shape[1]
@@ -211,7 +212,7 @@ class Trainer:
                 return other, None
             if not mixes:
                 return rows, other
-            mixed = jnp.arange(self.loop.batch) < jnp.round(hp["offline_ratio"] * self.loop.batch)
+            mixed = jnp.arange(self.drawn) < jnp.round(hp["offline_ratio"] * self.drawn)
             return jnp.where(mixed[:, None], other, rows), None
 
         def learn(key, agent, hp, guide, rows):
@@ -238,7 +239,7 @@ class Trainer:
         size = population.members.seed.shape
         zero = jnp.zeros(size)
         empty = lambda count: jnp.zeros((*size, count, self.layout.width))
-        probe = empty(self.loop.batch), empty(self.method.expert_batch) if self.method.expert_batch else None
+        probe = empty(self.drawn), empty(self.method.expert_batch) if self.method.expert_batch else None
 
         def metrics_of(agent, hp, guide, key, rows):
             ctx = Context(hp, population.step, guide, setup=self.setup)

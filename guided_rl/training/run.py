@@ -127,8 +127,15 @@ class Session:
         check(config, self.method)
         self.env = envs.make(config.task, config.physics)
         sizes = self.env.observation_size, self.env.action_size
-        self.setup = Setup(*sizes, tuple(config.hidden), config.steps, config.activation, self.env.episode_length)
         self.loop = loop_settings(config, self.method)
+        self.setup = Setup(
+            *sizes,
+            tuple(config.hidden),
+            config.steps,
+            config.activation,
+            self.env.episode_length,
+            self.loop.capacity,
+        )
         named = config.guide if guide is None else guide
         self.guide = find_guide(named, self.env) if self.method.needs_guide else None
         self.seeds, self.points = config.members()

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from guided_rl.guides.base import Guide
 from guided_rl.guides.offline import propose
-from guided_rl.methods import iql
+from guided_rl.methods import cql, iql
 from guided_rl.methods.base import Agent, Context, Setup
 
 SETUP = Setup(observation_size=4, action_size=1, hidden=(16, 16), budget=200)
@@ -31,3 +31,10 @@ def networks(agent: Agent) -> dict:
 
 def offline_guide(n: int = 2, setup: Setup = SETUP, seed: int = 7) -> Guide:
     return Guide(networks(offline_agents(n, setup, seed)), propose, name="offline", size=n)
+
+
+def ensemble_guide(members: int, setup: Setup = SETUP) -> Guide:
+    """One ensemble of CQL agents."""
+    ctx = Context({k: jnp.float32(v) for k, v in cql.HPARAMS.items()}, jnp.int32(0), None, setup=setup)
+    agent = jax.jit(lambda key: cql.members_init(key, ctx, members))(jax.random.key(7))
+    return Guide(networks(agent), propose, name="offline", source="untrained")

@@ -8,10 +8,12 @@ import pytest
 
 from guided_rl.config import RunConfig
 from guided_rl.data.replay import Layout
+from guided_rl.methods.base import Setup
 from guided_rl.training import plan
 from guided_rl.training.checkpoint import _to_arrays
 from guided_rl.training.cost import expected_seconds
 from guided_rl.training.run import Session
+from tests.methods.offline_agents import ensemble_guide
 from tests.training.small import run, small
 
 
@@ -69,6 +71,29 @@ def test_temporaries_of_a_refit_are_near_the_compiled_programs_own_analysis(wind
         "HalfCheetah-v5", "sac-eo", steps=100_000, seeds=4, batch=128, execution=execution, options=options
     )
     session = Session(config, None, np.zeros((1, 1_000, Layout.of(17, 6).width), np.float32))
+    assert session.plan.temporary_bytes / session.plan.devices == pytest.approx(temporaries(session), rel=0.25)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(jax.default_backend() != "cpu", reason="the estimate is fitted to XLA on CPU")
+@pytest.mark.parametrize(
+    ("method", "options", "hidden", "batch", "execution"),
+    [
+        ("cql-offline", {"actions": 10}, 64, 128, "map"),
+        ("cql-offline", {"members": 2, "actions": 4}, 64, 128, "map"),
+        ("cql-offline", {"members": 2, "actions": 10}, 256, 256, "vmap"),
+        ("off2on", {"members": 2}, 64, 128, "map"),
+        ("off2on", {"members": 5}, 256, 256, "map"),
+        ("off2on", {"members": 5}, 256, 256, "vmap"),
+    ],
+)
+def test_temporaries_of_an_ensemble_are_near_the_compiled_programs_own_analysis(
+    method, options, hidden, batch, execution
+):
+    settings = {"hidden": (hidden, hidden), "batch": batch, "seeds": 4, "execution": execution, "steps": 20_000}
+    guide = ensemble_guide(options["members"], Setup(17, 6, (hidden, hidden))) if method == "off2on" else None
+    config = RunConfig("HalfCheetah-v5", method, options=options, **settings)
+    session = Session(config, guide, np.zeros((1, 1_000, Layout.of(17, 6).width), np.float32))
     assert session.plan.temporary_bytes / session.plan.devices == pytest.approx(temporaries(session), rel=0.25)
 
 
