@@ -60,7 +60,7 @@ class Recipe:
 
 RECIPES = {
     "PointFall": Recipe("PointFall-block", 40_000, (32, 32), {"left": (0.63, 0.10)}),
-    "point_mass-sparse": Recipe("point_mass-easy", 20_000, (64, 64), {"left": (0.725, 0.10), "return": (3.6, 11.0)}),
+    "point_mass-sparse": Recipe("point_mass-easy", 60_000, (64, 64), {"left": (0.725, 0.10), "return": (3.6, 11.0)}),
     "ball_in_cup-low": Recipe("ball_in_cup-catch", 80_000, (64, 64), {"return": (621.0, 372.0)}),
 }
 
