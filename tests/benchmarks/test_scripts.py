@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -32,6 +34,14 @@ def test_the_parity_page_is_written(tmp_path):
     parity.measure_all(Parity(tasks=["InvertedPendulum-v5"], engines=["native"], steps=50, out=tmp_path))
     assert json.loads((tmp_path / "parity.json").read_text())
     assert "InvertedPendulum-v5" in (tmp_path / "parity.md").read_text()
+
+
+def test_the_profile_says_where_the_time_goes(tmp_path):
+    command = [sys.executable, "-m", "benchmarks.speed_profile", "--smoke", "--out", str(tmp_path)]
+    subprocess.run(command, check=True, capture_output=True)
+    (case,) = json.loads((tmp_path / "profile.json").read_text())["cases"]
+    assert all(case["microseconds"][group] > 0 for group in ("matrix products", "physics engine", "random numbers"))
+    assert "copies" in (tmp_path / "profile.md").read_text()
 
 
 @pytest.mark.slow
