@@ -128,9 +128,7 @@ def page(cases: list[dict[str, Any]], origin: dict[str, Any]) -> str:
     rates = [f"{e['products']['FLOP/s'] / 1e9:.0f} GFLOP/s" for e in cases]
     lines.append(f"| an update's products at | {' | '.join(rates)} |")
     commit, version = str(origin["commit"])[:7], origin["versions"]["jax"]
-    lines.append(
-        f"\nMeasured {origin['date'][:10]} at commit {commit}, jax {version}; the profiler slows it.\n"
-    )
+    lines.append(f"\nMeasured {origin['date'][:10]} at commit {commit}, jax {version}; the profiler slows it.\n")
     return "\n".join(lines)
 
 
