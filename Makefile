@@ -19,7 +19,7 @@ comma  := ,
 ready  := .venv/ready-$(device)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup reproduce test test-all lint sweep-tchange sweep-beta experts datasets parity speed reference report
+.PHONY: help setup reproduce test test-all lint sweep-tchange sweep-beta experts datasets parity speed speed-gpu profile reference report
 .PHONY: $(TABLES:%=table-%)
 
 help: ## this list
@@ -73,6 +73,12 @@ parity: setup ## every task beside its Gymnasium twin, in both engines
 
 speed: setup ## side by side with MJX, SBX, SB3, rejax and brax (some 25 minutes); FULL=1: larger whole runs too
 	@$(BIN)/python -m benchmarks.speed $(if $(FULL),--full)
+
+speed-gpu: setup ## the same on an accelerator: physics, updates beside its limit, seeds, rejax
+	@$(BIN)/python -m benchmarks.speed_gpu
+
+profile: setup ## where the time of a step with its update goes, on one core
+	@$(BIN)/python -m benchmarks.speed_profile
 
 reference: setup ## returns beside SBX's at the same settings (hours)
 	@$(BIN)/python -m benchmarks.reference

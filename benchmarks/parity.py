@@ -22,7 +22,7 @@ import tyro
 from benchmarks import twins
 from guided_rl.envs import TASKS, make
 from guided_rl.envs.references import measure
-from guided_rl.errors import UserError, unknown
+from guided_rl.errors import UserError, told, unknown
 from guided_rl.physics.mjx import MjxEngine
 from guided_rl.physics.native import NativeEngine
 from guided_rl.reporting.provenance import provenance
@@ -237,7 +237,5 @@ def _rows(settings: Parity) -> Iterator[dict[str, Any]]:
 
 
 if __name__ == "__main__":
-    try:
+    with told():
         measure_all(tyro.cli(Parity))
-    except UserError as error:
-        raise SystemExit(f"error: {error}") from None

@@ -35,7 +35,7 @@ from benchmarks.peers.environment import HERE, peer_variables, peers_python
 from guided_rl.config import RunConfig
 from guided_rl.devices import cores
 from guided_rl.envs.references import REFERENCES
-from guided_rl.errors import UserError
+from guided_rl.errors import UserError, told
 from guided_rl.reporting.provenance import provenance
 from guided_rl.reporting.storage import replace_file
 
@@ -203,7 +203,5 @@ def main(options: Reference) -> None:
 
 
 if __name__ == "__main__":
-    try:
+    with told():
         main(tyro.cli(Reference))
-    except UserError as error:
-        raise SystemExit(f"error: {error}") from None

@@ -27,11 +27,11 @@ import tyro
 
 from benchmarks import speed_limit, speed_page, speed_parts, speed_runs, speed_sac_eo
 from benchmarks.peers.environment import peer_source
-from benchmarks.speed_parts import Contestant, Size
+from benchmarks.speed_parts import Contestant, Population, Size
 from guided_rl.data import recipes
 from guided_rl.devices import cores
 from guided_rl.envs import make
-from guided_rl.errors import UserError, unknown
+from guided_rl.errors import UserError, told, unknown
 from guided_rl.guides import find_guide
 from guided_rl.reporting.provenance import provenance
 from guided_rl.reporting.storage import replace_file
@@ -121,6 +121,20 @@ def collect_rows(options: Speed) -> Iterator[dict]:
     yield row("collect", f"{rows:,} rows of one policy on {env.name}", {}, [ours], 1, rates, least_rate=1e6 / 60)
 
 
+def beside_limit(
+    population: Population, own: Contestant, machine: list[Contestant], rates: Mapping[str, list[float]]
+) -> dict[str, Any]:
+    """The limit of updates alone on this machine, our share of it, and what both are made of."""
+    work = speed_limit.count(population)
+    limit = speed_limit.updates_per_second(work, *(float(np.median(rates[m.name])) for m in machine))
+    return {
+        "limit": round(limit, 1),
+        "share": round(float(np.median(rates[own.name])) / limit, 3),
+        "machine": {m.name: [float(f"{np.median(rates[m.name]):.4g}"), f"{m.unit}/s"] for m in machine},
+        "work": {"FLOP": work.flops, "bytes": work.bytes, "numbers": work.numbers},
+    }
+
+
 def update_rows(options: Speed) -> Iterator[dict]:
     """Gradient steps on a frozen buffer, beside the peers' and beside the limit of this machine."""
     cases = [(Size(256, 256, 4), 100, 200, 100, 0.85), (Size(64, 128, 16), 400, 600, 200, None)]
@@ -136,14 +150,7 @@ def update_rows(options: Speed) -> Iterator[dict]:
             population = speed_parts.updates(options.task, "sac", size, ours)
             own, machine = population.contestant(speed_parts.OURS), speed_limit.rates(size)
             rates = speed_parts.alternate([own, *peers, *machine], options.repeats)
-        work = speed_limit.count(population)
-        limit = speed_limit.updates_per_second(work, *(float(np.median(rates[m.name])) for m in machine))
-        extra = {
-            "limit": round(limit, 1),
-            "share": round(float(np.median(rates[own.name])) / limit, 3),
-            "machine": {m.name: [float(f"{np.median(rates[m.name]):.4g}"), f"{m.unit}/s"] for m in machine},
-            "work": {"FLOP": work.flops, "bytes": work.bytes, "numbers": work.numbers},
-        }
+        extra = beside_limit(population, own, machine, rates)
         if least is not None:
             extra["least_share"] = least
         yield row("updates", named(options.task, size), {"SBX": 1.0}, [own, *peers], options.repeats, rates, **extra)
@@ -221,7 +228,7 @@ def execution_rows(options: Speed) -> Iterator[dict]:
     if options.smoke:
         cases = [(options.task, Size(16, 16, 2), 20)]
     for task, size, steps in cases:
-        both = [speed_parts.loop(task, "sac", size, steps, execution) for execution in ("map", "vmap")]
+        both = [speed_parts.loop(task, "sac", size, steps, name, execution=name) for name in ("map", "vmap")]
         yield row("execution", f"{named(task, size)}, members one by one", {}, both, options.repeats)
 
 
@@ -315,7 +322,5 @@ def main(options: Speed) -> None:
 
 
 if __name__ == "__main__":
-    try:
+    with told():
         main(tyro.cli(Speed))
-    except UserError as error:
-        raise SystemExit(f"error: {error}") from None

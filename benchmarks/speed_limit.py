@@ -8,6 +8,7 @@ the limit: nothing in between, no elementwise work, no overhead.
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass
 from typing import Any
@@ -19,10 +20,11 @@ from benchmarks.speed_parts import Contestant, Population, Size, timed
 from guided_rl.methods.base import Context
 from guided_rl.prng import KEYS, normal
 from guided_rl.training.checkpoint import tree_bytes
+from guided_rl.training.run import default_execution
 from guided_rl.training.sharding import SPLIT, place, population_mesh, sharded
 
 REPEATS = 400  # products in one call
-COPIED = 2**22  # floats
+COPIED = {"cpu": 2**22, "else": 2**28}  # floats, more than a cache holds
 
 
 @dataclass(frozen=True)
@@ -80,21 +82,27 @@ def _everywhere(name: str, unit: str, work: float, function: Any, *arrays: jax.A
     return Contestant(name, lambda: timed(lambda: program(*spread)), work * devices, unit)
 
 
-def rates(size: Size) -> list[Contestant]:
-    """Matrix products as large as a hidden layer's, copies, and normals as an update draws them."""
+def rates(size: Size, precision: str = "default") -> list[Contestant]:
+    """Matrix products as large as a hidden layer's, copies, and normals as an update draws them.
+
+    Where members are batched (`vmap`), so are these products.
+    """
     key = jax.random.key(0)
-    x = jax.random.normal(key, (size.batch, size.width))
-    weight = jnp.linalg.qr(jax.random.normal(key, (size.width, size.width)))[0]
-    chain = lambda x, w: jax.lax.scan(lambda x, _: (x @ w, None), x, length=REPEATS)[0]
+    stack = (size.members,) if default_execution() == "vmap" else ()
+    x = jax.random.normal(key, (*stack, size.batch, size.width))
+    weight = jnp.linalg.qr(jax.random.normal(key, (*stack, size.width, size.width)))[0]
+    product = functools.partial(jnp.matmul, precision=None if precision == "default" else precision)
+    chain = lambda x, w: jax.lax.scan(lambda x, _: (product(x, w), None), x, length=REPEATS)[0]
     copy = lambda x: jax.lax.fori_loop(0, 10, lambda i, x: x + 1.0, x)
     draw = lambda x: jax.lax.fori_loop(
-        0, REPEATS, lambda i, x: x + normal(jax.random.key(i, impl=KEYS), x.shape), x[:, :16]
+        0, REPEATS, lambda i, x: x + normal(jax.random.key(i, impl=KEYS), x.shape), x[..., :16]
     )
-    flops = REPEATS * 2.0 * size.batch * size.width**2
+    flops = REPEATS * 2.0 * x.size * size.width
+    copied = jnp.zeros(COPIED["cpu" if jax.default_backend() == "cpu" else "else"])
     return [
         _everywhere("matrix products", "FLOP", flops, chain, x, weight),
-        _everywhere("copying", "bytes", 10 * 2 * 4 * COPIED, copy, jnp.zeros(COPIED)),
-        _everywhere("normals", "numbers", REPEATS * size.batch * min(16, size.width), draw, x),
+        _everywhere("copying", "bytes", 10 * 2 * copied.nbytes, copy, copied),
+        _everywhere("normals", "numbers", REPEATS * x[..., :16].size, draw, x),
     ]
 
 

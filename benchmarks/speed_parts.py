@@ -130,8 +130,18 @@ def engine_alone(task: str, steps: int) -> Contestant:
 class Population:
     """A population past warm-up, with the compiled program that advances it by `steps`."""
 
-    def __init__(self, task: str, method: Method, size: Size, steps: int, guide: Guide | None = None, execution=None):
-        env = make(task)
+    def __init__(
+        self,
+        task: str,
+        method: Method,
+        size: Size,
+        steps: int,
+        guide: Guide | None = None,
+        execution: str | None = None,
+        engine: str = "auto",
+        precision: str = "default",
+    ):
+        env = make(task, engine)
         setup = Setup(env.observation_size, env.action_size, (size.width, size.width), CAPACITY)
         capacity, warmup = (1, 0) if method.offline else (CAPACITY, WARMUP)
         loop = Loop(size.batch, capacity, warmup, warmup, execution=execution or default_execution())
@@ -147,7 +157,8 @@ class Population:
         self.state = trainer.init(self.mesh)(seeds, self.inputs)
         begin = time.perf_counter()
         self.chunk = trainer.chunk(self.mesh, steps)
-        self.program = self.chunk.lower(self.state, self.inputs).compile()
+        with jax.default_matmul_precision(precision):
+            self.program = self.chunk.lower(self.state, self.inputs).compile()
         self.compile_seconds = time.perf_counter() - begin
         while int(self.state.step) <= warmup:
             self.advance(self.inputs)
@@ -164,15 +175,15 @@ class Population:
         return Contestant(name, run, self.steps * self.size.members, unit, self.compile_seconds)
 
 
-def loop(task: str, algorithm: str, size: Size, steps: int, execution: str | None = None) -> Contestant:
-    """Our whole loop at one update per environment step; `execution` where it is not the platform's."""
-    return Population(task, methods.build(algorithm), size, steps, execution=execution).contestant(execution or OURS)
+def loop(task: str, algorithm: str, size: Size, steps: int, name: str = OURS, **how: str) -> Contestant:
+    """Our whole loop at one update per environment step; `how` says what is not as usual, as for `Population`."""
+    return Population(task, methods.build(algorithm), size, steps, **how).contestant(name)
 
 
-def updates(task: str, algorithm: str, size: Size, steps: int) -> Population:
+def updates(task: str, algorithm: str, size: Size, steps: int, **how: str) -> Population:
     """Our gradient steps alone, on a frozen buffer."""
     method = dataclasses.replace(methods.build(algorithm), offline=True, needs_dataset=True, random_warmup=False)
-    return Population(task, method, size, steps)
+    return Population(task, method, size, steps, **how)
 
 
 @contextlib.contextmanager

@@ -22,12 +22,17 @@ SOURCES = {  # peers that are no package: where they are published, and the comm
 }
 
 
+OWN = "GUIDED_RL_PEERS_PYTHON"
+
+
 def peers_python() -> Path:
-    """The peers' interpreter; installs them first where that has not been done.
+    """The peers' interpreter, `$GUIDED_RL_PEERS_PYTHON` or ours; installs them first where that has not been done.
 
     Raises:
       UserError: the installation failed.
     """
+    if OWN in os.environ:
+        return Path(os.environ[OWN])
     python, stamp = FOLDER / "bin" / "python", FOLDER / "requirements.sha256"
     wanted = hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()
     if python.exists() and stamp.exists() and stamp.read_text() == wanted:
@@ -61,6 +66,8 @@ def peer_source(name: str) -> Path:
 
 def peer_variables() -> dict[str, str]:
     """This process' variables, less the Python ones that would mix the two environments."""
+    if OWN in os.environ:
+        return dict(os.environ)
     return {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONHOME")}
 
 

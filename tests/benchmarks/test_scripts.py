@@ -6,13 +6,16 @@ import json
 import subprocess
 import sys
 
+import jax
 import pytest
 
-from benchmarks import parity, reference
+from benchmarks import parity, reference, speed_gpu
 from benchmarks.cells import PRESETS
 from benchmarks.parity import Parity
 from benchmarks.reference import Reference
+from benchmarks.speed_gpu import Gpu
 from benchmarks.tables import TABLES, run_table
+from guided_rl.errors import UserError
 
 
 @pytest.mark.parametrize("name", ["pag", *(pytest.param(n, marks=pytest.mark.slow) for n in TABLES if n != "pag")])
@@ -34,6 +37,17 @@ def test_the_parity_page_is_written(tmp_path):
     parity.measure_all(Parity(tasks=["InvertedPendulum-v5"], engines=["native"], steps=50, out=tmp_path))
     assert json.loads((tmp_path / "parity.json").read_text())
     assert "InvertedPendulum-v5" in (tmp_path / "parity.md").read_text()
+
+
+def test_the_accelerators_speed_is_measured_or_refused(tmp_path, monkeypatch):
+    speed_gpu.main(Gpu(parts=["updates"], repeats=1, smoke=True, out=tmp_path))
+    rows = json.loads((tmp_path / "gpu.json").read_text())["rows"]
+    assert len(rows) == 2
+    assert all(row["share"] > 0 for row in rows)
+    assert "of the limit" in (tmp_path / "gpu.md").read_text()
+    monkeypatch.setattr(jax, "default_backend", lambda: "cpu")
+    with pytest.raises(UserError, match="no accelerator"):
+        speed_gpu.main(Gpu(out=tmp_path))
 
 
 def test_the_profile_says_where_the_time_goes(tmp_path):

@@ -1,0 +1,146 @@
+"""Speed on an accelerator, in one command: `python -m benchmarks.speed_gpu`.
+
+Physics in both engines, updates alone beside the card's own limit, the whole loop over the number
+of seeds and in both engines, a grid, and rejax on the same card. Rows are those of
+`benchmarks.speed` and go to `results/speed/gpu.json` and `gpu.md`; `--smoke` runs every part on
+whatever is at hand. `$GUIDED_RL_PEERS_PYTHON` names an interpreter in which rejax sees the card.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import jax
+import tyro
+
+from benchmarks import speed, speed_limit, speed_page, speed_parts
+from benchmarks.speed_parts import OURS, Size
+from guided_rl.errors import UserError, told, unknown
+from guided_rl.reporting.storage import replace_file
+
+TASKS = ("HalfCheetah-v5", "Hopper-v5", "Walker2d-v5", "Ant-v5", "Humanoid-v5", "cheetah-run", "walker-walk")
+LEARNER, SECONDS = "HalfCheetah-v5", 60
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """Time physics, updates and the training loop on an accelerator.
+
+    Attributes:
+      parts: any of physics, updates, seeds, engines, grid, rejax; all of them if none is given.
+      repeats: turns per row; updates alone run for a minute.
+      smoke: tiny pieces of work on any machine, to see that every part runs; its numbers mean nothing.
+      out: folder of `gpu.json` and `gpu.md`.
+    """
+
+    parts: list[str] = field(default_factory=lambda: list(ROWS))
+    repeats: int = 3
+    smoke: bool = False
+    out: Path = speed.FOLDER
+
+
+def physics_rows(options: Gpu) -> Iterator[dict]:
+    """MJX by the number of simulations, and C MuJoCo on the host's cores."""
+    tasks, counts, steps = (TASKS[:1], (4, 2), 2) if options.smoke else (TASKS, (32_768, 8_192, 1_024), 20)
+    for task in tasks:
+        found = []
+        for engine, simulations in [*(("mjx", count) for count in counts), ("native", min(counts))]:
+            timed = speed_parts.physics(task, engine, simulations, steps)
+            found.append(dataclasses.replace(timed, name=f"{engine}, {simulations:,} simulations"))
+        yield speed.row("physics", task, {}, found, options.repeats)
+
+
+def update_rows(options: Gpu) -> Iterator[dict]:
+    """Gradient steps on a frozen buffer for a minute, in both precisions of products, beside the card's limit."""
+    size, steps = (Size(16, 16, 2), 10) if options.smoke else (Size(256, 256, 128), 1_000)
+    for precision in ("default", "highest"):
+        population = speed_parts.updates(LEARNER, "sac", size, steps, precision=precision)
+        own, machine = population.contestant(OURS), speed_limit.rates(size, precision)
+        own.run()
+        turns = 1 if options.smoke else max(options.repeats, math.ceil(SECONDS / own.run()))
+        rates = speed_parts.alternate([own], turns) | speed_parts.alternate(machine, options.repeats)
+        extra = speed.beside_limit(population, own, machine, rates)
+        if precision == "default":
+            extra |= {"least_share": 0.4, "least_rate": 100_000.0}
+        what = f"{speed.named(LEARNER, size)}, precision {precision}"
+        yield speed.row("updates", what, {}, [own], turns, rates, **extra)
+
+
+def seed_rows(options: Gpu) -> Iterator[dict]:
+    """The whole loop by number of seeds; 64 seeds are to make sixteen times what one makes."""
+    counts, size, steps = (
+        ((2, 1), Size(16, 16, 1), 20) if options.smoke else ((64, 256, 16, 4, 1), Size(256, 256, 1), 200)
+    )
+    loops = []
+    for members in counts:
+        name = f"{members} seed{'s'[: members > 1]}"
+        loops.append(speed_parts.loop(LEARNER, "sac", Size(size.width, size.batch, members), steps, name))
+    what = f"SAC, {LEARNER}, {size.width}×{size.width}, batch {size.batch}, by number of seeds"
+    yield speed.row("members", what, {"1 seed": 16.0}, loops, options.repeats)
+
+
+def engine_rows(options: Gpu) -> Iterator[dict]:
+    """The whole loop with physics on the card, and on the host's cores with the learner on the card."""
+    size, steps = (Size(16, 16, 2), 20) if options.smoke else (Size(256, 256, 64), 200)
+    loops = [speed_parts.loop(LEARNER, "sac", size, steps, engine, engine=engine) for engine in ("mjx", "native")]
+    yield speed.row("loop", speed.named(LEARNER, size), {}, loops, options.repeats)
+
+
+def grid_rows(options: Gpu) -> Iterator[dict]:
+    """A grid against as many seeds at one value, in one program."""
+    size, steps = (Size(16, 16, 8), 20) if options.smoke else (Size(256, 256, 64), 200)
+    both, programs = speed_parts.grid(LEARNER, size, steps)
+    what = f"DAI, {LEARNER}, T_change 4 × {size.members // 4} seeds against {size.members} seeds"
+    yield speed.row("grid", what, {both[1].name: 1 / 1.10}, both, options.repeats, programs=programs)
+
+
+def rejax_rows(options: Gpu) -> Iterator[dict]:
+    """The whole loop on brax's inverted pendulum, beside rejax."""
+    size, steps = (Size(16, 16, 2), 20) if options.smoke else (Size(256, 256, 64), 200)
+    with speed_parts.peer("rejax", "rejax_speed.py", "inverted_pendulum", size, steps) as rejax:
+        both = [speed_parts.loop("brax:inverted_pendulum", "sac", size, steps), rejax]
+        what = speed.named("brax's inverted_pendulum", size)
+        yield speed.row("brax", what, {"rejax": 2.0}, both, options.repeats)
+
+
+ROWS: dict[str, Callable[[Gpu], Iterator[dict]]] = {
+    "physics": physics_rows,
+    "updates": update_rows,
+    "seeds": seed_rows,
+    "engines": engine_rows,
+    "grid": grid_rows,
+    "rejax": rejax_rows,
+}
+
+
+def main(options: Gpu) -> None:
+    """Measure what was asked for; the page is written after every row, so that none is lost.
+
+    Raises:
+      UserError: an unknown part, or no accelerator.
+    """
+    for part in options.parts:
+        if part not in ROWS:
+            raise unknown("part", part, ROWS)
+    if jax.default_backend() == "cpu" and not options.smoke:
+        raise UserError("JAX shows no accelerator here; run this where it does (guided-rl doctor), or add --smoke")
+    path = options.out / "gpu.json"
+    rows = json.loads(path.read_text())["rows"] if path.exists() else []
+    for part in options.parts:
+        with contextlib.closing(ROWS[part](options)) as measured:
+            for entry in measured:
+                rows = speed.merged(rows, [entry])
+                replace_file(path, (json.dumps({"rows": rows}, indent=1) + "\n").encode())
+                replace_file(options.out / "gpu.md", speed_page.page(rows).encode())
+                print(speed_page.line(entry), flush=True)
+
+
+if __name__ == "__main__":
+    with told():
+        main(tyro.cli(Gpu))
