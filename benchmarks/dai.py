@@ -7,7 +7,12 @@ Arithmetic of preset cpu, in millions of seed-updates (cells × seeds × steps):
   sweep     2 tasks × 4 values of T_change × 6 × 0.1            =  4.8
   quality   1 task  × {25, 50, 75 %} × 10 × 0.1                 =  3.0
   switches  1 task  × {stored policy action, noise after, warm-up} × 10 × 0.1 = 3.0
-  together 38.8, under the preset's 40.
+  normed    1 task  × demos with layer-normalised critics × 10 × 0.1 = 1.0
+  together 39.8, under the preset's 40.
+
+Half a batch of demonstrations lets plain critics overestimate what lies between the two kinds of
+rows; RLPD (Ball et al. 2023, arXiv 2302.02948) normalises their layers against it, so this
+baseline is run both ways.
 
 At reduced scale the learning rates are CleanRL's for SAC (actor 3e-4, critics and temperature
 1e-3) and the TD3 paper's own 1e-3, since small networks on a tenth of the budget learn too
@@ -69,7 +74,8 @@ def cells(preset: str) -> list[Cell]:
         cell(preset, "HalfCheetah-v5", "dai-sac", "noise after mixing", options={"noise": "after"}),
         cell(preset, "HalfCheetah-v5", "dai-sac", "random warm-up", options={"random_warmup": True}),
     ]
-    return [*main, *others, *panel, *sweep, *quality, *switches]
+    normed = cell(preset, "HalfCheetah-v5", "demos-sac", "layer-normalised critics", critic_layer_norm=True)
+    return [*main, *others, *panel, *sweep, *quality, *switches, normed]
 
 
 TABLE = PaperTable(

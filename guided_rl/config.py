@@ -16,7 +16,12 @@ from guided_rl.methods.base import Method
 from guided_rl.methods.networks import ACTIVATIONS
 
 # What older records do not say, because there was nothing else.
-YOUNGER = (("activation", "relu"), ("replay_dtype", "float32"), ("matmul_precision", "default"))
+YOUNGER = (
+    ("activation", "relu"),
+    ("critic_layer_norm", False),
+    ("replay_dtype", "float32"),
+    ("matmul_precision", "default"),
+)
 REPLAY_DTYPES = ("float32", "float16", "bfloat16")
 PRECISIONS = ("default", "high", "highest")
 
@@ -39,6 +44,7 @@ class RunConfig:
       options: the method's static switches.
       hidden: widths of the hidden layers of every network.
       activation: between them, `relu` or `tanh`.
+      critic_layer_norm: whether the critics' hidden layers are normalised, as in RLPD (Ball et al. 2023).
       batch: transitions per update.
       warmup: share of the budget stored before the first update; None is the method's own.
       capacity: replay rows per member; None is min(1M, steps).
@@ -64,6 +70,7 @@ class RunConfig:
     options: Mapping[str, Any] = field(default_factory=dict)
     hidden: tuple[int, ...] = (64, 64)
     activation: str = "relu"
+    critic_layer_norm: bool = False
     batch: int = 128
     warmup: float | None = None
     capacity: int | None = None

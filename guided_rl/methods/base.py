@@ -35,6 +35,7 @@ class Setup:
     activation: str = "relu"
     episode_length: int = 1_000
     capacity: int = 1_000_000
+    critic_layer_norm: bool = False
 
 
 @struct.dataclass

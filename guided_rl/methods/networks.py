@@ -17,17 +17,22 @@ ACTIVATIONS = {"relu": nn.relu, "tanh": jnp.tanh}
 
 
 class MLP(nn.Module):
-    """Layers of the given widths and `activation`, a key of ACTIVATIONS, then a linear one."""
+    """Layers of the given widths and `activation`, a key of ACTIVATIONS, then a linear one.
+
+    With `layer_norm`, hidden layers are normalised before their activation (Ba et al. 2016, arXiv 1607.06450).
+    """
 
     hidden: tuple[int, ...]
     out: int
     activation: str = "relu"
     kernel_init: nn.initializers.Initializer = nn.linear.default_kernel_init
+    layer_norm: bool = False
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         for width in self.hidden:
-            x = ACTIVATIONS[self.activation](nn.Dense(width, kernel_init=self.kernel_init)(x))
+            x = nn.Dense(width, kernel_init=self.kernel_init)(x)
+            x = ACTIVATIONS[self.activation](nn.LayerNorm()(x) if self.layer_norm else x)
         return nn.Dense(self.out, kernel_init=self.kernel_init)(x)
 
 
@@ -78,11 +83,13 @@ class TwinCritic(nn.Module):
 
     hidden: tuple[int, ...]
     activation: str = "relu"
+    layer_norm: bool = False
 
     @nn.compact
     def __call__(self, obs: jax.Array, action: jax.Array) -> jax.Array:
         twin = nn.vmap(MLP, variable_axes={"params": 0}, split_rngs={"params": True}, in_axes=None, axis_size=2)
-        return twin(self.hidden, 1, self.activation)(jnp.concatenate([obs, action], axis=-1))[..., 0]
+        q = twin(self.hidden, 1, self.activation, layer_norm=self.layer_norm)
+        return q(jnp.concatenate([obs, action], axis=-1))[..., 0]
 
 
 @jax.custom_jvp

@@ -42,7 +42,7 @@ def actor(setup: Setup) -> GaussianActor:
 
 
 def critic(setup: Setup) -> TwinCritic:
-    return TwinCritic(setup.hidden, setup.activation)
+    return TwinCritic(setup.hidden, setup.activation, setup.critic_layer_norm)
 
 
 def init(key: jax.Array, ctx: Context) -> Agent:

@@ -43,7 +43,7 @@ def actor(setup: Setup) -> DeterministicActor:
 
 
 def critic(setup: Setup) -> TwinCritic:
-    return TwinCritic(setup.hidden, setup.activation)
+    return TwinCritic(setup.hidden, setup.activation, setup.critic_layer_norm)
 
 
 def init(key: jax.Array, ctx: Context) -> Agent:

@@ -135,6 +135,7 @@ class Session:
             config.activation,
             self.env.episode_length,
             self.loop.capacity,
+            config.critic_layer_norm,
         )
         named = config.guide if guide is None else guide
         self.guide = find_guide(named, self.env) if self.method.needs_guide else None

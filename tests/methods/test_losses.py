@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -47,6 +49,9 @@ def mlp(params, x: np.ndarray) -> np.ndarray:
     layers = [params[f"Dense_{i}"] for i in range(3)]
     for i, layer in enumerate(layers):
         x = x @ np.asarray(layer["kernel"], np.float64) + np.asarray(layer["bias"], np.float64)
+        if norm := params.get(f"LayerNorm_{i}"):
+            x = (x - x.mean(-1, keepdims=True)) / np.sqrt(x.var(-1, keepdims=True) + 1e-6)
+            x = x * np.asarray(norm["scale"], np.float64) + np.asarray(norm["bias"], np.float64)
         x = np.maximum(x, 0) if i < 2 else x
     return x
 
@@ -56,6 +61,18 @@ def q_values(params, obs, action) -> np.ndarray:
     x = np.concatenate([np.asarray(obs, np.float64), np.asarray(action, np.float64)], -1)
     twins = params["params"]["VmapMLP_0"]
     return np.stack([mlp(jax.tree.map(lambda leaf, i=i: leaf[i], twins), x)[:, 0] for i in range(2)])
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_critics_are_normalised_layer_by_layer_where_asked_for(name):
+    batch, critic = transitions(0), METHODS[name].critic(dataclasses.replace(SETUP, critic_layer_norm=True))
+    params = critic.init(jax.random.key(0), batch["obs"], batch["action"])
+    rng = np.random.default_rng(0)
+    params = jax.tree.map(lambda x: x + jnp.asarray(rng.normal(0, 0.3, x.shape), jnp.float32), params)
+    found = critic.apply(params, batch["obs"], batch["action"])
+    np.testing.assert_allclose(found, q_values(params, batch["obs"], batch["action"]), **CLOSE)
+    plain = METHODS[name].critic(SETUP).init(jax.random.key(0), batch["obs"], batch["action"])
+    assert len(jax.tree.leaves(params)) > len(jax.tree.leaves(plain))
 
 
 def squashed(params, obs, noise) -> tuple[np.ndarray, np.ndarray]:
