@@ -56,7 +56,7 @@ GUIDES = {
 SCALE = {
     "smoke": {"steps": 1_000, "seeds": 2, "evaluations": 5, "episodes": 1, "batch": 32, "block": 100},
     "quick": {"steps": 8_000, "seeds": 3, "evaluations": 8, "episodes": 5},
-    "cpu": {"steps": 50_000, "seeds": 10, "evaluations": 25, "episodes": 10},
+    "cpu": {"steps": 50_000, "seeds": 10, "evaluations": 25, "episodes": 4},
     "paper": {"steps": 2_000_000, "seeds": 10, "evaluations": 40, "episodes": 10},
 }
 LONGER = {"steps": 200_000, "evaluations": 20}

@@ -48,7 +48,7 @@ ONLINE = ("pex", "direct", "buffer")
 SCALE: dict[str, dict[str, Any]] = {
     "smoke": {"steps": 1_000, "seeds": 2, "evaluations": 4, "episodes": 1, "batch": 32, "warmup": 0.1},
     "quick": {"steps": 4_000, "seeds": 5, "episodes": 5, "batch": 128},
-    "cpu": {"steps": 40_000, "seeds": 10, "episodes": 10, "batch": 128},
+    "cpu": {"steps": 40_000, "seeds": 10, "evaluations": 10, "episodes": 5, "batch": 128},
     "paper": {"steps": 1_000_000, "seeds": 10, "episodes": 10, "batch": 256, "hidden": (256, 256)},
 }
 OFFLINE_STEPS = {"smoke": 1_000, "quick": 5_000, "cpu": 60_000, "paper": 1_000_000}

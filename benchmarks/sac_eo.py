@@ -37,7 +37,7 @@ WATCHED = ("epsilon", "delta_max", "model_error_expert", "model_error_replay")
 SCALE = {
     "smoke": {"task": "cheetah-run", "steps": 2_000, "seeds": 2, "evaluations": 4, "episodes": 1, "batch": 32},
     "quick": {"task": "cheetah-run", "steps": 6_000, "seeds": 5, "episodes": 5, "batch": 128},
-    "cpu": {"steps": 100_000, "seeds": 10, "episodes": 10, "batch": 128},
+    "cpu": {"steps": 100_000, "seeds": 10, "episodes": 5, "batch": 128},
     "paper": {"steps": 1_000_000, "seeds": 10, "episodes": 10, "batch": 256, "hidden": (256, 256)},
 }
 RATES = {"actor_lr": 3e-4, "critic_lr": 1e-3, "temperature_lr": 1e-3}
