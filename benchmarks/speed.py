@@ -300,25 +300,34 @@ def merged(old: list[dict], new: list[dict]) -> list[dict]:
     return [rows[key] for key in sorted(rows, key=lambda key: (PARTS.index(key[0]), key[1]))]
 
 
-def main(options: Speed) -> None:
-    """Measure what was asked for; the page is written after every row, so that none is lost."""
+def measure(options: Any, known: Mapping[str, Callable[[Any], Iterator[dict]]], name: str) -> None:
+    """The parts asked for; `<name>.json` and `<name>.md` are written after every row, so that none is lost.
+
+    Raises:
+      UserError: an unknown part, or no turns.
+    """
     for part in options.parts:
-        if part not in PARTS:
-            raise unknown("part", part, PARTS)
+        if part not in known:
+            raise unknown("part", part, known)
     if options.repeats < 1:
         raise UserError(f"--repeats is {options.repeats}; give at least 1")
-    out = options.out if not options.smoke or options.out != FOLDER else FOLDER.parents[1] / "runs" / "speed"
-    path = out / "speed.json"
-    rows = [r for r in json.loads(path.read_text())["rows"] if "targets" in r] if path.exists() else []
+    out = FOLDER.parents[1] / "runs" / "speed" if options.smoke and options.out == FOLDER else options.out
+    path = out / f"{name}.json"
+    rows = json.loads(path.read_text())["rows"] if path.exists() else []
     for part in options.parts:
         begin = time.perf_counter()
-        with contextlib.closing(ROWS[part](options)) as measured:
+        with contextlib.closing(known[part](options)) as measured:
             for entry in measured:
                 rows = merged(rows, [entry])
                 replace_file(path, (json.dumps({"rows": rows}, indent=1) + "\n").encode())
-                replace_file(out / "speed.md", speed_page.page(rows).encode())
+                replace_file(out / f"{name}.md", speed_page.page(rows).encode())
                 print(speed_page.line(entry), flush=True)
         print(f"{part}: {time.perf_counter() - begin:.0f} s in all", flush=True)
+
+
+def main(options: Speed) -> None:
+    """Measure what was asked for."""
+    measure(options, ROWS, "speed")
 
 
 if __name__ == "__main__":

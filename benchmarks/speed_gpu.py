@@ -8,9 +8,7 @@ whatever is at hand. `$GUIDED_RL_PEERS_PYTHON` names an interpreter in which rej
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import json
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -19,10 +17,9 @@ from pathlib import Path
 import jax
 import tyro
 
-from benchmarks import speed, speed_limit, speed_page, speed_parts
+from benchmarks import speed, speed_limit, speed_parts
 from benchmarks.speed_parts import OURS, Size
-from guided_rl.errors import UserError, told, unknown
-from guided_rl.reporting.storage import replace_file
+from guided_rl.errors import UserError, told
 
 TASKS = ("HalfCheetah-v5", "Hopper-v5", "Walker2d-v5", "Ant-v5", "Humanoid-v5", "cheetah-run", "walker-walk")
 LEARNER, SECONDS = "HalfCheetah-v5", 60
@@ -120,25 +117,14 @@ ROWS: dict[str, Callable[[Gpu], Iterator[dict]]] = {
 
 
 def main(options: Gpu) -> None:
-    """Measure what was asked for; the page is written after every row, so that none is lost.
+    """Measure what was asked for.
 
     Raises:
       UserError: an unknown part, or no accelerator.
     """
-    for part in options.parts:
-        if part not in ROWS:
-            raise unknown("part", part, ROWS)
     if jax.default_backend() == "cpu" and not options.smoke:
         raise UserError("JAX shows no accelerator here; run this where it does (guided-rl doctor), or add --smoke")
-    path = options.out / "gpu.json"
-    rows = json.loads(path.read_text())["rows"] if path.exists() else []
-    for part in options.parts:
-        with contextlib.closing(ROWS[part](options)) as measured:
-            for entry in measured:
-                rows = speed.merged(rows, [entry])
-                replace_file(path, (json.dumps({"rows": rows}, indent=1) + "\n").encode())
-                replace_file(options.out / "gpu.md", speed_page.page(rows).encode())
-                print(speed_page.line(entry), flush=True)
+    speed.measure(options, ROWS, "gpu")
 
 
 if __name__ == "__main__":
