@@ -18,8 +18,10 @@ from guided_rl.errors import UserError
 from guided_rl.reporting import storage
 from guided_rl.reporting.tables import number, steps
 
-# Okabe and Ito's palette, distinct for colour-blind readers; its yellow is too pale for lines.
+# Okabe and Ito's palette, distinct for colour-blind readers; its yellow is too pale for lines. Tables with
+# more than nine methods go on with colours of Tol's muted scheme.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#8C6BB1", "#7F5539", "#4D4D4D")
+PALETTE += ("#882255", "#999933", "#332288", "#44AA99", "#CC6677")
 INK, FAINT, GRID = "#222222", "#777777", "#E4E4E4"
 ROUND = [1, 2, 2.5, 5, 10]
 PANEL = (3.9, 2.6)

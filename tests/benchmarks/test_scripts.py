@@ -16,6 +16,7 @@ from benchmarks.reference import Reference
 from benchmarks.speed_gpu import Gpu
 from benchmarks.tables import TABLES, run_table
 from guided_rl.errors import UserError
+from guided_rl.reporting import plot_style
 
 
 @pytest.mark.parametrize("name", ["pag", *(pytest.param(n, marks=pytest.mark.slow) for n in TABLES if n != "pag")])
@@ -31,6 +32,13 @@ def test_a_table_runs_at_its_smallest_preset_and_then_only_reports(name, tmp_pat
     again = []
     run_table(name, PRESETS[0], say=again.append, root=tmp_path)
     assert len(again) == 1 < len(said)
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
+def test_every_method_of_a_table_has_a_colour_of_its_own(table, preset):
+    names = [cell.config.method for cell in table.cells(preset)]
+    assert len(set(plot_style.colours(names).values())) == len(set(names))
 
 
 def test_the_parity_page_is_written(tmp_path):
