@@ -15,6 +15,7 @@ from guided_rl.errors import unknown
 from guided_rl.methods import build
 from guided_rl.reporting import report
 from guided_rl.reporting.claims import Claim
+from guided_rl.reporting.replacements import Replacement
 
 PRESETS = ("smoke", "quick", "cpu", "paper")
 
@@ -63,6 +64,7 @@ class PaperTable:
       pairs: (guided method, its base). sweeps: (grid axis, base to compare with).
       grids: what `make sweep-<axis>` runs, `(preset, task) -> cell` by axis; at presets that the
         table has that cell in, it is the same.
+      ours: our own methods, with the fixed settings that they replace.
       figures: the paper's own figures, `(records, title) -> {file name: figure}`.
     """
 
@@ -73,6 +75,7 @@ class PaperTable:
     pairs: Sequence[tuple[str, str]]
     sweeps: Sequence[tuple[str, str]]
     grids: Mapping[str, Callable[..., Cell]] = field(default_factory=dict)
+    ours: Sequence[Replacement] = ()
     figures: report.MoreFigures | None = None
 
 

@@ -24,9 +24,11 @@ from __future__ import annotations
 from benchmarks.cells import Cell, PaperTable
 from benchmarks.dai_claims import CLAIMS, TASKS
 from guided_rl.config import RunConfig
+from guided_rl.reporting.replacements import Replacement
 
 ABLATION_TASKS = ("HalfCheetah-v5", "Walker2d-v5")
 T_CHANGE = (0.1, 0.25, 0.5, 1.0)
+SWEEP = "t_change sweep"
 PANEL = "bc@25+bc@50+bc@75+bc@100"
 SAC_RATES = {"actor_lr": 3e-4, "critic_lr": 1e-3, "temperature_lr": 1e-3}
 TD3_RATES = {"actor_lr": 1e-3, "critic_lr": 1e-3}
@@ -58,7 +60,7 @@ def cell(preset: str, task: str, method: str, variant: str = "", **changes) -> C
 def t_change_sweep(preset: str, task: str) -> Cell:
     """DAI at every T_change; twenty-four members are what one cell's time at preset cpu allows."""
     few = {"seeds": 6} if preset == "cpu" else {}
-    return cell(preset, task, "dai-sac", "t_change sweep", grid={"t_change": T_CHANGE}, **few)
+    return cell(preset, task, "dai-sac", SWEEP, grid={"t_change": T_CHANGE}, **few)
 
 
 def cells(preset: str) -> list[Cell]:
@@ -88,4 +90,8 @@ TABLE = PaperTable(
     pairs=(("dai-sac", "sac"), ("dai-td3", "td3")),
     sweeps=(("t_change", "sac"),),
     grids={"t_change": t_change_sweep},
+    ours=(
+        Replacement("progress-dai-sac", "dai-sac", (SWEEP,)),
+        Replacement("experts-dai-sac", "dai-sac", ("averaged panel",)),
+    ),
 )

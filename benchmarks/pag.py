@@ -32,6 +32,7 @@ from benchmarks.cells import Cell, PaperTable
 from benchmarks.pag_claims import CLAIMS, FULL, LONG, REPULSIVE, TASKS, THETA_TARGET
 from guided_rl.config import RunConfig
 from guided_rl.reporting import local_figures
+from guided_rl.reporting.replacements import Replacement
 
 DENSE = "point_mass-easy"
 GUIDED = ("sag", "naive-sag", "pig", "pag", "rg", "learned-sag")
@@ -134,5 +135,6 @@ TABLE = PaperTable(
     claims=CLAIMS,
     pairs=(("pag", "sac"), ("sag", "sac"), ("pig", "sac")),
     sweeps=(),
+    ours=(Replacement("learned-sag", "sag"),),
     figures=local_figures.figures,
 )

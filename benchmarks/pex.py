@@ -35,6 +35,7 @@ from benchmarks.cells import Cell, PaperTable
 from benchmarks.pex_claims import ABLATED, BASELINES, BODIES, CLAIMS, DATASETS, FREE, FRESH, MAZES, OFFLINE, SWEEP
 from guided_rl.config import RunConfig
 from guided_rl.guides.find import expert_folders, weights_name
+from guided_rl.reporting.replacements import Replacement
 
 KAPPA = (1.0, 3.0, 10.0, 30.0, 100.0)
 MAZE = {"expectile": 0.9, "awr_temperature": 10.0, "reward_shift": -1.0}
@@ -190,4 +191,5 @@ TABLE = PaperTable(
     claims=CLAIMS,
     pairs=(("pex", "direct"), ("pex", "buffer")),
     sweeps=(("inverse_temperature", "direct"),),
+    ours=(Replacement("adaptive-pex", "pex", (SWEEP, "uniform choice", "argmax choice")),),
 )

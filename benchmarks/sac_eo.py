@@ -29,6 +29,7 @@ from benchmarks.sac_eo_claims import ABLATION_TASKS, CLAIMS, FIXED, TASKS
 from guided_rl.config import RunConfig
 from guided_rl.reporting import figures
 from guided_rl.reporting.records import Record
+from guided_rl.reporting.replacements import Replacement
 
 BETAS = (0.0, 10.0, 25.0, 50.0, 100.0, 200.0, 500.0, 1000.0)
 EXPERT_SET = "demos:5"
@@ -117,5 +118,6 @@ TABLE = PaperTable(
     pairs=(("sac-eo", "sac"), ("sac-eo", "modified-bco"), ("balanced-eo", "sac-eo")),
     sweeps=(("beta", "sac"), ("reward_share", "sac")),
     grids={"beta": beta_sweep},
+    ours=(Replacement("balanced-eo", "sac-eo", (*FIXED, "beta sweep")),),
     figures=watched,
 )

@@ -13,9 +13,11 @@ from guided_rl.reporting import figures, plot_style, storage, summary_tables
 from guided_rl.reporting.claims import PAPER, Claim, View, ledger
 from guided_rl.reporting.page import Section
 from guided_rl.reporting.records import Record
+from guided_rl.reporting.replacements import Replacement, replacements_table
 from guided_rl.reporting.scales import ScaleOf, scale_of
 from guided_rl.reporting.tables import Table, to_json, to_markdown
 
+TABLES = ("returns", "gains", "milestones", "ours", "claims", "provenance")
 MoreFigures = Callable[[Sequence[Record], str], dict[str, Figure]]
 """`(records, title) -> figures by file name`."""
 
@@ -29,12 +31,14 @@ class Content:
     returns: Table
     gains: Table
     milestones: Table
+    ours: Table
     claims: Table
     provenance: Table
     figures: dict[str, Figure]
 
     def tables(self) -> dict[str, Table]:
-        return {name: getattr(self, name) for name in ("returns", "gains", "milestones", "claims", "provenance")}
+        found = {name: getattr(self, name) for name in TABLES}
+        return {name: table for name, table in found.items() if table.rows or name != "ours"}
 
 
 def build(
@@ -44,6 +48,7 @@ def build(
     claims: Sequence[Claim] = (),
     pairs: Sequence[tuple[str, str]] = (),
     sweeps: Sequence[tuple[str, str]] = (),
+    ours: Sequence[Replacement] = (),
     scale: ScaleOf = scale_of,
     more: MoreFigures | None = None,
 ) -> Content:
@@ -52,6 +57,7 @@ def build(
     Args:
       records: of one table and preset. name: the paper's short name, for titles.
       pairs: (guided method, its base). sweeps: (grid axis, the base to compare with).
+      ours: our own methods with what they replace.
       more: the paper's own figures.
 
     Raises:
@@ -67,6 +73,7 @@ def build(
         summary_tables.returns_table(records, f"{title}: returns", scale),
         summary_tables.gains_table(records, pairs, f"{title}: what guidance gained", scale),
         summary_tables.milestones_table(records, f"{title}: steps to a share of the expert's return", scale),
+        replacements_table(records, ours, f"{title}: our methods and what they replace"),
         summary_tables.claims_table(ledger(claims, view), preset, f"{title}: claims"),
         summary_tables.provenance_table(records, f"{title}: provenance"),
         _figures(records, title, pairs, sweeps, scale, more),
@@ -80,7 +87,8 @@ def section(content: Content) -> Section:
         if content.preset == PAPER
         else "This preset runs at a reduced scale, so only the scaled twins of the claims are judged."
     )
-    tables = (content.claims, content.gains, content.milestones, content.returns)
+    own = (content.ours,) if content.ours.rows else ()
+    tables = (content.claims, content.gains, *own, content.milestones, content.returns)
     blocks = (*tables, *content.figures.values(), content.provenance)
     return Section(f"{content.name}, preset {content.preset}", reduced, blocks)
 

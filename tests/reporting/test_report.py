@@ -11,6 +11,7 @@ from guided_rl.errors import UserError
 from guided_rl.reporting import claim_tests, page, records, report
 from guided_rl.reporting.claims import Claim
 from guided_rl.reporting.records import Expert
+from guided_rl.reporting.replacements import Replacement
 from guided_rl.reporting.scales import Scale
 from guided_rl.reporting.tables import Table
 from tests.reporting.synthetic import make_record
@@ -46,6 +47,7 @@ def build(found=None):
         CLAIMS,
         [("dai-sac", "sac")],
         [("t_change", "sac")],
+        [Replacement("dai-sac", "sac")],
         lambda task: Scale(random=0.0),
     )
 

@@ -1,0 +1,83 @@
+"""Methods of ours beside what they are to replace: a setting that others fix, at its default and at its best."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from guided_rl.reporting import statistics
+from guided_rl.reporting.records import POLICY, Record
+from guided_rl.reporting.statistics import Interval
+from guided_rl.reporting.summaries import protocols, sample, shared
+from guided_rl.reporting.tables import Table, estimate, number, section_starts
+
+METRICS = ("final", "auc")
+SHOWN = {POLICY: "own"}
+
+
+@dataclass(frozen=True)
+class Replacement:
+    """A method of ours and the fixed settings of another that it makes unnecessary.
+
+    Attributes:
+      method: ours. of: the method whose main cell is the default setting.
+      fixed: variants of `of` with other fixed settings, every grid point of theirs.
+    """
+
+    method: str
+    of: str
+    fixed: tuple[str, ...] = ()
+
+
+def replacements_table(records: Sequence[Record], ours: Sequence[Replacement], title: str) -> Table:
+    """Difference to the default and to the best fixed setting, per task, protocol and measurement."""
+    rows, data = [], []
+    for task in sorted({record.task for record in records}):
+        for pair in ours:
+            own, default = (_one(records, name, task, "") for name in (pair.method, pair.of))
+            if own is None or default is None:
+                continue
+            others = [_one(records, pair.of, task, variant) for variant in pair.fixed]
+            fixed = [(r, point) for r in (default, *others) if r is not None for point in range(len(r.points))]
+            fixed = [(r, point) for r, point in fixed if r.budget == own.budget]
+            for protocol in protocols(own):
+                for metric in METRICS:
+                    row, facts = _row(own, default, fixed, protocol, metric)
+                    rows.append((task, pair.method, pair.of, *row))
+                    data.append({"task": task, "method": pair.method, "of": pair.of, **facts})
+    columns = ("Task", "Ours", "Instead of", "Policy", "At", "Ours\nreturn", "Beyond the default")
+    columns += ("Beyond the best fixed", "Best fixed")
+    notes = (
+        "The best fixed setting is that of the highest mean by the same measurement, which favours it.",
+        "Differences of returns with 95 % intervals; better or worse where the interval excludes 0.",
+    )
+    return Table(title, columns, tuple(rows), 5, notes, tuple(data), section_starts([row[0] for row in rows]))
+
+
+def _one(records: Sequence[Record], method: str, task: str, variant: str) -> Record | None:
+    found = [r for r in records if (r.method, r.task, r.variant) == (method, task, variant)]
+    return found[0] if found else None
+
+
+def _row(
+    own: Record, default: Record, fixed: Sequence[tuple[Record, int]], protocol: str, metric: str
+) -> tuple[tuple[str, ...], dict[str, Any]]:
+    mine = sample(own, metric, protocol)
+    having = [(r, point) for r, point in fixed if protocol in protocols(r)]
+    best, at = max(having, key=lambda entry: sample(entry[0], metric, protocol, entry[1]).values.mean())
+    gaps = [
+        statistics.difference(mine, sample(other, metric, protocol, point), shared(own, other))
+        for other, point in ((default, 0), (best, at))
+    ]
+    values = ", ".join(f"{name} {value:g}" for name, value in best.points[at].items()) if len(best.points) > 1 else ""
+    setting = values or best.variant or "the default"
+    cells = (SHOWN.get(protocol, protocol), metric, number(float(mine.values.mean())), *map(_verdict, gaps), setting)
+    facts = {"protocol": protocol, "metric": metric, "best": setting, "default": gaps[0], "beyond_best": gaps[1]}
+    return cells, facts
+
+
+def _verdict(gap: Interval) -> str:
+    if not gap.decisive:
+        return f"{estimate(gap)}\ntoo few seeds"
+    return f"{estimate(gap)}\n{'better' if gap.low > 0 else 'worse' if gap.high < 0 else 'not separated'}"
