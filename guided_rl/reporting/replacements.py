@@ -41,7 +41,7 @@ def replacements_table(records: Sequence[Record], ours: Sequence[Replacement], t
             others = [_one(records, pair.of, task, variant) for variant in pair.fixed]
             fixed = [(r, point) for r in (default, *others) if r is not None for point in range(len(r.points))]
             fixed = [(r, point) for r, point in fixed if r.budget == own.budget]
-            for protocol in protocols(own):
+            for protocol in (name for name in protocols(own) if name in protocols(default)):
                 for metric in METRICS:
                     row, facts = _row(own, default, fixed, protocol, metric)
                     rows.append((task, pair.method, pair.of, *row))
