@@ -125,7 +125,7 @@ def networks_of(guide: Guide | None, fresh: Mapping[str, Any], method: str = "iq
         if kind(found[name]) != kind(fresh[name]):
             raise UserError(
                 f"the {name} of the offline agent is of another kind than this method's; give the agents of "
-                f"--method {method}"
+                f"--method {method}, trained with the same --critic-layer-norm as this run"
             )
         if shapes(found[name]) != shapes(fresh[name]):
             raise UserError(

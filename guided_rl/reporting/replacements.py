@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from guided_rl.reporting import statistics
-from guided_rl.reporting.records import POLICY, Record
+from guided_rl.reporting.records import Record
 from guided_rl.reporting.statistics import Interval
 from guided_rl.reporting.summaries import protocols, sample, shared
+from guided_rl.reporting.summary_tables import EVALUATED, FEW, label
 from guided_rl.reporting.tables import Table, estimate, number, section_starts
 
 METRICS = ("final", "auc")
-SHOWN = {POLICY: "own"}
 
 
 @dataclass(frozen=True)
@@ -48,11 +48,13 @@ def replacements_table(records: Sequence[Record], ours: Sequence[Replacement], t
                     data.append({"task": task, "method": pair.method, "of": pair.of, **facts})
     columns = ("Task", "Ours", "Instead of", "Policy", "At", "Ours\nreturn", "Beyond the default")
     columns += ("Beyond the best fixed", "Best fixed")
-    notes = (
+    notes = [
         "The best fixed setting is that of the highest mean by the same measurement, which favours it.",
         "Differences of returns with 95 % intervals; better or worse where the interval excludes 0.",
-    )
-    return Table(title, columns, tuple(rows), 5, notes, tuple(data), section_starts([row[0] for row in rows]))
+    ]
+    if any("ᵗ" in cell for row in rows for cell in row):
+        notes.append(FEW)
+    return Table(title, columns, tuple(rows), 5, tuple(notes), tuple(data), section_starts([row[0] for row in rows]))
 
 
 def _one(records: Sequence[Record], method: str, task: str, variant: str) -> Record | None:
@@ -70,9 +72,14 @@ def _row(
         statistics.difference(mine, sample(other, metric, protocol, point), shared(own, other))
         for other, point in ((default, 0), (best, at))
     ]
-    values = ", ".join(f"{name} {value:g}" for name, value in best.points[at].items()) if len(best.points) > 1 else ""
-    setting = values or best.variant or "the default"
-    cells = (SHOWN.get(protocol, protocol), metric, number(float(mine.values.mean())), *map(_verdict, gaps), setting)
+    setting = "the default" if best is default else label(best, at)
+    cells = (
+        EVALUATED.get(protocol, protocol),
+        metric,
+        number(float(mine.values.mean())),
+        *map(_verdict, gaps),
+        setting,
+    )
     facts = {"protocol": protocol, "metric": metric, "best": setting, "default": gaps[0], "beyond_best": gaps[1]}
     return cells, facts
 

@@ -14,8 +14,8 @@ from guided_rl.reporting.claims import Outcome, Row
 from guided_rl.reporting.progress import duration
 from guided_rl.reporting.records import POLICY, Record
 from guided_rl.reporting.scales import ScaleOf, scale_of
-from guided_rl.reporting.statistics import Interval, Sample
-from guided_rl.reporting.summaries import curves, protocols, shared, steps_to, summarise
+from guided_rl.reporting.statistics import Interval
+from guided_rl.reporting.summaries import curves, protocols, sample, shared, steps_to
 from guided_rl.reporting.tables import Table, estimate, number, percent, section_starts, steps
 
 MILESTONES = (0.5, 0.75, 0.9)
@@ -97,7 +97,7 @@ def gains_table(
             if a is None or b is None:
                 continue
             for metric in SUMMARIES:
-                x, y = _sample(a, metric), _sample(b, metric)
+                x, y = sample(a, metric), sample(b, metric)
                 gain = statistics.ratio(x, y, scale(task).random)
                 gain = dataclasses.replace(gain, value=gain.value - 1, low=gain.low - 1, high=gain.high - 1)
                 gap = statistics.difference(x, y, shared(a, b))
@@ -201,7 +201,7 @@ def _returns_row(record: Record, point: int, protocol: str, scale: ScaleOf) -> t
     curve = curves(record, protocol, point)
     cells, facts = [], {}
     for metric in SUMMARIES:
-        raw = _sample(record, metric, protocol, point)
+        raw = sample(record, metric, protocol, point)
         scaled = raw.map(here.normalise)
         mean, iqm = statistics.mean_interval(scaled), statistics.iqm_interval(scaled)
         cells.append(f"{estimate(mean)}\nIQM {estimate(iqm)}")
@@ -273,11 +273,6 @@ def _failure_notes(records: Sequence[Record]) -> list[str]:
 def _main(records: Sequence[Record], method: str, task: str) -> Record | None:
     found = [r for r in records if (r.method, r.task, r.variant, len(r.points)) == (method, task, "", 1)]
     return found[0] if found else None
-
-
-def _sample(record: Record, metric: str, protocol: str = POLICY, point: int = 0) -> Sample:
-    curve = curves(record, protocol, point)
-    return Sample(summarise(curve, record.budget, metric), curve.seeds, max(1, len(record.experts)))
 
 
 def _verdict(outcome: Outcome, unit: str) -> str:

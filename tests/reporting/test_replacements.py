@@ -32,7 +32,7 @@ def table(own: float):
 
 def test_the_best_fixed_setting_is_found_among_grid_points_of_the_same_budget():
     for facts in table(200.0).data:
-        assert facts["best"] == "x 3"
+        assert facts["best"] == "fixed (sweep, x 3)"
         assert abs(facts["default"].value - 100.0) < 2
         assert abs(facts["beyond_best"].value + 100.0) < 2
 
