@@ -20,8 +20,6 @@ FOLDER = HERE.parents[1] / ".cache" / "peers-venv"
 SOURCES = {  # peers that are no package: where they are published, and the commit that is compared with
     "IQL-PyTorch": ("https://github.com/gwthomas/IQL-PyTorch", "71ea1aa313bb9d4bc4526bbb1824c9d6f4a46b92"),
 }
-
-
 OWN = "GUIDED_RL_PEERS_PYTHON"
 
 
