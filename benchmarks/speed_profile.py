@@ -133,7 +133,8 @@ def page(cases: list[dict[str, Any]], origin: dict[str, Any]) -> str:
 
 
 def main(options: Profile) -> None:
-    """Profile every case on one device whose products use one thread."""
+    """Profile every case on one device and one core, where no two operations run at once."""
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_cpu_multi_thread_eigen=false"
     jax.config.update("jax_num_cpu_devices", 1)
     cases = [
