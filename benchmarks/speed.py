@@ -252,7 +252,7 @@ def grid_rows(options: Speed) -> Iterator[dict]:
 
 def run_rows(options: Speed) -> Iterator[dict]:
     """Eight seeds to completion; the peer runs one seed after the other."""
-    cases = [(Size(64, 128, 8), 1_000), *([(Size(64, 128, 64), 20_000)] if options.full else [])]
+    cases = [(Size(64, 128, 8), 2_000), *([(Size(64, 128, 64), 20_000)] if options.full else [])]
     if options.smoke:
         cases = [(Size(16, 16, 2), 40)]
     for size, updates in cases:
