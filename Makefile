@@ -24,7 +24,7 @@ ready  := .venv/ready-$(device)
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
-	@echo 'table-<paper>   dai, sac-eo, pag or pex; PRESET=smoke|quick|cpu|paper SEEDS=n PHYSICS=auto|native|mjx LAUNCHER=local|ray'
+	@echo 'table-<paper>   dai, sac-eo, pag or pex; PRESET=smoke|quick|cpu|paper SEEDS=n PHYSICS=auto|native|mjx LAUNCHER=local|ray CELLS="Ant-v5__* …"'
 
 setup: $(ready) ## install into .venv; DEVICE=auto|cpu|cuda|tpu
 
@@ -52,7 +52,8 @@ lint: setup ## style and common mistakes
 	@$(BIN)/ruff format --check .
 
 $(TABLES:%=table-%): table-%: setup
-	@$(CLI) table $* --preset $(PRESET) $(if $(SEEDS),--seeds $(SEEDS)) --physics $(PHYSICS) --launcher $(LAUNCHER)
+	@$(CLI) table $* --preset $(PRESET) $(if $(SEEDS),--seeds $(SEEDS)) --physics $(PHYSICS) --launcher $(LAUNCHER) \
+	  $(if $(CELLS),--cells $(CELLS:%='%'))
 
 sweep-tchange: setup ## DAI's T_change grid × seeds on TASK in one compile: table and plot
 	@$(CLI) table dai --sweep t_change --tasks $(TASK) --preset $(PRESET) $(if $(SEEDS),--seeds $(SEEDS)) --physics $(PHYSICS)

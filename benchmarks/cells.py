@@ -7,6 +7,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -80,17 +81,34 @@ class PaperTable:
 
 
 def cells_of(
-    table: PaperTable, preset: str, seeds: int | None = None, physics: str = "auto", tasks: Sequence[str] = ()
+    table: PaperTable,
+    preset: str,
+    seeds: int | None = None,
+    physics: str = "auto",
+    tasks: Sequence[str] = (),
+    names: Sequence[str] = (),
 ) -> list[Cell]:
-    """The table's cells at a preset, with the user's choices applied."""
+    """The table's cells at a preset, with the user's choices applied.
+
+    Args:
+      tasks: only cells of these. names: only cells whose name matches one of these shell patterns.
+
+    Raises:
+      UserError: an unknown preset or task, or a pattern that no cell matches.
+    """
     if preset not in PRESETS:
         raise unknown("preset", preset, PRESETS)
     cells = list(table.cells(preset))
     for task in tasks:
         if task not in {cell.config.task for cell in cells}:
             raise unknown(f"task of table {table.name} at preset {preset}", task, {c.config.task for c in cells})
+    cells = [cell for cell in cells if not tasks or cell.config.task in tasks]
+    for pattern in names:
+        if not any(fnmatchcase(cell.name, pattern) for cell in cells):
+            raise unknown(f"cell of table {table.name} at preset {preset}", pattern, {cell.name for cell in cells})
+    cells = [cell for cell in cells if not names or any(fnmatchcase(cell.name, pattern) for pattern in names)]
     changes = {"physics": physics, **({} if seeds is None else {"seeds": seeds})}
-    return [changed(cell, changes) for cell in cells if not tasks or cell.config.task in tasks]
+    return [changed(cell, changes) for cell in cells]
 
 
 def sweep_cell(

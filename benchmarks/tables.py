@@ -36,12 +36,14 @@ def run_table(
     physics: str = "auto",
     launcher: str = "local",
     tasks: Sequence[str] = (),
+    names: Sequence[str] = (),
     say: Callable[[str], None] = print,
     root: Path = ROOT,
 ) -> report.Content:
     """Run the cells that have no record yet, then build the report from the records alone.
 
     Args:
+      tasks, names: which cells, as for `cells_of`.
       root: the checkout, or a folder like it.
 
     Raises:
@@ -49,7 +51,7 @@ def run_table(
     """
     launch = find_launcher(launcher)
     table, place = find_table(name), Place(name, preset, root)
-    cells = cells_of(table, preset, seeds, physics, tasks)
+    cells = cells_of(table, preset, seeds, physics, tasks, names)
     missing = [cell for cell in cells if not finished(place, cell)]
     say(f"{table.title}, preset {preset}: {len(cells)} cells, {len(cells) - len(missing)} of them done before")
     launch(place, missing, say)

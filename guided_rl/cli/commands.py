@@ -105,6 +105,7 @@ class Table:
       physics: auto, native or mjx.
       launcher: local, one cell after another, or ray, as many as a Ray cluster takes at once.
       tasks: only these.
+      cells: only those whose name matches one of these patterns, such as 'PointFall__*'; `plan --table` lists them.
       sweep: run nothing but the paper's grid over this hyper-parameter, on the one task named.
     """
 
@@ -114,6 +115,7 @@ class Table:
     physics: str = "auto"
     launcher: str = "local"
     tasks: tuple[str, ...] = ()
+    cells: tuple[str, ...] = ()
     sweep: str | None = None
 
     def execute(self) -> None:
@@ -129,7 +131,8 @@ class Table:
             found = tables().run_sweep(self.name, self.sweep, self.preset, *self.tasks, *chosen)
             show_sweep(found, self.sweep, Path("runs") / "sweeps" / self.name / self.preset / self.tasks[0])
             return
-        content = tables().run_table(self.name, self.preset, self.seeds, self.physics, self.launcher, self.tasks)
+        chosen = (self.tasks, self.cells)
+        content = tables().run_table(self.name, self.preset, self.seeds, self.physics, self.launcher, *chosen)
         show(content.returns, content.gains, content.claims)
 
 

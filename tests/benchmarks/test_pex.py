@@ -168,3 +168,14 @@ def test_kappa_that_changes_nothing_does_not_matter():
 def test_a_dataset_task_that_does_not_exist_is_named():
     with pytest.raises(UserError, match="did you mean HalfCheetah-v5"):
         cells_of(TABLE, "cpu", tasks=("HalfCheeta-v5",))
+
+
+def test_cells_are_chosen_by_pattern():
+    chosen = [cell.name for cell in cells_of(TABLE, "cpu", names=("Hopper-v5__medium__*", "Walker2d-v5__iql"))]
+    methods = ("iql-offline__offline", "pex", "direct", "buffer")
+    assert chosen == [*(f"Hopper-v5__medium__{method}" for method in methods), "Walker2d-v5__iql"]
+
+
+def test_a_pattern_that_no_cell_matches_is_named():
+    with pytest.raises(UserError, match="did you mean Walker2d-v5__iql"):
+        cells_of(TABLE, "cpu", names=("Walker2d__iql",))
