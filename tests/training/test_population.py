@@ -41,9 +41,10 @@ def test_a_seed_alone_and_in_a_crowd_are_the_same(method, seeds):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("width", [64, 256])
 @pytest.mark.parametrize("method", ["sac", "td3"])
-def test_wide_networks_on_a_walking_task_are_the_same_in_a_crowd(method):
-    settings = {"task": "Hopper-v5", "method": method, "hidden": (64, 64), "batch": 128, "evaluations": 2}
+def test_wide_networks_on_a_walking_task_are_the_same_in_a_crowd(method, width):
+    settings = {"task": "Hopper-v5", "method": method, "hidden": (width, width), "batch": 128, "evaluations": 2}
     one = run(small(**settings, seeds=1, first_seed=SEED))
     assert_same(member(run(small(**settings, seeds=3)), SEED), member(one, SEED))
 
