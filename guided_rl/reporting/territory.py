@@ -66,7 +66,7 @@ def _maze(block: float) -> Callable[[Axes], None]:
     def dress(axis: Axes) -> None:
         for (y, x), wall in np.ndenumerate(point_fall.WALLS):
             if wall:
-                axis.add_patch(Rectangle((x, y), 1, 1, color="#4D4D4D", lw=0))
+                axis.add_patch(Rectangle((x, y), 1, 1, color="#4D4D4D", lw=0.5))
         axis.add_patch(Rectangle(point_fall.GOAL, 1, 1, fill=False, color=GOAL, lw=3))
         axis.text(point_fall.GOAL[0] + 0.5, point_fall.GOAL[1] + 0.5, "goal", ha="center", va="center", color=INK)
         left, low = point_fall.BLOCK
@@ -140,15 +140,16 @@ def territory(tasks: Sequence[str], title: str) -> Figure | None:
         return None
     with matplotlib.rc_context({**STYLE, "axes.grid": False}):
         figure, axes = panels(list(charts), title)
-        for axis, chart in zip(axes, charts.values(), strict=True):
-            _draw(axis, chart)
+        arrows = [_draw(axis, chart) for axis, chart in zip(axes, charts.values(), strict=True)]
         handles = [Patch(color=GUIDE), Patch(color=LEARNER), Patch(color=CRASH), Patch(color=GOAL)]
-        names = ["the guide acts (arrows: its push)", "the learner acts", "crash", "rewarded"]
+        guide = "the guide acts (arrows: its push)" if any(arrows) else "the guide acts"
+        names = [guide, "the learner acts", "crash", "rewarded"]
         figure.legend(handles, names, loc="outside lower center", ncols=2 if len(charts) == 1 else 4, fontsize=9)
     return figure
 
 
-def _draw(axis: Axes, chart: Chart) -> None:
+def _draw(axis: Axes, chart: Chart) -> bool:
+    """The chart; whether it has arrows."""
     left, right, low, high = chart.limits
     inside, ways = _evaluate(chart)
     colours = ListedColormap([LEARNER, GUIDE])
@@ -164,6 +165,7 @@ def _draw(axis: Axes, chart: Chart) -> None:
     axis.set_ylim(low, high)
     axis.set_xlabel(chart.axes[0])
     axis.set_ylabel(chart.axes[1])
+    return ways is not None
 
 
 def _grid(chart: Chart, fine: int) -> np.ndarray:
