@@ -9,9 +9,8 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from guided_rl.devices import fuse_results, join_processes, one_device_per_core
+from guided_rl.devices import join_processes, one_device_per_core
 
-fuse_results()
 one_device_per_core()
 join_processes()
 

@@ -35,17 +35,6 @@ def join_processes() -> None:
         raise SystemExit(2) from None
 
 
-def fuse_results() -> None:
-    """Let XLA's CPU backend compute several results in one loop, unless `XLA_FLAGS` chooses its options.
-
-    Off by default there. It pays together with members that succeed themselves in place
-    (`training.execution`): a parameter and its optimiser's moments are then written in one loop.
-    """
-    flags = os.environ.get("XLA_FLAGS", "")
-    if "xla_backend_extra_options" not in flags:
-        os.environ["XLA_FLAGS"] = f"{flags} --xla_backend_extra_options=xla_cpu_use_multi_output_fusion".strip()
-
-
 def one_device_per_core() -> None:
     """Let JAX's CPU backend show one device per core, unless it has already started."""
     try:

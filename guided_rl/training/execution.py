@@ -9,47 +9,32 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-LARGE = 2**20  # bytes of a member; below, its many small copies are dearer than a few of everyone
 
-
-def over_members(execution: str, step: jax.Array, succeeds: bool = False) -> Callable[[Callable], Callable]:
+def over_members(execution: str, step: jax.Array) -> Callable[[Callable], Callable]:
     """How one device runs its members: batched together (`vmap`), or one by one (`map`).
 
     One by one, a member's arithmetic is the same program whoever else runs, so that on CPU
     its result does not depend on the crowd; batched, rounding varies with the batch. The
     loop's length is made to depend on `step` (≥ 0), or XLA would unroll a lone member's loop
-    and round it differently. `succeeds` promises that the first of the function's results is
-    its first argument's successor: it may be written over it.
+    and round it differently.
     """
     if execution == "vmap":
         return jax.vmap
-    return lambda function: functools.partial(_one_by_one, function, step, succeeds)
+    return lambda function: functools.partial(_one_by_one, function, step)
 
 
-def _one_by_one(function: Callable, step: jax.Array, succeeds: bool, *arguments: Any) -> Any:
+def _one_by_one(function: Callable, step: jax.Array, *arguments: Any) -> Any:
     count = jax.tree.leaves(arguments)[0].shape[0]
     if count == 1:  # beside an idle copy: indexing one of one would be simplified away
         arguments = jax.tree.map(lambda x: jnp.concatenate([x, x]), arguments)
     rows = max(count, 2)
-
-    def member(arguments, i):
-        return jax.tree.map(lambda x: jax.lax.dynamic_index_in_dim(x, i, keepdims=False), arguments)
-
-    shapes = jax.eval_shape(lambda: function(*member(arguments, 0)))
+    member = lambda i: jax.tree.map(lambda x: jax.lax.dynamic_index_in_dim(x, i, keepdims=False), arguments)
+    shapes = jax.eval_shape(lambda: function(*member(0)))
     results = jax.tree.map(lambda s: jnp.zeros((rows, *s.shape), s.dtype), shapes)
-    over = succeeds and in_place(shapes[0])
-    if over:
-        results = (arguments[0], *results[1:])
 
     def body(i, results):
-        given = (results[0], *arguments[1:]) if over else arguments
         put = lambda everyone, one: jax.lax.dynamic_update_index_in_dim(everyone, one, i, 0)
-        return jax.tree.map(put, results, function(*member(given, i)))
+        return jax.tree.map(put, results, function(*member(i)))
 
     results = jax.lax.fori_loop(0, count + jnp.minimum(step, 0), body, results)
     return jax.tree.map(lambda x: x[:count], results)
-
-
-def in_place(member: Any) -> bool:
-    """Whether a member of these arrays, or shapes, is large enough to be written over what it succeeds."""
-    return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(member)) > LARGE

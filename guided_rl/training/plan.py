@@ -11,7 +11,6 @@ import jax.numpy as jnp
 import numpy as np
 
 from guided_rl.training.checkpoint import tree_bytes
-from guided_rl.training.execution import in_place
 from guided_rl.training.processes import least_of
 
 if TYPE_CHECKING:
@@ -110,15 +109,13 @@ def abstract_population(session: Session, width: int) -> Population:
 def temporary_bytes(session: Session) -> tuple[int, int]:
     """What a compiled chunk holds besides its state: bytes per member, and bytes per device.
 
-    The loop carries a second copy of every learner, a third is being written unless members are
-    written in place, and each member's batch is gathered before any of them learns. Activations and
-    their gradients are those of one member where members run one by one, and of all where they are
-    batched; so are a refit's window, its inputs and its targets. What a `load` adds passes through
-    the critics alone. The factors are fitted to XLA's own analysis on CPU;
-    `tests/training/test_plan.py` holds them to 25 %.
+    The loop carries a second copy of every learner, a third is being written, and each member's
+    batch is gathered before any of them learns. Activations and their gradients are those of one
+    member where members run one by one, and of all where they are batched; so are a refit's
+    window, its inputs and its targets. What a `load` adds passes through the critics alone. The
+    factors are fitted to XLA's own analysis on CPU; `tests/training/test_plan.py` holds them to 25 %.
     """
-    agent = abstract_population(session, 1).members.agent
-    learner, copies = tree_bytes(agent), 1 if in_place(agent) else 2
+    learner = tree_bytes(abstract_population(session, 1).members.agent)
     method, units = session.method, sum(session.setup.hidden)
     rows = 4 * (session.trainer.drawn + method.expert_batch) * session.trainer.layout.width
     batch = session.loop.batch * method.ensemble
@@ -126,7 +123,7 @@ def temporary_bytes(session: Session) -> tuple[int, int]:
     window = min(session.method.window, session.loop.capacity) if session.method.refit is not None else 0
     refit = int(3.3 * 4 * window * session.trainer.layout.width)
     if session.loop.execution == "map":
-        return copies * learner + rows, learner + 4 * batch * (int(4.5 * units) + 300) + more + refit
+        return 2 * learner + rows, learner + 4 * batch * (int(4.5 * units) + 300) + more + refit
     return int(1.8 * learner) + rows + 4 * batch * (int(1.2 * units) + 450) + more + refit, 0
 
 

@@ -215,15 +215,14 @@ class Trainer:
             mixed = jnp.arange(self.drawn) < jnp.round(hp["offline_ratio"] * self.drawn)
             return jnp.where(mixed[:, None], other, rows), None
 
-        def learn(agent, key, hp, guide, rows):
+        def learn(key, agent, hp, guide, rows):
             (update_key,) = _keys(key, stamp, "update")
             ctx = Context(hp, stamp, guide, setup=self.setup)
             return self.method.update(agent, self._batch(rows), update_key, ctx)
 
         members = population.members
         rows = jax.vmap(sample)(members.key, members.seed, population.replay, inputs.hp)
-        one_by_one = self.each(step, succeeds=True)(learn)
-        agents, metrics = one_by_one(members.agent, members.key, inputs.hp, inputs.guide, rows)
+        agents, metrics = self.each(step)(learn)(members.key, members.agent, inputs.hp, inputs.guide, rows)
         totals = totals.replace(
             updates=totals.updates + 1,
             metrics=jax.tree.map(jnp.add, totals.metrics, metrics),
