@@ -11,7 +11,7 @@ from benchmarks.parity import elliptic
 
 QUICK = {"xla_backend_optimization_level": "0"}  # compiles in a third of the time
 
-# task: largest state error of a control step, share of control steps above 1e-3, largest error of a substep
+# One task of each body. Task: largest state error of a control step, share of control steps above 1e-3, largest error of a substep
 BOUNDS = {
     "InvertedPendulum-v5": (5e-6, 0.0, 2e-6),
     "Reacher-v5": (5e-3, 0.01, 1e-3),
@@ -19,6 +19,12 @@ BOUNDS = {
     "Hopper-v5": (1e-4, 0.0, 1e-4),
     "Walker2d-v5": (1e-3, 0.0, 3e-4),
     "Humanoid-v5": (5e-3, 0.02, 1e-3),
+    "cheetah-run": (5e-4, 0.0, 5e-4),
+    "hopper-hop": (3e-4, 0.0, 2e-4),
+    "walker-walk": (5e-3, 0.01, 5e-3),
+    "cartpole-swingup": (3e-4, 0.0, 3e-4),
+    "ball_in_cup-catch": (0.2, 0.01, 3e-4),
+    "point_mass-easy": (1e-6, 0.0, 1e-6),
 }
 STEPS = {"Humanoid-v5": 200}
 FAST = ("InvertedPendulum-v5",)
