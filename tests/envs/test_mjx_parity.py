@@ -11,7 +11,8 @@ from benchmarks.parity import elliptic
 
 QUICK = {"xla_backend_optimization_level": "0"}  # compiles in a third of the time
 
-# One task of each body. Task: largest state error of a control step, share of control steps above 1e-3, largest error of a substep
+# One task of each body: largest state error of a control step, share of control steps above 1e-3, and largest error
+# of a substep
 BOUNDS = {
     "InvertedPendulum-v5": (5e-6, 0.0, 2e-6),
     "Reacher-v5": (5e-3, 0.01, 1e-3),
