@@ -34,7 +34,12 @@ from guided_rl.reporting.replacements import Replacement
 BETAS = (0.0, 10.0, 25.0, 50.0, 100.0, 200.0, 500.0, 1000.0)
 EXPERT_SET = "demos:5"
 SHARES = (0.5, 1.0)
-WATCHED = ("epsilon", "delta_max", "model_error_expert", "model_error_replay")
+WATCHED = {
+    "epsilon": "ε, the weight of imitation",
+    "delta_max": "δ_max over the expert's pairs",
+    "model_error_expert": "models' error on expert states",
+    "model_error_replay": "models' error on replayed states",
+}
 SCALE = {
     "smoke": {"task": "cheetah-run", "steps": 2_000, "seeds": 2, "evaluations": 4, "episodes": 1, "batch": 32},
     "quick": {"task": "cheetah-run", "steps": 6_000, "seeds": 5, "episodes": 5, "batch": 128},
@@ -107,7 +112,8 @@ def cells(preset: str) -> list[Cell]:
 
 def watched(records: Sequence[Record], title: str) -> dict[str, Figure | None]:
     """The course of ε, δ_max and the models' errors over training."""
-    return {f"training_{m}": figures.training_metric(records, m, f"{title}: {m} over training") for m in WATCHED}
+    draw = lambda metric, label: figures.training_metric(records, metric, f"{title}: {label}", label)
+    return {f"training_{metric}": draw(metric, label) for metric, label in WATCHED.items()}
 
 
 TABLE = PaperTable(

@@ -13,6 +13,7 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogFormatter
 
 from guided_rl.reporting import statistics
 from guided_rl.reporting.plot_style import (
@@ -152,8 +153,12 @@ def expert_quality(
     return figure
 
 
-def training_metric(records: Sequence[Record], metric: str, title: str) -> Figure | None:
-    """The course of a training metric of every main cell that has it, mean and 95 % band, per task."""
+def training_metric(records: Sequence[Record], metric: str, title: str, label: str | None = None) -> Figure | None:
+    """The course of a training metric of every main cell that has it, mean and 95 % band, per task.
+
+    Args:
+      label: of the axis; the metric's name if not given.
+    """
     having = [r for r in _main_cells(records, None) if metric in _metrics(r)]
     if not having:
         return None
@@ -171,7 +176,9 @@ def training_metric(records: Sequence[Record], metric: str, title: str) -> Figur
             axis.set_xlim(left=0)
             if all(np.nanmin(line.get_ydata()) > 0 for line in axis.lines):
                 axis.set_yscale("log")
-        label_rows(axes, metric)
+                axis.yaxis.set_major_formatter(LogFormatter())
+                axis.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(1.5, 0.6)))
+        label_rows(axes, label or metric)
         shared_legend(figure, axes)
     return figure
 

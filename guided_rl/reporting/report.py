@@ -15,6 +15,7 @@ from guided_rl.reporting.page import Section
 from guided_rl.reporting.records import Record
 from guided_rl.reporting.replacements import Replacement, replacements_table
 from guided_rl.reporting.scales import ScaleOf, scale_of
+from guided_rl.reporting.summaries import protocols
 from guided_rl.reporting.tables import Table, to_json, to_markdown
 
 TABLES = ("returns", "gains", "milestones", "ours", "claims", "provenance")
@@ -123,8 +124,10 @@ def _figures(records, title: str, pairs, sweeps, scale: ScaleOf, more: MoreFigur
         )
     for guided, base in pairs:
         two, slug = (base, guided), f"{guided}_{base}".replace("-", "_")
+        both = any(len(protocols(record)) > 1 for record in records if record.method in two)
+        shown = "own policy, and what was executed" if both else "own policy"
         found[f"curves_{slug}"] = figures.learning_curves(
-            records, f"{guided} and {base}: own policy, and what was executed", two, scale, palette=palette
+            records, f"{guided} and {base}: {shown}", two, scale, palette=palette
         )
         found[f"charged_{slug}"] = figures.learning_curves(
             records, f"{guided} charged for its expert's steps", two, scale, True, True, palette
