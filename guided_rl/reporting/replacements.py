@@ -10,8 +10,8 @@ from guided_rl.reporting import statistics
 from guided_rl.reporting.records import Record
 from guided_rl.reporting.statistics import Interval
 from guided_rl.reporting.summaries import protocols, sample, shared
-from guided_rl.reporting.summary_tables import EVALUATED, FEW, label
-from guided_rl.reporting.tables import Table, estimate, number, section_starts
+from guided_rl.reporting.summary_tables import EVALUATED, label
+from guided_rl.reporting.tables import Table, estimate, few_seeds, number, section_starts
 
 METRICS = ("final", "auc")
 
@@ -51,9 +51,8 @@ def replacements_table(records: Sequence[Record], ours: Sequence[Replacement], t
     notes = [
         "The best fixed setting is that of the highest mean by the same measurement, which favours it.",
         "Differences of returns with 95 % intervals; better or worse where the interval excludes 0.",
+        *few_seeds(rows),
     ]
-    if any("ᵗ" in cell for row in rows for cell in row):
-        notes.append(FEW)
     return Table(title, columns, tuple(rows), 5, tuple(notes), tuple(data), section_starts([row[0] for row in rows]))
 
 

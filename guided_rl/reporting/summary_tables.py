@@ -16,12 +16,11 @@ from guided_rl.reporting.records import POLICY, Record
 from guided_rl.reporting.scales import ScaleOf, scale_of
 from guided_rl.reporting.statistics import Interval
 from guided_rl.reporting.summaries import curves, protocols, sample, shared, steps_to
-from guided_rl.reporting.tables import Table, estimate, number, percent, section_starts, steps
+from guided_rl.reporting.tables import Table, estimate, few_seeds, number, percent, section_starts, steps
 
 MILESTONES = (0.5, 0.75, 0.9)
 SUMMARIES = ("early", "final", "auc")
 EVALUATED = {POLICY: "own"}
-FEW = "ᵗ Student's t on the mean of fewer than ten seeds; no verdict rests on it."
 EXPLAINED = (
     "Early is the evaluation at 25 % of the budget, final the mean of the last 10 % of evaluations, "
     "AUC the mean of all. Policy: the learner's own, or what else was evaluated. Below the expert's own "
@@ -63,9 +62,7 @@ def returns_table(records: Sequence[Record], title: str, scale: ScaleOf = scale_
                 row, facts = _returns_row(record, point, protocol, scale)
                 rows.append(row)
                 data.append(facts)
-    notes = [EXPLAINED, *_scale_notes(records, scale), *_failure_notes(records)]
-    if any("ᵗ" in cell for row in rows for cell in row):
-        notes.append(FEW)
+    notes = [EXPLAINED, *_scale_notes(records, scale), *_failure_notes(records), *few_seeds(rows)]
     columns = (
         "Task",
         "Method",
@@ -120,9 +117,8 @@ def gains_table(
     notes = [
         "Gain is (method − base) / (base − random), undefined (–) where the base is not above random.",
         "Seeds needed: per method, to find the observed difference with 80 % power.",
+        *few_seeds(rows),
     ]
-    if any("ᵗ" in cell for row in rows for cell in row):
-        notes.append(FEW)
     return Table(title, columns, tuple(rows), 4, tuple(notes), tuple(data), section_starts([row[0] for row in rows]))
 
 

@@ -20,6 +20,7 @@ from guided_rl.reporting.records import plain
 from guided_rl.reporting.statistics import Interval
 
 WIDE = 150
+FEW = "ᵗ Student's t on the mean of fewer than ten seeds; no verdict rests on it."
 
 
 @dataclass(frozen=True)
@@ -111,6 +112,12 @@ def estimate(interval: Interval) -> str:
         return number(interval.value)
     mark = "ᵗ" if interval.kind == "t" else ""
     return f"{number(interval.value)} [{number(interval.low)}, {number(interval.high)}]{mark}"
+
+
+def few_seeds(rows: Sequence[Sequence[str]]) -> list[str]:
+    """The note that `estimate`'s mark asks for, where a cell bears it."""
+    marked = any("ᵗ" in cell for row in rows for cell in row)
+    return [FEW] if marked else []
 
 
 def percent(interval: Interval) -> str:

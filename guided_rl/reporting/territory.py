@@ -65,7 +65,7 @@ def _obstacles(axis: Axes) -> None:
 def _maze(block: float) -> Callable[[Axes], None]:
     def dress(axis: Axes) -> None:
         for (y, x), wall in np.ndenumerate(point_fall.WALLS):
-            if wall:
+            if wall:  # with an edge, or seams show between neighbours
                 axis.add_patch(Rectangle((x, y), 1, 1, color="#4D4D4D", lw=0.5))
         axis.add_patch(Rectangle(point_fall.GOAL, 1, 1, fill=False, color=GOAL, lw=3))
         axis.text(point_fall.GOAL[0] + 0.5, point_fall.GOAL[1] + 0.5, "goal", ha="center", va="center", color=INK)

@@ -91,7 +91,7 @@ def test_a_task_without_an_expert_reference_shows_raw_returns_and_few_seeds_are_
     assert facts["final"]["mean"].kind == "t"
     assert "ᵗ" in row[3]
     assert any("Ant-v5: raw returns" in note for note in table.notes)
-    assert summary_tables.FEW in table.notes
+    assert tables.FEW in table.notes
 
 
 def test_gains_say_how_much_whether_sure_and_how_many_seeds():
