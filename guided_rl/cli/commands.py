@@ -124,15 +124,16 @@ class Table:
 
         if os.environ.get("GUIDED_RL_PROCESSES"):
             raise UserError("each cell of a table has one process; unset GUIDED_RL_PROCESSES and use --launcher ray")
+        how = (self.seeds, self.physics, self.launcher)
         if self.sweep is not None:
             if len(self.tasks) != 1:
                 raise UserError("a sweep runs on one task; name it, such as --tasks HalfCheetah-v5")
-            chosen = (self.seeds, self.physics, self.launcher)
-            found = tables().run_sweep(self.name, self.sweep, self.preset, *self.tasks, *chosen)
+            if self.cells:
+                raise UserError("--sweep is a cell by itself; leave out --cells")
+            found = tables().run_sweep(self.name, self.sweep, self.preset, *self.tasks, *how)
             show_sweep(found, self.sweep, Path("runs") / "sweeps" / self.name / self.preset / self.tasks[0])
             return
-        chosen = (self.tasks, self.cells)
-        content = tables().run_table(self.name, self.preset, self.seeds, self.physics, self.launcher, *chosen)
+        content = tables().run_table(self.name, self.preset, *how, self.tasks, self.cells)
         show(content.returns, content.gains, content.claims)
 
 

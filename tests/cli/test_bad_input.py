@@ -68,6 +68,8 @@ def refused(capsys, *arguments: str) -> str:
         (["table", "dai", "--sweep", "t_chang", "--tasks", "Hopper-v5"], ["unknown sweep", "t_change"]),
         (["table", "dai", "--sweep", "t_change", "--tasks", "Hoper-v5"], ["task", "Hopper-v5"]),
         (["table", "dai", "--sweep", "t_change"], ["one task", "--tasks"]),
+        (["table", "dai", "--sweep", "t_change", "--tasks", "Hopper-v5", "--cells", "*"], ["leave out --cells"]),
+        (["table", "dai", "--cells", "HalfCheetah-v5__sacc"], ["unknown cell", "HalfCheetah-v5__sac"]),
         (["evaluate", "Hopper-v5", "random", "--episodes", "0"], ["episodes is 0"]),
         (["video", "brax:ant"], ["no MuJoCo model"]),
         (["video", "Hopper-v5", "--out", "film.avi"], [".gif", ".mp4"]),
