@@ -27,7 +27,7 @@ from guided_rl.reporting.plot_style import (
     shared_legend,
     steps_axis,
 )
-from guided_rl.reporting.records import POLICY, Record
+from guided_rl.reporting.records import POLICY, Record, find
 from guided_rl.reporting.scales import ScaleOf, scale_of
 from guided_rl.reporting.statistics import Interval, Sample
 from guided_rl.reporting.summaries import curves, protocols, sample, training_curves
@@ -95,7 +95,7 @@ def sweep(
     with matplotlib.rc_context(STYLE):
         figure, axes = panels(list(titles), title or f"Sweep of {parameter}")
         for axis, record in zip(axes, titles.values(), strict=True):
-            level = _one(records, base, record.task) if base else None
+            level = find(_main_cells(records), base, record.task) if base else None
             values = record.grid[parameter]
             for number, metric in enumerate(metrics):
                 intervals = [statistics.mean_interval(sample(record, metric, point=p)) for p in range(len(values))]
@@ -125,7 +125,7 @@ def expert_quality(
     """
     found: dict[str, list[tuple[float, dict[str, Interval]]]] = {}
     for record in records:
-        level = _one(records, base, record.task)
+        level = find(_main_cells(records), base, record.task)
         if record.variant and not record.variant.startswith("expert "):
             continue
         if record.method != method or not record.experts or len(record.points) > 1 or level is None:
@@ -159,7 +159,7 @@ def training_metric(records: Sequence[Record], metric: str, title: str, label: s
     Args:
       label: of the axis; the metric's name if not given.
     """
-    having = [r for r in _main_cells(records, None) if metric in _metrics(r)]
+    having = [r for r in _main_cells(records) if metric in _metrics(r)]
     if not having:
         return None
     palette = colours(method_names(having))
@@ -266,21 +266,16 @@ def _gain(a: Sample, b: Sample, random: float) -> Interval:
     return Interval(shift(found.value), shift(found.low), shift(found.high), found.n, found.kind, found.note)
 
 
-def _main_cells(records: Sequence[Record], methods: Sequence[str] | None) -> list[Record]:
-    cells = [r for r in records if not r.variant and len(r.points) == 1]
-    return [r for r in cells if methods is None or r.method in methods]
+def _main_cells(records: Sequence[Record], methods: Sequence[str] | None = None) -> list[Record]:
+    return [r for r in records if r.main and (methods is None or r.method in methods)]
 
 
 def method_names(records: Sequence[Record]) -> list[str]:
     """Methods that have a main cell, base methods first."""
-    main = _main_cells(records, None)
+    main = _main_cells(records)
     guided = {r.method for r in main if r.experts}
     return sorted({r.method for r in main}, key=lambda name: (name in guided, name))
 
 
 def _tasks(records: Sequence[Record]) -> list[str]:
     return sorted({r.task for r in records})
-
-
-def _one(records: Sequence[Record], method: str, task: str) -> Record | None:
-    return next((r for r in _main_cells(records, [method]) if r.task == task), None)

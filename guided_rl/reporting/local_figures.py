@@ -64,7 +64,7 @@ def evaluated_crashes(records: Sequence[Record], title: str) -> Figure | None:
 
 def _curves(records: Sequence[Record], title: str, label: str, read) -> Figure | None:
     """One panel per task with a line and a band for each method's main cell."""
-    main = [r for r in records if not r.variant and len(r.points) == 1]
+    main = [r for r in records if r.main]
     if not main:
         return None
     names = sorted(method_names(main), key=lambda name: name != "sac")

@@ -30,6 +30,7 @@ __all__ = [
     "Expert",
     "Record",
     "cell_folder",
+    "find",
     "grid_points",
     "plain",
     "provenance",
@@ -102,6 +103,11 @@ class Record:
     def points(self) -> list[dict[str, float]]:
         """The grid's points, by index; one empty point where there is no grid."""
         return grid_points(self.grid)
+
+    @property
+    def main(self) -> bool:
+        """Whether this is its method's cell of the comparison, neither a variant nor a sweep."""
+        return not self.variant and len(self.points) == 1
 
     @property
     def budget(self) -> int:
@@ -228,6 +234,11 @@ def read_all(root: str | Path, table: str, preset: str) -> list[Record]:
     parent = Path(root) / table / preset
     storage.heal_all(parent)
     return [read(path.parent) for path in sorted(parent.glob("*/record.json")) if not path.parent.name.startswith(".")]
+
+
+def find(records: Sequence[Record], method: str, task: str, variant: str = "") -> Record | None:
+    """The first record of a method's cell on a task, a sweep or other variant by its name; None if there is none."""
+    return next((r for r in records if (r.method, r.task, r.variant) == (method, task, variant)), None)
 
 
 def cell_folder(root: str | Path, table: str, preset: str, cell: str) -> Path:

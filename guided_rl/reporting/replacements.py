@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from guided_rl.reporting import statistics
-from guided_rl.reporting.records import Record
+from guided_rl.reporting.records import Record, find
 from guided_rl.reporting.statistics import Interval
 from guided_rl.reporting.summaries import protocols, sample, shared
 from guided_rl.reporting.summary_tables import EVALUATED, label
@@ -35,10 +35,10 @@ def replacements_table(records: Sequence[Record], ours: Sequence[Replacement], t
     rows, data = [], []
     for task in sorted({record.task for record in records}):
         for pair in ours:
-            own, default = (_one(records, name, task, "") for name in (pair.method, pair.of))
+            own, default = (find(records, name, task) for name in (pair.method, pair.of))
             if own is None or default is None:
                 continue
-            others = [_one(records, pair.of, task, variant) for variant in pair.fixed]
+            others = [find(records, pair.of, task, variant) for variant in pair.fixed]
             fixed = [(r, point) for r in (default, *others) if r is not None for point in range(len(r.points))]
             fixed = [(r, point) for r, point in fixed if r.budget == own.budget]
             for protocol in (name for name in protocols(own) if name in protocols(default)):
@@ -54,11 +54,6 @@ def replacements_table(records: Sequence[Record], ours: Sequence[Replacement], t
         *few_seeds(rows),
     ]
     return Table(title, columns, tuple(rows), 5, tuple(notes), tuple(data), section_starts([row[0] for row in rows]))
-
-
-def _one(records: Sequence[Record], method: str, task: str, variant: str) -> Record | None:
-    found = [r for r in records if (r.method, r.task, r.variant) == (method, task, variant)]
-    return found[0] if found else None
 
 
 def _row(

@@ -12,7 +12,7 @@ import numpy as np
 from guided_rl.reporting import statistics
 from guided_rl.reporting.claims import Outcome, Row
 from guided_rl.reporting.progress import duration
-from guided_rl.reporting.records import POLICY, Record
+from guided_rl.reporting.records import POLICY, Record, find
 from guided_rl.reporting.scales import ScaleOf, scale_of
 from guided_rl.reporting.statistics import Interval
 from guided_rl.reporting.summaries import curves, protocols, sample, shared, steps_to
@@ -88,9 +88,10 @@ def gains_table(
       pairs: (guided method, its base), judged by the learner's own policy.
     """
     rows, data = [], []
-    for task in sorted({r.task for r in records}):
+    main = [record for record in records if record.main]
+    for task in sorted({record.task for record in main}):
         for guided, base in pairs:
-            a, b = _main(records, guided, task), _main(records, base, task)
+            a, b = find(main, guided, task), find(main, base, task)
             if a is None or b is None:
                 continue
             for metric in SUMMARIES:
@@ -125,7 +126,7 @@ def gains_table(
 def milestones_table(records: Sequence[Record], title: str, scale: ScaleOf = scale_of) -> Table:
     """Median steps until a seed's own policy first returns 50, 75 and 90 % of the expert's, random being 0 %."""
     rows, data = [], []
-    for record in ordered([r for r in records if not r.variant and len(r.points) == 1]):
+    for record in ordered([r for r in records if r.main]):
         here = scale(record.task)
         if not here.normalises:
             continue
@@ -264,11 +265,6 @@ def _failure_notes(records: Sequence[Record]) -> list[str]:
                     listed = ", ".join(f"{seed} at step {step:,}" for seed, step in lost.items())
                     notes.append(f"{label(record, point)} on {record.task}: left out, failed seeds {listed}.")
     return notes
-
-
-def _main(records: Sequence[Record], method: str, task: str) -> Record | None:
-    found = [r for r in records if (r.method, r.task, r.variant, len(r.points)) == (method, task, "", 1)]
-    return found[0] if found else None
 
 
 def _verdict(outcome: Outcome, unit: str) -> str:
