@@ -72,7 +72,7 @@ datasets: setup ## PEX's offline datasets, made from recipes where they are miss
 parity: setup ## every task beside its Gymnasium twin, in both engines
 	@$(BIN)/python -m benchmarks.parity
 
-speed: setup ## side by side with MJX, SBX, SB3, rejax and brax (some 25 minutes); FULL=1: larger whole runs too
+speed: setup ## side by side with MJX, SBX, SB3, rejax and brax (some 20 minutes); FULL=1: larger whole runs too
 	@$(BIN)/python -m benchmarks.speed $(if $(FULL),--full)
 
 speed-gpu: setup ## the same on an accelerator: physics, updates beside its limit, seeds, rejax

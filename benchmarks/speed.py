@@ -1,6 +1,6 @@
 """Speed, side by side: contestants take turns in one run, compile time apart.
 
-    python -m benchmarks.speed                       # everything; some 25 minutes on 2 idle cores
+    python -m benchmarks.speed                       # everything; some 20 minutes on 2 idle cores, once the peers are installed
     python -m benchmarks.speed --parts loop --repeats 9
 
 Ratios are the median of the turns' own ratios: each turn times all contestants one after the
@@ -184,14 +184,17 @@ def loop_rows(options: Speed) -> Iterator[dict]:
     ]
     if options.smoke:
         cases = [(*same, Size(16, 16, 2), 20, 20, 20, {"SBX": 1.0})]
-    for task, theirs, size, ours, sbx, sb3, targets in cases:
-        one = Size(size.width, size.batch, 1)
-        with (
-            speed_parts.peer("SBX", "sbx_speed.py", theirs, one, sbx) as first,
-            speed_parts.peer("SB3", "sb3_speed.py", theirs, one, sb3) as second,
-        ):
-            all_three = [speed_parts.loop(task, "sac", size, ours), first, second]
-            yield row("loop", named(task, size), targets, all_three, options.repeats)
+    with contextlib.ExitStack() as stack:
+
+        @functools.cache  # a peer at one size serves every row of that size
+        def peer(name: str, script: str, theirs: str, size: Size, steps: int) -> Contestant:
+            return stack.enter_context(speed_parts.peer(name, script, theirs, size, steps))
+
+        for task, theirs, size, ours, sbx, sb3, targets in cases:
+            one = Size(size.width, size.batch, 1)
+            own = speed_parts.loop(task, "sac", size, ours)
+            peers = (peer("SBX", "sbx_speed.py", theirs, one, sbx), peer("SB3", "sb3_speed.py", theirs, one, sb3))
+            yield row("loop", named(task, size), targets, [own, *peers], options.repeats)
 
 
 def brax_rows(options: Speed) -> Iterator[dict]:
@@ -209,7 +212,7 @@ def brax_rows(options: Speed) -> Iterator[dict]:
 
 def member_rows(options: Speed) -> Iterator[dict]:
     """The loop's rate over the number of members, the largest population first."""
-    cases = [(options.task, 64, 128, 5_000), (CARTPOLE, 32, 256, 5_000)]
+    cases = [(options.task, 64, 128, 4_000), (CARTPOLE, 32, 256, 4_000)]
     if options.smoke:
         cases = [(options.task, 16, 16, 60)]
     for task, width, batch, updates in cases:
