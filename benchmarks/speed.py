@@ -1,6 +1,6 @@
 """Speed, side by side: contestants take turns in one run, compile time apart.
 
-    python -m benchmarks.speed                       # everything; some 20 minutes on 2 idle cores, once the peers are installed
+    python -m benchmarks.speed                       # everything, some 20 minutes on 2 idle cores
     python -m benchmarks.speed --parts loop --repeats 9
 
 Ratios are the median of the turns' own ratios: each turn times all contestants one after the

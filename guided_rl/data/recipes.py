@@ -123,10 +123,11 @@ def replay_up_to_medium(env: Env) -> np.ndarray:
     session = Session(config)
     members = np.resize(kept_seeds, len(kept_seeds) + -len(kept_seeds) % session.plan.devices)
     inputs, seeds = session.inputs(members), jnp.asarray(session.seeds[members])
-    population = session.program("init", seeds, inputs)(seeds, inputs)
+    init, chunk = (session.program(name, len(members)) for name in ("init", "chunk"))
+    population = init(seeds, inputs)
     with Progress(f"medium-replay of {env.name}", max(until), len(members)) as bar:
         while int(population.step) < max(until):
-            population, _ = session.program("chunk", population, inputs)(population, inputs)
+            population, _ = chunk(population, inputs)
             bar.update(min(int(population.step), max(until)))
     buffers = [np.asarray(population.replay[i, :steps]) for i, steps in enumerate(until)]
     return np.stack([subset(buffer, min(until), env) for buffer in buffers])

@@ -24,6 +24,7 @@ def over_members(execution: str, step: jax.Array) -> Callable[[Callable], Callab
 
 
 def _one_by_one(function: Callable, step: jax.Array, *arguments: Any) -> Any:
+    function = jax.jit(function, inline=True)  # traced once, for the shapes and for the loop
     count = jax.tree.leaves(arguments)[0].shape[0]
     if count == 1:  # beside an idle copy: indexing one of one would be simplified away
         arguments = jax.tree.map(lambda x: jnp.concatenate([x, x]), arguments)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from guided_rl.training.checkpoint import tree_bytes
@@ -102,8 +101,9 @@ def make_plan(session: Session) -> Plan:
 
 def abstract_population(session: Session, width: int) -> Population:
     """Shapes and types of a population of `width` members; nothing is allocated."""
-    seeds = jax.ShapeDtypeStruct((width,), jnp.int32)
-    return jax.eval_shape(session.trainer._init, seeds, session.inputs(np.zeros(width, int)))
+    wide = lambda leaf: jax.ShapeDtypeStruct((width, *leaf.shape[1:]), leaf.dtype)
+    one = session.one_member
+    return one.replace(members=jax.tree.map(wide, one.members), replay=wide(one.replay))
 
 
 def temporary_bytes(session: Session) -> tuple[int, int]:

@@ -80,7 +80,7 @@ class Trainer:
             ), None
 
         before = population.members
-        (population, totals), _ = jax.lax.scan(block, (population, self._no_totals(population, inputs)), length=blocks)
+        (population, totals), _ = jax.lax.scan(block, (population, self.no_totals(population, inputs)), length=blocks)
         return population.replace(members=quarantine(before, population.members, population.step)), totals
 
     def _tick(self, carry, inputs: Inputs):
@@ -235,7 +235,8 @@ class Trainer:
         batch = self.layout.unpack(own)
         return batch if expert is None else {**batch, "expert": self.layout.unpack(expert)}
 
-    def _no_totals(self, population: Population, inputs: Inputs) -> Totals:
+    def no_totals(self, population: Population, inputs: Inputs) -> Totals:
+        """Sums of nothing, a zero for each of the update's metrics."""
         size = population.members.seed.shape
         zero = jnp.zeros(size)
         empty = lambda count: jnp.zeros((*size, count, self.layout.width))

@@ -36,8 +36,8 @@ from guided_rl.training.history import History
 from guided_rl.training.plan import Plan, abstract_population, make_plan
 from guided_rl.training.population import Trainer
 from guided_rl.training.processes import held_by_lead
-from guided_rl.training.sharding import population_mesh
-from guided_rl.training.state import Inputs, Loop
+from guided_rl.training.sharding import SAME, SPLIT, population_mesh, shardings
+from guided_rl.training.state import INPUTS, POPULATION, Inputs, Loop, Population
 from guided_rl.training.waves import Interrupted, Observer, Progress, Wave, merge, stop_on_interrupt
 
 __all__ = ["Interrupted", "Observer", "Progress", "Result", "Session", "loop_settings", "train"]
@@ -146,7 +146,7 @@ class Session:
         self.plan = make_plan(self)
         self.mesh = population_mesh(self.plan.devices)
         self.compile_seconds = 0.0
-        self._programs: dict[str, Callable] = {}
+        self._programs: dict[tuple[str, int], Callable] = {}
 
     def _offline(self, given: np.ndarray | None) -> np.ndarray | None:
         if not self.method.needs_dataset:
@@ -176,14 +176,21 @@ class Session:
         offline = None if self.offline is None else jnp.asarray(self.offline)
         return Inputs(hp, guide, offline)
 
+    @functools.cached_property
+    def one_member(self) -> Population:
+        """Shapes and types of a population of one; nothing is allocated."""
+        one = np.zeros(1, int)
+        return jax.eval_shape(self.trainer._init, jax.ShapeDtypeStruct((1,), jnp.int32), self.inputs(one))
+
+    @functools.cached_property
+    def metrics(self) -> tuple[str, ...]:
+        """Names of what the method's updates report."""
+        one = self.inputs(np.zeros(1, int))
+        return tuple(jax.eval_shape(self.trainer.no_totals, self.one_member, one).metrics)
+
     def empty_history(self, width: int) -> History:
-        advance = functools.partial(self.trainer._chunk, steps=self.loop.block)
-        inputs = self.inputs(np.zeros(width, int))
-        shapes = jax.eval_shape(advance, abstract_population(self, width), inputs)[1]
         config = self.config
-        return History.empty(
-            config.evaluations, width, len(self.method.policies), config.episodes, tuple(shapes.metrics)
-        )
+        return History.empty(config.evaluations, width, len(self.method.policies), config.episodes, self.metrics)
 
     def run(self, folder: str | Path | None, observers: Sequence[Observer], checkpoint_seconds: float) -> Result:
         with contextlib.ExitStack() as stack:
@@ -218,16 +225,26 @@ class Session:
             self.plan,
         )
 
-    def program(self, name: str, *arguments: Any) -> Callable:
-        """The compiled program `name`, compiled ahead of time at its first use, its time counted apart."""
-        if name not in self._programs:
+    def program(self, name: str, width: int) -> Callable:
+        """`init`, `chunk` or `evaluate` for `width` members, compiled at its first use, its time counted apart."""
+        if (name, width) not in self._programs:
             begun = time.monotonic()
-            self._programs[name] = self.lowered(name, *arguments).compile()
+            self._programs[name, width] = self.lowered(name, width).compile()
             self.compile_seconds += time.monotonic() - begun
-        return self._programs[name]
+        return self._programs[name, width]
 
-    def lowered(self, name: str, *arguments: Any) -> Any:
-        """The program `name` for concrete or abstract arguments, before it is compiled."""
+    def lowered(self, name: str, width: int) -> Any:
+        """The program `name` for `width` members, before it is compiled."""
+        population = abstract_population(self, width)
+        inputs = jax.eval_shape(lambda: self.inputs(np.zeros(width, int)))
+        seeds, agents = population.members.seed, population.members.agent
+        arguments, places = {
+            "init": ((seeds, inputs), (SPLIT, INPUTS)),
+            "chunk": ((population, inputs), (POPULATION, INPUTS)),
+            "evaluate": ((seeds, agents, inputs, population.step), (SPLIT, SPLIT, INPUTS, SAME)),
+        }[name]
+        on_devices = lambda leaf, place: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=place)
+        arguments = jax.tree.map(on_devices, arguments, shardings(self.mesh, places, arguments))
         with jax.default_matmul_precision(self.config.matmul_precision):
             return self._jitted(name).lower(*arguments)
 

@@ -67,7 +67,7 @@ class Wave:
         chunk = session.plan.chunk
         begun = saved = time.monotonic()
         while (step := int(population.step)) < config.steps:
-            population, totals = session.program("chunk", population, self.inputs)(population, self.inputs)
+            population, totals = self._program("chunk")(population, self.inputs)
             point = step // config.interval
             history.add(point, to_host(totals))
             step += chunk
@@ -89,17 +89,19 @@ class Wave:
                 )
         return history, to_host(population.members.died_at), to_host(population.members.agent)
 
+    def _program(self, name: str) -> Callable:
+        return self.session.program(name, len(self.members))
+
     def _evaluate(self, population: Population):
-        session, m = self.session, population.members
-        arguments = (m.seed, m.agent, self.inputs, population.step)
-        return session.program("evaluate", *arguments)(*arguments)
+        m = population.members
+        return self._program("evaluate")(m.seed, m.agent, self.inputs, population.step)
 
     def _restore(self) -> tuple[Population, History]:
         session, width = self.session, len(self.members)
         found = restored(session, width, self.checkpoints) if self.checkpoints else None
         if found is not None:
             return found
-        population = session.program("init", self.seeds, self.inputs)(self.seeds, self.inputs)
+        population = self._program("init")(self.seeds, self.inputs)
         return population, session.empty_history(width)
 
     def _save(self, step: int, population: Population, history: History) -> None:

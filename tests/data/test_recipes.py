@@ -88,9 +88,10 @@ def test_medium_replay_is_what_the_run_itself_stored(env):
     session = Session(dataclasses.replace(RUN, seeds=1))
     (members,) = session.plan.waves()
     inputs, seeds = session.inputs(members), jnp.asarray(session.seeds[members])
-    population = session.program("init", seeds, inputs)(seeds, inputs)
+    init, chunk = (session.program(name, len(members)) for name in ("init", "chunk"))
+    population = init(seeds, inputs)
     while int(population.step) < 200:
-        population, _ = session.program("chunk", population, inputs)(population, inputs)
+        population, _ = chunk(population, inputs)
     np.testing.assert_array_equal(rows[0], np.asarray(population.replay)[0, :200])
     starts = np.r_[True, trajectory_ends(rows[1], LAYOUT)[:-1]]
     assert np.abs(LAYOUT.unpack(rows[1])["obs"][starts]).max() <= 0.0101

@@ -59,7 +59,7 @@ def test_the_environments_stay_at_their_first_state(session):
     wave = waves.Wave(session, np.arange(2), None, (), None, 1e9, Clock(None))
     population, _ = wave._restore()
     before = np.asarray(population.members.env.obs)
-    after, _ = session.program("chunk", population, wave.inputs)(population, wave.inputs)
+    after, _ = session.program("chunk", 2)(population, wave.inputs)
     np.testing.assert_array_equal(after.members.env.obs, before)
     assert int(after.step) == session.plan.chunk
     assert wave.inputs.offline is not None

@@ -6,7 +6,6 @@ import jax
 import numpy as np
 import pytest
 
-from guided_rl.training.plan import abstract_population
 from guided_rl.training.run import Session
 from tests.training.small import learned, run, small
 
@@ -35,7 +34,6 @@ def test_half_precision_rounds_what_is_learned_from_and_little_else():
 @pytest.mark.parametrize(("asked", "products"), [("default", "DEFAULT"), ("highest", "HIGHEST")])
 def test_the_precision_of_products_reaches_the_program(asked, products):
     session = Session(small(matmul_precision=asked))
-    inputs = session.inputs(np.zeros(session.plan.width, int))
-    text = session.lowered("chunk", abstract_population(session, session.plan.width), inputs).as_text()
+    text = session.lowered("chunk", session.plan.width).as_text()
     found = {line.split("precision = [")[1].split(",")[0] for line in text.splitlines() if "precision = [" in line}
     assert found == {products}
