@@ -21,6 +21,8 @@ An ensemble of N agents costs N-fold and counts so; Off2On's has 2 agents at pre
 the ceiling with ten seeds, and the paper's 5 at preset paper. An update of CQL with its 10 sampled actions of
 each kind costs some 14 of SAC's, which the count does not show, so that at preset cpu it samples 4 of each.
 
+At preset cpu an evaluation plays 5 episodes, not 10: an update is cheap there and an episode of 1,000 steps is not.
+
 One of the paper's baselines is not here. BT: its name is all that is known (most likely the behaviour
 transfer of Campos et al. 2021, which leaves open how long a borrowed policy acts and from what it was
 trained), so it cannot be pinned down.
@@ -49,7 +51,7 @@ ONLINE = ("pex", "direct", "buffer")
 SCALE: dict[str, dict[str, Any]] = {
     "smoke": {"steps": 1_000, "seeds": 2, "evaluations": 4, "episodes": 1, "batch": 32, "warmup": 0.1},
     "quick": {"steps": 4_000, "seeds": 5, "episodes": 5, "batch": 128},
-    "cpu": {"steps": 40_000, "seeds": 10, "evaluations": 10, "episodes": 5, "batch": 128},
+    "cpu": {"steps": 40_000, "seeds": 10, "episodes": 5, "batch": 128},
     "paper": {"steps": 1_000_000, "seeds": 10, "episodes": 10, "batch": 256, "hidden": (256, 256)},
 }
 OFFLINE_STEPS = {"smoke": 1_000, "quick": 5_000, "cpu": 60_000, "paper": 1_000_000}
