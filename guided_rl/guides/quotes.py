@@ -53,7 +53,9 @@ def experts_behind(
       UserError: as `quoted_experts`.
     """
     if method.needs_guide:
-        return quoted_experts(guide, env)
+        quotes = quoted_experts(guide, env)
+        sources = _sources(guide, dataset, rows) or [""] * len(quotes)
+        return tuple(dataclasses.replace(e, source=s) for e, s in zip(quotes, sources, strict=True))
     if method.needs_dataset and dataset is not None and dataset.startswith("demos"):
         policy, _, episodes = dataset.replace("demos", "sac").partition(":")
         collected = int(episodes or EPISODES) * env.episode_length
@@ -61,6 +63,18 @@ def experts_behind(
     if method.needs_dataset and rows is not None:
         return tuple(_behaviour(dataset or "rows", part, env) for part in rows)
     return ()
+
+
+def _sources(guide: str | None, dataset: str | None, rows: np.ndarray | None) -> list[str]:
+    """The checksum of what each of the guide's offline agents learned from: `rows`, if they are the same data.
+
+    Empty where that is not known, or the guide is none.
+    """
+    if rows is None or dataset is None or not (guide or "").startswith(PREFIX) or "+" in guide:
+        return []
+    _, facts = read_agents(find_agents(guide))
+    checksums = [content_hash(part) for part in rows]
+    return [checksums[seed % len(checksums)] for seed in facts["seeds"]] if facts["dataset"] == dataset else []
 
 
 def _behaviour(named: str, rows: np.ndarray, env: Env) -> Expert:

@@ -72,7 +72,7 @@ class View:
         """A training count, such as `failures`, summed over the whole run, for every healthy seed."""
         record = self.record(method, task, variant)
         curve = training_curves(record, metric)
-        return Sample(summarise(curve, record.budget, "sum"), curve.seeds, max(1, len(record.experts)))
+        return Sample(summarise(curve, record.budget, "sum"), curve.seeds, record.source(curve.seeds))
 
     def failed(self, methods: Iterable[str], tasks: Iterable[str]) -> str:
         """Seeds that failed in these cells, as a phrase; empty if none did."""

@@ -169,7 +169,7 @@ def training_metric(records: Sequence[Record], metric: str, title: str, label: s
         for axis, task in zip(axes, tasks, strict=True):
             for record in (r for r in having if r.task == task):
                 curve = training_curves(record, metric)
-                low, high = statistics.mean_band(curve.values, curve.seeds, max(1, len(record.experts)))
+                low, high = statistics.mean_band(curve.values, curve.seeds, record.source(curve.seeds))
                 axis.plot(curve.steps, curve.values.mean(0), color=palette[record.method], lw=2.0, label=record.method)
                 axis.fill_between(curve.steps, low, high, color=palette[record.method], alpha=0.18, lw=0)
             steps_axis(axis, "environment steps")
@@ -201,7 +201,7 @@ def choices(
             for record in (r for r in main if r.task == task):
                 for number in range(len([m for m in _metrics(record) if m.startswith(prefix)]) - 1):
                     curve = training_curves(record, f"{prefix}{number}")
-                    low, high = statistics.mean_band(curve.values, curve.seeds)
+                    low, high = statistics.mean_band(curve.values, curve.seeds, record.source(curve.seeds))
                     text = f"{record.method}, offline policy" + (f" {number + 1}" if number else "")
                     axis.plot(curve.steps, curve.values.mean(0), color=palette[record.method], label=text)
                     axis.fill_between(curve.steps, low, high, color=palette[record.method], alpha=0.15, lw=0)
@@ -225,7 +225,7 @@ def _draw_curves(axis: Axes, record: Record, colour: str, charged: bool, own_onl
         if not curve.seeds.size or (own_only and not own):
             continue
         x = curve.steps + (spent if charged else 0.0)
-        low, high = statistics.mean_band(curve.values, curve.seeds, max(1, len(record.experts)))
+        low, high = statistics.mean_band(curve.values, curve.seeds, record.source(curve.seeds))
         text = record.method if own else f"{record.method}, {protocol}"
         axis.plot(
             x, curve.values.mean(0), color=colour, ls="-" if own else (0, (4, 2)), lw=2.0 if own else 1.4, label=text

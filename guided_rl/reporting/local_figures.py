@@ -85,7 +85,7 @@ def _curves(records: Sequence[Record], title: str, label: str, read) -> Figure |
 def _line(axis: Axes, curve: Curves, colour: str, record: Record) -> None:
     if not curve.seeds.size:
         return
-    low, high = statistics.mean_band(curve.values, curve.seeds, max(1, len(record.experts)))
+    low, high = statistics.mean_band(curve.values, curve.seeds, record.source(curve.seeds))
     axis.plot(curve.steps, curve.values.mean(0), color=colour, label=record.method)
     axis.fill_between(curve.steps, low, high, color=colour, alpha=0.16, lw=0)
 

@@ -79,8 +79,7 @@ def gap(view: View, ours: Record, theirs: Record, metric: str) -> list[tuple[flo
     """Signed samples whose means add up to the difference of scores; one of differences where seeds are paired."""
     a, b = (scores(view, record, metric) for record in (ours, theirs))
     if shared(ours, theirs):
-        seeds, in_a, in_b = np.intersect1d(a.seeds, b.seeds, return_indices=True)
-        return [(1.0, Sample(a.values[in_a] - b.values[in_b], seeds, a.experts))]
+        return [(1.0, a.minus(b))]
     return [(1.0, a), (-1.0, b)]
 
 

@@ -56,12 +56,15 @@ class Expert:
       episode_return: its mean undiscounted return over fresh episodes.
       steps: environment steps spent on it: its own training and the demonstrations.
       checksum: of its weights.
+      source: of an offline agent, the checksum of the data it learned from; empty for experts that
+        nothing ties together.
     """
 
     name: str
     episode_return: float
     steps: int
     checksum: str
+    source: str = ""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -115,6 +118,13 @@ class Record:
         if "steps" in self.config:
             return int(self.config["steps"])
         return int(np.max(self.returns["step"].to_numpy(), initial=0))
+
+    def source(self, seeds: np.ndarray) -> np.ndarray:
+        """Who stands behind each seed [n], by number: its expert, or whom that learned from; empty without experts."""
+        if not self.experts:
+            return np.zeros(0, int)
+        behind = [expert.source or number for number, expert in enumerate(self.experts)]
+        return np.asarray([behind.index(behind[seed % len(behind)]) for seed in seeds], int)
 
 
 def grid_points(grid: Mapping[str, Sequence[float]]) -> list[dict[str, float]]:

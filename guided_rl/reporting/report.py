@@ -15,6 +15,7 @@ from guided_rl.reporting.page import Section
 from guided_rl.reporting.records import Record
 from guided_rl.reporting.replacements import Replacement, replacements_table
 from guided_rl.reporting.scales import ScaleOf, scale_of
+from guided_rl.reporting.sources import with_sources
 from guided_rl.reporting.summaries import protocols
 from guided_rl.reporting.tables import Table, to_json, to_markdown
 
@@ -66,7 +67,7 @@ def build(
     """
     if not records:
         raise UserError(f"there are no records of {name} at preset {preset}; run its table first")
-    title = f"{name}, preset {preset}"
+    records, title = with_sources(records), f"{name}, preset {preset}"
     view = View(tuple(records), preset, scale)
     return Content(
         name,

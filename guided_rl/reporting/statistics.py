@@ -34,20 +34,27 @@ class Sample:
     """One number per learner seed.
 
     Attributes:
-      values: [n]. seeds: [n], to pair by and to know each seed's expert.
-      experts: how many experts advised; seed k had expert k mod experts.
+      values: [n]. seeds: [n], to pair by.
+      source: [n], the number of the expert, or of whom experts learned from, behind each seed; empty
+        where one is behind them all, or none.
     """
 
     values: np.ndarray
     seeds: np.ndarray = field(default_factory=lambda: np.zeros(0, int))
-    experts: int = 1
+    source: np.ndarray = field(default_factory=lambda: np.zeros(0, int))
 
     @property
     def n(self) -> int:
         return len(self.values)
 
     def map(self, function: Callable[[np.ndarray], np.ndarray]) -> Sample:
-        return Sample(function(self.values), self.seeds, self.experts)
+        return Sample(function(self.values), self.seeds, self.source)
+
+    def minus(self, other: Sample) -> Sample:
+        """Differences of the seeds that both have, which had the same experts."""
+        seeds, mine, theirs = np.intersect1d(self.seeds, other.seeds, return_indices=True)
+        source = self.source[mine] if self.source.size else self.source
+        return Sample(self.values[mine] - other.values[theirs], seeds, source)
 
 
 @dataclass(frozen=True)
@@ -105,16 +112,16 @@ def mean_interval(sample: Sample, confidence: float = CONFIDENCE) -> Interval:
     return _fewer(value, low, high, sample.n)
 
 
-def mean_band(values: np.ndarray, seeds: np.ndarray, experts: int = 1) -> tuple[np.ndarray, np.ndarray]:
+def mean_band(values: np.ndarray, seeds: np.ndarray, source: np.ndarray = ()) -> tuple[np.ndarray, np.ndarray]:
     """Interval of the mean at every point of a curve, each by itself.
 
     Args:
-      values: [seeds, points].
+      values: [seeds, points]. seeds, source: as a `Sample` has them.
 
     Returns:
       low and high, [points]; NaN where there are fewer than two seeds.
     """
-    bands = [mean_interval(Sample(column, seeds, experts)) for column in values.T]
+    bands = [mean_interval(Sample(column, seeds, np.asarray(source, int))) for column in values.T]
     return np.array([b.low for b in bands]), np.array([b.high for b in bands])
 
 
@@ -129,8 +136,7 @@ def iqm_interval(sample: Sample) -> Interval:
 def difference(a: Sample, b: Sample, paired: bool = False, confidence: float = CONFIDENCE) -> Interval:
     """Mean of a − b; `paired` by seed, which is right only where expert and resets are shared."""
     if paired:
-        seeds, in_a, in_b = np.intersect1d(a.seeds, b.seeds, return_indices=True)
-        return mean_interval(Sample(a.values[in_a] - b.values[in_b], seeds, a.experts), confidence)
+        return mean_interval(a.minus(b), confidence)
     n = min(a.n, b.n)
     if n >= LEAST_SEEDS:
         return interval(lambda x, y, axis: mean(x, axis) - mean(y, axis), a, b, confidence=confidence)
@@ -180,13 +186,13 @@ def spread_ratio(a: Sequence[Sample], b: Sequence[Sample], confidence: float = C
 def interval(statistic: Statistic, *samples: Sample, confidence: float = CONFIDENCE, expand: bool = True) -> Interval:
     """Bootstrap interval of a statistic of independent samples.
 
-    Seeds are resampled within each sample; where a sample had several experts, the experts first.
+    Seeds are resampled within each sample; where a sample had several sources, the sources first.
     """
     values = [np.asarray(s.values, np.float64) for s in samples]
     n = min(len(v) for v in values)
     level = expanded(confidence, n) if expand else confidence
     value = float(statistic(*values, axis=-1))
-    if any(_experts(s) > 1 for s in samples):
+    if any(np.unique(s.source).size > 1 for s in samples):
         rng = np.random.default_rng(_SEED)
         drawn = statistic(*[v[_draw(s, rng)] for v, s in zip(values, samples, strict=True)], axis=-1)
         low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
@@ -261,15 +267,10 @@ def _over_tasks(combine, a: Sequence[Sample], b: Sequence[Sample], random: Seque
     return interval(statistic, *samples, confidence=confidence)
 
 
-def _experts(sample: Sample) -> int:
-    """How many different experts these seeds really had."""
-    return len(np.unique(sample.seeds % sample.experts)) if sample.experts > 1 else 1
-
-
 def _draw(sample: Sample, rng: np.random.Generator) -> np.ndarray:
-    """Indices [resamples, n]: experts drawn anew, then each slot a seed of its expert."""
-    expert = sample.seeds % sample.experts if sample.experts > 1 else np.zeros(sample.n, int)
-    groups = [np.flatnonzero(expert == e) for e in np.unique(expert)]
+    """Indices [resamples, n]: sources drawn anew, then each slot a seed of its source."""
+    source = sample.source if sample.source.size else np.zeros(sample.n, int)
+    groups = [np.flatnonzero(source == s) for s in np.unique(source)]
     sizes = np.asarray([len(g) for g in groups])
     members = np.stack([np.resize(g, sizes.max()) for g in groups])
     chosen = rng.integers(len(groups), size=(RESAMPLES, len(groups)))[:, np.arange(sample.n) % len(groups)]

@@ -85,7 +85,7 @@ def summarise(curve: Curves, budget: int, metric: str) -> np.ndarray:
 def sample(record: Record, metric: str, protocol: str = POLICY, point: int = 0) -> Sample:
     """A record's summary, one value per healthy seed, ready for `statistics`."""
     curve = curves(record, protocol, point)
-    return Sample(summarise(curve, record.budget, metric), curve.seeds, max(1, len(record.experts)))
+    return Sample(summarise(curve, record.budget, metric), curve.seeds, record.source(curve.seeds))
 
 
 def steps_to(curve: Curves, level: float) -> np.ndarray:

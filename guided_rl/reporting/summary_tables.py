@@ -14,6 +14,7 @@ from guided_rl.reporting.claims import Outcome, Row
 from guided_rl.reporting.progress import duration
 from guided_rl.reporting.records import POLICY, Record, find
 from guided_rl.reporting.scales import ScaleOf, scale_of
+from guided_rl.reporting.sources import unsourced
 from guided_rl.reporting.statistics import Interval
 from guided_rl.reporting.summaries import curves, protocols, sample, shared, steps_to
 from guided_rl.reporting.tables import Table, estimate, few_seeds, number, percent, section_starts, steps
@@ -24,7 +25,8 @@ EVALUATED = {POLICY: "own"}
 EXPLAINED = (
     "Early is the evaluation at 25 % of the budget, final the mean of the last 10 % of evaluations, "
     "AUC the mean of all. Policy: the learner's own, or what else was evaluated. Below the expert's own "
-    "return stand the environment steps spent on it. Intervals are 95 %, over seeds and, if several, experts."
+    "return stand the environment steps spent on it. Intervals are 95 %, over seeds and, if several, experts; "
+    "offline agents that learned from one policy's data count as one."
 )
 
 
@@ -62,7 +64,8 @@ def returns_table(records: Sequence[Record], title: str, scale: ScaleOf = scale_
                 row, facts = _returns_row(record, point, protocol, scale)
                 rows.append(row)
                 data.append(facts)
-    notes = [EXPLAINED, *_scale_notes(records, scale), *_failure_notes(records), *few_seeds(rows)]
+    notes = [EXPLAINED, *_scale_notes(records, scale), *_failure_notes(records), *_source_notes(records)]
+    notes += few_seeds(rows)
     columns = (
         "Task",
         "Method",
@@ -265,6 +268,14 @@ def _failure_notes(records: Sequence[Record]) -> list[str]:
                     listed = ", ".join(f"{seed} at step {step:,}" for seed, step in lost.items())
                     notes.append(f"{label(record, point)} on {record.task}: left out, failed seeds {listed}.")
     return notes
+
+
+def _source_notes(records: Sequence[Record]) -> list[str]:
+    return [
+        f"{label(r)} on {r.task}: whose data its offline agents learned from is not known, so each counts by itself."
+        for r in records
+        if unsourced(r)
+    ]
 
 
 def _verdict(outcome: Outcome, unit: str) -> str:

@@ -15,6 +15,7 @@ from guided_rl.reporting import claims
 from guided_rl.reporting.claims import FAILS, HOLDS, UNDECIDED, View
 from guided_rl.reporting.records import Expert
 from guided_rl.reporting.scales import Scale, scale_of
+from guided_rl.reporting.sources import digest
 from tests.reporting.synthetic import make_record
 
 TABLE = pex.TABLE
@@ -53,6 +54,12 @@ def test_every_cell_can_run_and_stands_after_what_it_needs(preset):
             earlier = [c for c in cells[:number] if c.config == cell.needs.config]
             assert len(earlier) == 1, cell.name
             assert cell.config.guide == f"offline:{agents_file(cell.needs.config)}"
+
+
+def test_agents_are_traced_to_the_cell_that_trained_them_by_their_files_name():
+    for cell in cells_of(TABLE, "cpu"):
+        if cell.needs is not None:
+            assert digest(cell.needs.config.to_json()) in cell.config.guide
 
 
 def test_other_seeds_are_other_agents():

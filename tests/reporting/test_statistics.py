@@ -13,7 +13,8 @@ from guided_rl.reporting.statistics import Sample
 
 
 def sample(values, experts: int = 1) -> Sample:
-    return Sample(np.asarray(values, float), np.arange(len(values)), experts)
+    seeds = np.arange(len(values))
+    return Sample(np.asarray(values, float), seeds, seeds % experts)
 
 
 def normal(rng, centre: float, spread: float, n: int = 10) -> Sample:
