@@ -19,6 +19,9 @@ from guided_rl.reporting.statistics import CONFIDENCE, LEAST_SEEDS, Interval, Sa
 from guided_rl.reporting.summaries import sample, shared
 from guided_rl.reporting.tables import estimate, percent
 
+Part = tuple[float, str, Sample]
+"""A weight, the cell or pair of cells that it weighs, and that one's sample."""
+
 
 @dataclass(frozen=True)
 class Gate:
@@ -75,26 +78,30 @@ def judged(view: View, gate: Gate, tasks: Tasks, methods: Sequence[tuple[str, st
     return there, notes
 
 
-def gap(view: View, ours: Record, theirs: Record, metric: str) -> list[tuple[float, Sample]]:
-    """Signed samples whose means add up to the difference of scores; one of differences where seeds are paired."""
+def gap(view: View, ours: Record, theirs: Record, metric: str) -> list[Part]:
+    """Parts whose weighted means add up to the difference of scores; one of differences where seeds are paired."""
     a, b = (scores(view, record, metric) for record in (ours, theirs))
     if shared(ours, theirs):
-        return [(1.0, a.minus(b))]
-    return [(1.0, a), (-1.0, b)]
+        return [(1.0, f"{ours.cell} − {theirs.cell}", a.minus(b))]
+    return [(1.0, ours.cell, a), (-1.0, theirs.cell, b)]
 
 
-def total(parts: Sequence[tuple[float, Sample]], over: int, confidence: float = CONFIDENCE) -> Interval:
-    """Interval of Σ sign · mean / `over`; none where a sample has fewer than ten seeds."""
-    signs, samples = zip(*parts, strict=True)
+def total(parts: Sequence[Part], over: int, confidence: float = CONFIDENCE) -> Interval:
+    """Interval of Σ weight · mean / `over`; none where a sample has fewer than ten seeds.
+
+    A cell that stands in several gaps is one sample: it is resampled once, with the sum of its weights.
+    """
+    samples = {cell: values for _, cell, values in parts}
+    weights = [sum(weight for weight, other, _ in parts if other == cell) for cell in samples]
 
     def statistic(*values, axis):
-        return sum(sign * statistics.mean(v, axis) for sign, v in zip(signs, values, strict=True)) / over
+        return sum(weight * statistics.mean(v, axis) for weight, v in zip(weights, values, strict=True)) / over
 
-    n = min(s.n for s in samples)
+    n = min(s.n for s in samples.values())
     if n < LEAST_SEEDS:
-        value = float(statistic(*[s.values for s in samples], axis=-1)) if n else np.nan
+        value = float(statistic(*[s.values for s in samples.values()], axis=-1)) if n else np.nan
         return Interval(value, np.nan, np.nan, n, "none", f"{n} seeds, fewer than {LEAST_SEEDS}")
-    return statistics.interval(statistic, *samples, confidence=confidence)
+    return statistics.interval(statistic, *samples.values(), confidence=confidence)
 
 
 def better(method: str, base: str, tasks: Tasks, metric: str, gate: Gate, variant: str = "") -> Judge:
@@ -125,7 +132,7 @@ def larger_gain(method: str, base: str, tasks: Tasks, others: Tasks, metric: str
             notes += absent
             for task in there:
                 found = gap(view, view.record(method, task), _cell(view, base, task, ""), metric)
-                parts += [(sign * s / len(there), values) for s, values in found]
+                parts += [(sign * weight / len(there), cell, values) for weight, cell, values in found]
         overall = total(parts, 1)
         verdict = UNDECIDED if any("not run" in note for note in notes) else above(overall, 0.0)
         return _outcome(overall, verdict, notes)
@@ -178,7 +185,8 @@ def value_matters(method: str, variant: str, parameter: str, tasks: Tasks, metri
             if one.values.mean() < other.values.mean():
                 one, other, i, j = other, one, j, i
             values = [swept[task].points[k][parameter] for k in (i, j)]
-            gaps.append((total([(1.0, one), (-1.0, other)], 1, level), f"{task}: {values[0]:g} over {values[1]:g}"))
+            parts = [(1.0, "one", one), (-1.0, "other", other)]
+            gaps.append((total(parts, 1, level), f"{task}: {values[0]:g} over {values[1]:g}"))
         largest, text = max(gaps, key=lambda pair: (np.nan_to_num(pair[0].low, nan=-np.inf), pair[0].value))
         separate = any(above(interval, 0.0) == HOLDS for interval, _ in gaps)
         verdict = HOLDS if separate else UNDECIDED
