@@ -5,7 +5,8 @@
 
 Ratios are the median of the turns' own ratios: each turn times all contestants one after the
 other, so that a busy machine slows all of them. Rows go to `results/speed/speed.json`, each
-with its provenance; a run replaces the rows it measured and writes `speed.md` from them all.
+with its provenance; a run replaces the rows it measured, and writes `speed.md` and README's short
+table from them all.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ import jax
 import numpy as np
 import tyro
 
-from benchmarks import speed_limit, speed_page, speed_parts, speed_runs, speed_sac_eo
+from benchmarks import speed_compile, speed_limit, speed_page, speed_parts, speed_runs, speed_sac_eo
 from benchmarks.peers.environment import peer_source
 from benchmarks.speed_parts import Contestant, Population, Size
 from guided_rl.data import recipes
@@ -38,6 +39,7 @@ from guided_rl.reporting.storage import replace_file
 
 CARTPOLE = "cartpole-safe"  # PAG's; the peers have its swing-up without the crash
 FOLDER = Path(__file__).parents[1] / "results" / "speed"
+README, BEGIN, END = FOLDER.parents[1] / "README.md", "<!-- by make speed -->", "<!-- end -->"
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ class Speed:
 
     Attributes:
       parts: any of physics, collect, updates, iql, loop, brax, members, execution, grid,
-        runs, start, and sac-eo, which takes some ten minutes by itself; all but the last if none is given.
+        runs, start, and sac-eo and compile, of some ten minutes each; all but these two if none is given.
       repeats: turns per row; whole runs take one.
       task: of everything but physics, which has tasks of its own, and rejax's row.
       full: whole runs of 64 seeds and 20,000 updates as well.
@@ -173,28 +175,32 @@ def iql_rows(options: Speed) -> Iterator[dict]:
 
 
 def loop_rows(options: Speed) -> Iterator[dict]:
-    """SAC's whole loop at one update per environment step: ours with all members, SBX and SB3 with one agent."""
+    """The whole loop at one update per environment step: ours with all members, SBX and SB3 with one agent."""
     same = (options.task, options.task)
     cases = [
-        (*same, Size(256, 256, 1), 250, 400, 150, {"SBX": 1.0}),
-        (*same, Size(256, 256, 4), 120, 400, 150, {"SBX": 2.0, "SB3": 3.0}),
-        (*same, Size(64, 128, 16), 300, 1200, 300, {"SBX": 5.0}),
-        (*same, Size(64, 128, 64), 80, 1200, 300, {"SBX": 8.0}),
-        (CARTPOLE, "suite:cartpole-swingup", Size(32, 256, 64), 80, 1200, 300, {"SBX": 7.0}),
+        ("SAC", *same, Size(256, 256, 1), 250, 400, 150, {"SBX": 1.0}),
+        ("SAC", *same, Size(256, 256, 4), 120, 400, 150, {"SBX": 2.0, "SB3": 3.0}),
+        ("SAC", *same, Size(64, 128, 16), 300, 1200, 300, {"SBX": 5.0}),
+        ("SAC", *same, Size(64, 128, 64), 80, 1200, 300, {"SBX": 8.0}),
+        ("SAC", CARTPOLE, "suite:cartpole-swingup", Size(32, 256, 64), 80, 1200, 300, {"SBX": 7.0}),
+        ("TD3", *same, Size(64, 128, 16), 300, 1200, 300, {"SBX": 1.0}),
     ]
     if options.smoke:
-        cases = [(*same, Size(16, 16, 2), 20, 20, 20, {"SBX": 1.0})]
+        cases = [(name, *same, Size(16, 16, 2), 20, 20, 20, {"SBX": 1.0}) for name in ("SAC", "TD3")]
     with contextlib.ExitStack() as stack:
 
         @functools.cache  # a peer at one size serves every row of that size
-        def peer(name: str, script: str, theirs: str, size: Size, steps: int) -> Contestant:
-            return stack.enter_context(speed_parts.peer(name, script, theirs, size, steps))
+        def peer(name: str, script: str, algorithm: str, theirs: str, size: Size, steps: int) -> Contestant:
+            more = ("--algorithm", algorithm.lower())
+            return stack.enter_context(speed_parts.peer(name, script, theirs, size, steps, more=more))
 
-        for task, theirs, size, ours, sbx, sb3, targets in cases:
+        for algorithm, task, theirs, size, ours, sbx, sb3, targets in cases:
             one = Size(size.width, size.batch, 1)
-            own = speed_parts.loop(task, "sac", size, ours)
-            peers = (peer("SBX", "sbx_speed.py", theirs, one, sbx), peer("SB3", "sb3_speed.py", theirs, one, sb3))
-            yield row("loop", named(task, size), targets, [own, *peers], options.repeats)
+            peers = [peer("SBX", "sbx_speed.py", algorithm, theirs, one, sbx)]
+            if algorithm == "SAC":
+                peers.append(peer("SB3", "sb3_speed.py", algorithm, theirs, one, sb3))
+            own = speed_parts.loop(task, algorithm.lower(), size, ours)
+            yield row("loop", named(task, size, algorithm), targets, [own, *peers], options.repeats)
 
 
 def brax_rows(options: Speed) -> Iterator[dict]:
@@ -276,7 +282,24 @@ def start_rows(options: Speed) -> Iterator[dict]:
         contestants[0].run()
         rates = speed_parts.alternate(contestants, 1 if options.smoke else 3, rehearse=False)
         what = f"{named(options.task, size)}, to the first updates and one evaluation, from nothing"
-        yield row("start", what, {}, contestants, 0, rates)
+        cached, cold, peer = contestants
+        yield row("start", what, {"SBX": 1.0}, [cached, peer], 0, rates)
+        yield row("start", f"{what}, nothing compiled before", {"SBX": 1.0}, [cold, peer], 0, rates)
+
+
+def compile_rows(options: Speed) -> Iterator[dict]:
+    """Every method's programs in the tables, compiled and then found in the cache; the slowest of each."""
+    tables, preset = (("pag",), "smoke") if options.smoke else (speed_compile.TABLES, "cpu")
+    for table in tables:
+        found = speed_compile.measure(table, preset)
+        contestants = [
+            Contestant(name, lambda: 0.0, 1, "programs", max(seconds.values())) for name, seconds in found.items()
+        ]
+        rates = {name: [len(seconds) / sum(seconds.values())] for name, seconds in found.items()}
+        slowest = {name: [max(seconds, key=seconds.get), max(seconds.values())] for name, seconds in found.items()}
+        yield row(
+            "compile", f"programs of table {table}", {}, contestants, 0, rates, slowest=slowest, most=speed_compile.MOST
+        )
 
 
 ROWS: dict[str, Callable[[Speed], Iterator[dict]]] = {
@@ -290,17 +313,27 @@ ROWS: dict[str, Callable[[Speed], Iterator[dict]]] = {
     "execution": execution_rows,
     "grid": grid_rows,
     "sac-eo": sac_eo_rows,
+    "compile": compile_rows,
     "runs": run_rows,
     "start": start_rows,
 }
 PARTS = tuple(ROWS)
-USUAL = tuple(part for part in PARTS if part != "sac-eo")
+USUAL = tuple(part for part in PARTS if part not in ("sac-eo", "compile"))
 
 
 def merged(old: list[dict], new: list[dict]) -> list[dict]:
     """Old rows with the new ones in the place of those they repeat."""
     rows = {(entry["part"], entry["what"]): entry for entry in (*old, *new)}
     return [rows[key] for key in sorted(rows, key=lambda key: (PARTS.index(key[0]), key[1]))]
+
+
+def show_in_readme(rows: list[dict], readme: Path = README) -> None:
+    """Put the rows' short table in the place of the one that README has."""
+    before, _, rest = readme.read_text(encoding="utf-8").partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if end:
+        table = speed_page.beside_others(rows)
+        replace_file(readme, f"{before}{BEGIN}\n\n{table}\n\n{END}{after}".encode())
 
 
 def measure(options: Any, known: Mapping[str, Callable[[Any], Iterator[dict]]], name: str) -> None:
@@ -324,6 +357,8 @@ def measure(options: Any, known: Mapping[str, Callable[[Any], Iterator[dict]]], 
                 rows = merged(rows, [entry])
                 replace_file(path, (json.dumps({"rows": rows}, indent=1) + "\n").encode())
                 replace_file(out / f"{name}.md", speed_page.page(rows).encode())
+                if path == FOLDER / "speed.json":
+                    show_in_readme(rows)
                 print(speed_page.line(entry), flush=True)
         print(f"{part}: {time.perf_counter() - begin:.0f} s in all", flush=True)
 

@@ -1,9 +1,9 @@
 """Speed on an accelerator, in one command: `python -m benchmarks.speed_gpu`.
 
 Physics in both engines, updates alone beside the card's own limit, the whole loop over the number
-of seeds and in both engines, a grid, and rejax on the same card. Rows are those of
+of seeds and in both engines, a grid, and SBX, rejax and brax's SAC on the same card. Rows are those of
 `benchmarks.speed` and go to `results/speed/gpu.json` and `gpu.md`; `--smoke` runs every part on
-whatever is at hand. `$GUIDED_RL_PEERS_PYTHON` names an interpreter in which rejax sees the card.
+whatever is at hand. `$GUIDED_RL_PEERS_PYTHON` names an interpreter in which the peers see the card.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Gpu:
     """Time physics, updates and the training loop on an accelerator.
 
     Attributes:
-      parts: any of physics, updates, seeds, engines, grid, rejax; all of them if none is given.
+      parts: any of physics, updates, seeds, engines, grid, peers; all of them if none is given.
       repeats: turns per row; updates alone run for a minute.
       smoke: tiny pieces of work on any machine, to see that every part runs; its numbers mean nothing.
       out: folder of `gpu.json` and `gpu.md`.
@@ -83,10 +83,12 @@ def seed_rows(options: Gpu) -> Iterator[dict]:
 
 
 def engine_rows(options: Gpu) -> Iterator[dict]:
-    """The whole loop with physics on the card, and on the host's cores with the learner on the card."""
+    """The whole loop with physics on the card, and on the host's cores with the learner on the card; SBX so too."""
     size, steps = (Size(16, 16, 2), 20) if options.smoke else (Size(256, 256, 64), 200)
-    loops = [speed_parts.loop(LEARNER, "sac", size, steps, engine, engine=engine) for engine in ("mjx", "native")]
-    yield speed.row("loop", speed.named(LEARNER, size), {}, loops, options.repeats)
+    one = dataclasses.replace(size, members=1)
+    with speed_parts.peer("SBX", "sbx_speed.py", LEARNER, one, steps) as sbx:
+        loops = [speed_parts.loop(LEARNER, "sac", size, steps, engine, engine=engine) for engine in ("mjx", "native")]
+        yield speed.row("loop", speed.named(LEARNER, size), {"SBX": 1.0}, [*loops, sbx], options.repeats)
 
 
 def grid_rows(options: Gpu) -> Iterator[dict]:
@@ -97,13 +99,17 @@ def grid_rows(options: Gpu) -> Iterator[dict]:
     yield speed.row("grid", what, {both[1].name: 1 / 1.10}, both, options.repeats, programs=programs)
 
 
-def rejax_rows(options: Gpu) -> Iterator[dict]:
-    """The whole loop on brax's inverted pendulum, beside rejax."""
+def peer_rows(options: Gpu) -> Iterator[dict]:
+    """The whole loop on brax's inverted pendulum, beside rejax and one agent of brax's own."""
     size, steps = (Size(16, 16, 2), 20) if options.smoke else (Size(256, 256, 64), 200)
-    with speed_parts.peer("rejax", "rejax_speed.py", "inverted_pendulum", size, steps) as rejax:
-        both = [speed_parts.loop("brax:inverted_pendulum", "sac", size, steps), rejax]
+    one = dataclasses.replace(size, members=1)
+    with (
+        speed_parts.peer("rejax", "rejax_speed.py", "inverted_pendulum", size, steps) as rejax,
+        speed_parts.peer("brax", "brax_speed.py", "inverted_pendulum", one, 4 * steps) as brax,
+    ):
+        three = [speed_parts.loop("brax:inverted_pendulum", "sac", size, steps), rejax, brax]
         what = speed.named("brax's inverted_pendulum", size)
-        yield speed.row("brax", what, {"rejax": 2.0}, both, options.repeats)
+        yield speed.row("brax", what, {"rejax": 2.0, "brax": 1.0}, three, options.repeats)
 
 
 ROWS: dict[str, Callable[[Gpu], Iterator[dict]]] = {
@@ -112,7 +118,7 @@ ROWS: dict[str, Callable[[Gpu], Iterator[dict]]] = {
     "seeds": seed_rows,
     "engines": engine_rows,
     "grid": grid_rows,
-    "rejax": rejax_rows,
+    "peers": peer_rows,
 }
 
 

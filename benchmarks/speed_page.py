@@ -8,12 +8,16 @@ import numpy as np
 
 from benchmarks.speed_parts import OURS
 
+OURS_ALONE = ("collect", "members", "execution", "grid", "compile")
+
 
 def met(entry: dict) -> bool:
     """Whether a row's ratios reach their targets, and our rate, share of the limit and number of programs theirs."""
     ours = next(iter(entry["rates"].values()))
     reached = all(entry["ratio"][name] >= least for name, least in entry["targets"].items())
     reached &= bool(np.median(ours) >= entry.get("least_rate", 0.0))
+    for name, seconds in entry.get("most", {}).items():
+        reached &= entry["slowest"][name][1] <= seconds
     return reached and entry.get("programs", 1) == 1 and entry.get("share", 1.0) >= entry.get("least_share", 0.0)
 
 
@@ -36,6 +40,22 @@ def page(rows: list[dict]) -> str:
     return "\n".join(lines)
 
 
+def beside_others(rows: list[dict]) -> str:
+    """The rows that set us beside somebody else, in few words, as Markdown."""
+    lines = ["| what | ours | against | asked |", "|---|---|---|---|"]
+    for entry in rows:
+        if entry["part"] in OURS_ALONE:
+            continue
+        rate = _number(np.median(next(iter(entry["rates"].values()))))
+        against = ", ".join(
+            f"{value:.2g}× {name}" if value < 10 else f"{value:.0f}× {name}" for name, value in entry["ratio"].items()
+        )
+        asked, said = _asked(entry)
+        unit = entry["unit"] if " per " in entry["unit"] else f"{entry['unit']} a second"
+        lines.append(f"| {entry['what']} | {rate} {unit} | {against} | {', '.join(asked) or '–'}: {said} |")
+    return "\n".join(lines).replace("–: –", "–")
+
+
 def line(entry: dict) -> str:
     spread = lambda v: f"{_number(np.median(v))} [{_number(min(v))}, {_number(max(v))}]"
     rates = "<br>".join(f"{name}: {spread(values)}" for name, values in entry["rates"].items())
@@ -44,15 +64,23 @@ def line(entry: dict) -> str:
         for name, value in entry["ratio"].items()
     )
     compiled = "<br>".join(f"{name}: {seconds:.1f}" for name, seconds in entry["compile_seconds"].items())
-    asked = [f"≥ {least:.2f}× {name}" for name, least in entry["targets"].items()]
-    asked += [f"≥ {entry['least_share']:.0%} of the limit"] if "least_share" in entry else []
-    asked += [f"≥ {entry['least_rate']:,.0f} a second"] if "least_rate" in entry else []
-    asked += [f"{entry['programs']} program"] if "programs" in entry else []
-    said = "–" if not asked else "yes" if met(entry) else "no"
+    asked, said = _asked(entry)
     what = f"{entry['what']} ({entry['unit']})"
+    if "slowest" in entry:
+        what += "; slowest " + ", ".join(f"{name} {program}" for name, (program, _) in entry["slowest"].items())
     if "returns" in entry:
         what += "; mean return " + ", ".join(f"{name} {value:,.0f}" for name, value in entry["returns"].items())
     return f"| {what} | {rates} | {ratio} | {', '.join(asked) or '–'} | {said} | {compiled} |"
+
+
+def _asked(entry: dict) -> tuple[list[str], str]:
+    """The row's targets in words, and whether they are met."""
+    asked = [f"≥ {least:.3g}× {name}" for name, least in entry["targets"].items()]
+    asked += [f"≥ {entry['least_share']:.0%} of the limit"] if "least_share" in entry else []
+    asked += [f"≥ {entry['least_rate']:,.0f} a second"] if "least_rate" in entry else []
+    asked += [f"{entry['programs']} program"] if "programs" in entry else []
+    asked += [f"{name} ≤ {seconds:.0f} s" for name, seconds in entry.get("most", {}).items()]
+    return asked, "–" if not asked else "yes" if met(entry) else "no"
 
 
 def _number(x: float) -> str:

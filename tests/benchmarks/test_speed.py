@@ -59,6 +59,8 @@ def test_a_ratio_is_the_median_of_each_turns_own():
     assert not speed_page.met(judged({"guided-rl": [10.0], "SBX": [5.0]}, {}, share=0.8, least_share=0.85))
     assert not speed_page.met(judged({"guided-rl": [10.0], "SBX": [5.0]}, {}, programs=2))
     assert not speed_page.met(judged({"guided-rl": [10.0], "SBX": [5.0]}, {}, least_rate=11.0))
+    slow = {"slowest": {"cached": ["sac chunk", 5.1]}, "most": {"cached": 5.0}}
+    assert not speed_page.met(judged({"cached": [1.0], "cold": [1.0]}, {}, **slow))
 
 
 def test_a_new_row_takes_the_old_ones_place():
@@ -66,6 +68,22 @@ def test_a_new_row_takes_the_old_ones_place():
     (kept,) = speed.merged([old], [new])
     assert kept["ratio"] == {"SBX": 2.0}
     assert "2.00× SBX" in speed_page.page([kept])
+
+
+def test_the_readmes_table_is_replaced_and_the_rest_of_it_kept(tmp_path):
+    readme = tmp_path / "README.md"
+    readme.write_text(f"before\n{speed.BEGIN}\nan old table\n{speed.END}\nafter\n", encoding="utf-8")
+    for rate in (3.0, 2.0):
+        speed.show_in_readme([judged({"guided-rl": [rate], "SBX": [1.0]}, {"SBX": 2.5})], readme)
+    lines = readme.read_text(encoding="utf-8").splitlines()
+    assert lines[0] == "before" and lines[-1] == "after" and "an old table" not in lines
+    assert "| ours beside theirs | 2 updates a second | 2× SBX | ≥ 2.5× SBX: no |" in lines
+    assert sum("ours beside theirs" in line for line in lines) == 1
+
+
+def test_readme_has_a_place_for_the_table():
+    text = speed.README.read_text(encoding="utf-8")
+    assert 0 < text.index(speed.BEGIN) < text.index(speed.END)
 
 
 def test_unknown_parts_are_refused(tmp_path):
