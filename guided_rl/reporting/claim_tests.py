@@ -122,7 +122,7 @@ def beats(
 
 
 def about_equal(method: str, base: str, tasks: Tasks, metric: str, margin: float, protocol: str = POLICY) -> Judge:
-    """A differs from B by less than the share `margin` of B above random, on every task.
+    """A differs from B by less than the share `margin` of B above random, on every task; paired as in `beats`.
 
     The value is the largest |A − B| / |B − random|.
     """
@@ -132,7 +132,7 @@ def about_equal(method: str, base: str, tasks: Tasks, metric: str, margin: float
         unit = abs(float(np.mean(b.values)) - random_return(view, task))
         if not unit > 0:
             raise Missing(f"{base} on {task} is not above the random policy")
-        interval = statistics.difference(a, b)
+        interval = statistics.difference(a, b, shared(view.record(method, task), view.record(base, task)))
         scaled = {name: getattr(interval, name) / unit for name in ("value", "low", "high")}
         return dataclasses.replace(interval, **scaled)
 

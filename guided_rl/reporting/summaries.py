@@ -95,13 +95,14 @@ def steps_to(curve: Curves, level: float) -> np.ndarray:
 
 
 def shared(a: Record, b: Record) -> bool:
-    """Whether two records may be paired by seed: the same experts, seeds and evaluation points.
+    """Whether two records may be paired by seed: the same experts or none, seeds and evaluation points.
 
-    Evaluation episodes of one seed start alike for every method; a method without an expert
-    shares none with one that has.
+    Evaluation episodes of one seed start alike for every method. A guide that is no registered expert,
+    such as a script, is known by its name; a method without an expert shares none with one that has.
     """
-    same = all(a.config.get(name) == b.config.get(name) for name in ("steps", "evaluations", "episodes"))
-    return bool(a.experts) and a.experts == b.experts and a.seeds == b.seeds and a.task == b.task and same
+    names = ("steps", "evaluations", "episodes", *(() if a.experts else ("guide", "dataset")))
+    same = all(a.config.get(name) == b.config.get(name) for name in names)
+    return a.experts == b.experts and a.seeds == b.seeds and a.task == b.task and same
 
 
 def _pivot(record: Record, table: pa.Table, column: str, point: int, what: str) -> Curves:

@@ -16,6 +16,7 @@ from tests.reporting.synthetic import constant, make_record
 
 A, B = "HalfCheetah-v5", "Walker2d-v5"
 RANDOM = -100.0
+CLONE = Expert("bc", 150.0, 1000, "c")
 
 
 def spread(centre: float, width: float):
@@ -30,7 +31,7 @@ def view(*records, preset: str = "paper") -> View:
 def pair(dai: float, base: float, width: float = 1.0, task: str = A, seeds: int = 10, **options):
     """DAI and its base with these returns above random."""
     return [
-        make_record("dai-sac", task, spread(dai + RANDOM, width), seeds=range(seeds), **options),
+        make_record("dai-sac", task, spread(dai + RANDOM, width), seeds=range(seeds), experts=[CLONE], **options),
         make_record("sac", task, spread(base + RANDOM, width), seeds=range(seeds)),
     ]
 
@@ -146,6 +147,13 @@ def test_beating_on_most_tasks_with_none_reversed():
     assert judge(view(*rows(20, 20, 0.5))).verdict == HOLDS
     assert judge(view(*rows(20, 20, -20))).verdict == FAILS
     assert judge(view(*rows(20, 0.5, 0.5))).verdict == UNDECIDED
+
+
+@pytest.mark.parametrize(("guide", "verdict"), [("local", HOLDS), ("local,shift=0.4", UNDECIDED)])
+def test_what_seeds_share_hides_no_likeness_where_the_guide_is_the_same(guide, verdict):
+    """Seeds differ by far more than the margin, the two methods by nothing on the same seed."""
+    records = [make_record(m, A, spread(0, 90), config={"guide": g}) for m, g in (("pag", "local"), ("sag", guide))]
+    assert claim_tests.about_equal("pag", "sag", [A], "auc", 0.25)(view(*records)).verdict == verdict
 
 
 def test_reaching_the_expert_counts_tasks():

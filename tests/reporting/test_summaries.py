@@ -77,8 +77,17 @@ def test_only_records_with_the_same_experts_are_paired():
     guided, other = make_record("dai-sac", experts=[expert]), make_record("step-dai-sac", experts=[expert])
     assert summaries.shared(guided, other)
     assert not summaries.shared(guided, make_record("sac"))
-    assert not summaries.shared(make_record("sac"), make_record("td3"))
     assert not summaries.shared(guided, make_record("bc", experts=[expert], seeds=(0, 1)))
+    assert summaries.shared(make_record("sac"), make_record("td3")), "no expert on either side, and the same resets"
+    assert not summaries.shared(make_record("sac"), make_record("td3", seeds=(0, 1)))
+    assert not summaries.shared(make_record("sac"), make_record("td3", config={"episodes": 4}))
+
+
+def test_a_scripted_guide_is_shared_where_it_is_the_same():
+    script = lambda method, guide: make_record(method, "cartpole-safe", config={"guide": guide})
+    assert summaries.shared(script("pag", "local"), script("sag", "local"))
+    assert not summaries.shared(script("pag", "local"), script("pag", "local,shift=0.4"))
+    assert not summaries.shared(script("pag", "local"), script("sac", None))
 
 
 def test_training_metrics_are_read_the_same_way():
