@@ -70,6 +70,12 @@ def test_plan_says_what_it_will_take(capsys):
     assert "exact" in out and "about" in out and "60 steps, 60 of them uniformly random" in out
 
 
+def test_plan_gives_every_schedule_in_steps(capsys):
+    options = ["--method", "pag", "--guide", "local", "--set", "decay_interval=0.25"]
+    assert main(["plan", *SMALL, "--task", "cartpole-safe", "--steps", "400", *options]) == 0
+    assert "0.25 = step 100" in capsys.readouterr().out
+
+
 def test_plan_of_a_table_sums_its_cells(capsys):
     assert main(["plan", "--table", "dai", "--preset", "smoke"]) == 0
     assert "4 cells" in capsys.readouterr().out
