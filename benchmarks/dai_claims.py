@@ -89,9 +89,10 @@ def claims_on(base: str) -> list[Claim]:
             "D6",
             f"{name}: convergence is preserved",
             f"{ABSTRACT}; the margin of 5 % is ours",
-            "least (DAI − base) / base at the end, above random",
-            "> −5 % on each task",
+            "least DAI − base + 5 % of |base − random| at the end",
+            "> 0 on each task",
             claim_tests.not_worse(dai, base, TASKS, "final"),
+            unit="return",
         ),
         claim(
             "D6'",

@@ -1,6 +1,7 @@
 """Building blocks for claims: each returns a pure function from a view of records to an outcome.
 
-Gains are of returns above random, (A − B) / (B − random). The learner's own deterministic policy
+Gains are of returns above random, (A − B) / (B − random); a margin is a share of |B − random|, which
+exists where B is at random or below it and a gain does not. The learner's own deterministic policy
 decides; what the executed mixture says stands in the note, because part of that is the expert.
 """
 
@@ -29,7 +30,7 @@ from guided_rl.reporting.claims import FAILS, HOLDS, UNDECIDED, Judge, Missing, 
 from guided_rl.reporting.records import POLICY
 from guided_rl.reporting.statistics import CONFIDENCE, Interval
 from guided_rl.reporting.summaries import protocols, sample, shared
-from guided_rl.reporting.tables import estimate, percent
+from guided_rl.reporting.tables import estimate, number, percent
 
 
 def mean_gain(method: str, base: str, tasks: Tasks, metric: str, threshold: float) -> Judge:
@@ -55,16 +56,14 @@ def mean_gain(method: str, base: str, tasks: Tasks, metric: str, threshold: floa
     return judge
 
 
-def gain_on_each(
-    method: str, base: str, tasks: Tasks, metric: str, threshold: float, protocol: str = POLICY, variant: str = ""
-) -> Judge:
+def gain_on_each(method: str, base: str, tasks: Tasks, metric: str, threshold: float) -> Judge:
     """(A − B) / B is more than `threshold` on every task; the value is the least gain."""
 
     def gain(view: View, task: str) -> Interval:
-        pair = pair_of(view, method, base, task, metric, protocol, (variant, variant))
+        pair = pair_of(view, method, base, task, metric)
         return shifted(statistics.ratio(*pair, random_return(view, task)), -1.0)
 
-    cells = ((method, variant), (base, variant))
+    cells = ((method, ""), (base, ""))
     return on_tasks(cells, tasks, gain, lambda i: above(i, threshold), every, form=percent)
 
 
@@ -86,8 +85,19 @@ def not_worse(
     protocol: str = POLICY,
     variant: str = "",
 ) -> Judge:
-    """A is not below B by more than the share `margin` of B, on every task."""
-    return gain_on_each(method, base, tasks, metric, -margin, protocol, variant)
+    """A − B + `margin` · |B − random| is above zero on every task; the value is the least of them, in returns."""
+
+    def left(view: View, task: str) -> Interval:
+        a, b = pair_of(view, method, base, task, metric, protocol, (variant, variant))
+        paired = shared(*(view.record(m, task, variant) for m in (method, base)))
+        floor = random_return(view, task)
+        found = statistics.room(a, b, floor, margin, paired)
+        levels = {method: np.mean(a.values), base: np.mean(b.values), "random": floor}
+        note = ", ".join(f"{name} {number(float(value))}" for name, value in levels.items())
+        return dataclasses.replace(found, note="; ".join(part for part in (note, found.note) if part))
+
+    cells = ((method, variant), (base, variant))
+    return on_tasks(cells, tasks, left, lambda i: above(i, 0.0), every)
 
 
 def beats(

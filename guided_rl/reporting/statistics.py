@@ -50,11 +50,13 @@ class Sample:
     def map(self, function: Callable[[np.ndarray], np.ndarray]) -> Sample:
         return Sample(function(self.values), self.seeds, self.source)
 
+    def at(self, index: np.ndarray) -> Sample:
+        return Sample(self.values[index], self.seeds[index], self.source[index] if self.source.size else self.source)
+
     def minus(self, other: Sample) -> Sample:
         """Differences of the seeds that both have, which had the same experts."""
-        seeds, mine, theirs = np.intersect1d(self.seeds, other.seeds, return_indices=True)
-        source = self.source[mine] if self.source.size else self.source
-        return Sample(self.values[mine] - other.values[theirs], seeds, source)
+        mine, theirs = matched(self, other)
+        return Sample(mine.values - theirs.values, mine.seeds, mine.source)
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,12 @@ class Interval:
 
     def contains(self, value: float) -> bool:
         return self.low <= value <= self.high
+
+
+def matched(a: Sample, b: Sample) -> tuple[Sample, Sample]:
+    """Both at the seeds that they share, in the same order."""
+    _, in_a, in_b = np.intersect1d(a.seeds, b.seeds, return_indices=True)
+    return a.at(in_a), b.at(in_b)
 
 
 def mean(values: np.ndarray, axis: int = -1) -> np.ndarray:
@@ -170,6 +178,25 @@ def mean_of_ratios(
     return _over_tasks(combine, a, b, random, confidence)
 
 
+def room(a: Sample, b: Sample, random: float, margin: float, paired: bool = False) -> Interval:
+    """mean a − mean b + `margin` · |mean b − random|: how far a stands above what a margin below b allows.
+
+    Unlike a ratio it is defined wherever b stands; b is resampled in both places at once.
+    """
+    if not np.isfinite(random):
+        return _without(np.nan, 0, "the random policy's return is not known")
+    if paired:
+        a, b = matched(a, b)
+
+    def statistic(x, y, axis):
+        return mean(x, axis) - mean(y, axis) + margin * np.abs(mean(y, axis) - random)
+
+    if (n := min(a.n, b.n)) < LEAST_SEEDS:
+        value = float(statistic(a.values, b.values, -1)) if n else np.nan
+        return _without(value, n, f"{n} seeds, fewer than {LEAST_SEEDS}")
+    return interval(statistic, a, b, paired=paired)
+
+
 def spread_ratio(a: Sequence[Sample], b: Sequence[Sample], confidence: float = CONFIDENCE) -> Interval:
     """Geometric mean over tasks of std a / std b across seeds."""
 
@@ -183,8 +210,10 @@ def spread_ratio(a: Sequence[Sample], b: Sequence[Sample], confidence: float = C
     return interval(statistic, *samples, confidence=confidence)
 
 
-def interval(statistic: Statistic, *samples: Sample, confidence: float = CONFIDENCE, expand: bool = True) -> Interval:
-    """Bootstrap interval of a statistic of independent samples.
+def interval(
+    statistic: Statistic, *samples: Sample, confidence: float = CONFIDENCE, expand: bool = True, paired: bool = False
+) -> Interval:
+    """Bootstrap interval of a statistic of samples, independent or `paired`: of the same seeds in the same order.
 
     Seeds are resampled within each sample; where a sample had several sources, the sources first.
     """
@@ -192,9 +221,10 @@ def interval(statistic: Statistic, *samples: Sample, confidence: float = CONFIDE
     n = min(len(v) for v in values)
     level = expanded(confidence, n) if expand else confidence
     value = float(statistic(*values, axis=-1))
-    if any(np.unique(s.source).size > 1 for s in samples):
+    if paired or any(np.unique(s.source).size > 1 for s in samples):
         rng = np.random.default_rng(_SEED)
-        drawn = statistic(*[v[_draw(s, rng)] for v, s in zip(values, samples, strict=True)], axis=-1)
+        chosen = [_draw(samples[0], rng)] * len(samples) if paired else [_draw(s, rng) for s in samples]
+        drawn = statistic(*[v[index] for v, index in zip(values, chosen, strict=True)], axis=-1)
         low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
     else:
         low, high = stats.bootstrap(

@@ -12,6 +12,7 @@ from guided_rl.reporting.claims import ELSEWHERE, FAILS, HOLDS, TESTED, UNDECIDE
 from guided_rl.reporting.records import Expert
 from guided_rl.reporting.scales import Scale
 from guided_rl.reporting.statistics import Interval
+from guided_rl.reporting.tables import number
 from tests.reporting.synthetic import constant, make_record
 
 A, B = "HalfCheetah-v5", "Walker2d-v5"
@@ -121,7 +122,20 @@ def test_a_smaller_spread_across_seeds(ours, theirs, verdict):
 @pytest.mark.parametrize(("dai", "verdict"), [(100, HOLDS), (90, FAILS), (95.5, UNDECIDED)])
 def test_not_worse_than_the_base(dai, verdict):
     judge = claim_tests.not_worse("dai-sac", "sac", [A], "final")
-    assert judge(view(*pair(dai, 100, width=2))).verdict == verdict
+    outcome = judge(view(*pair(dai, 100, width=2)))
+    assert outcome.verdict == verdict
+    assert outcome.value == pytest.approx(dai - 100 + 0.05 * 100)
+
+
+@pytest.mark.parametrize(
+    ("dai", "base", "verdict"), [(300, 0, HOLDS), (300, -200, HOLDS), (-250, -200, FAILS), (0, 0, UNDECIDED)]
+)
+def test_not_worse_than_a_base_that_has_not_left_random_or_is_below_it(dai, base, verdict):
+    """A ratio of returns above random would be undefined here."""
+    outcome = claim_tests.not_worse("dai-sac", "sac", [A], "final")(view(*pair(dai, base, width=10)))
+    assert outcome.verdict == verdict
+    assert outcome.value == pytest.approx(dai - base + 0.05 * abs(base))
+    assert outcome.note == f"dai-sac {number(dai + RANDOM)}, sac {number(base + RANDOM)}, random {number(RANDOM)}"
 
 
 @pytest.mark.parametrize(("best", "verdict"), [(120, HOLDS), (80, FAILS), (101, UNDECIDED)])

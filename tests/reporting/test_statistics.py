@@ -107,6 +107,19 @@ def test_average_of_ratios_and_ratio_of_averages_differ():
     assert statistics.ratio_of_means(a, b, [0, 0]).value == pytest.approx(130 / 110)
 
 
+def test_room_left_within_a_margin_of_a_base_is_a_difference_with_the_margin_of_that_base():
+    rng = np.random.default_rng(0)
+    common = rng.normal(0, 100, 10)
+    a, b = sample(common + 50), sample(common)
+    # b is below random throughout, so a − b + 0.1 · (random − b) = 50 + 0.1 · (500 − b).
+    paired, apart = statistics.room(a, b, 500.0, 0.1, paired=True), statistics.room(a, b, 500.0, 0.1)
+    assert paired.value == apart.value == pytest.approx(50 + 0.1 * (500 - common.mean()))
+    assert paired.half_width == pytest.approx(0.1 * statistics.mean_interval(b).half_width, rel=0.05)
+    assert apart.half_width > 10 * paired.half_width
+    assert statistics.room(a, sample([1.0, 2.0]), 0.0, 0.1).note == "2 seeds, fewer than 10"
+    assert statistics.room(a, b, float("nan"), 0.1).note == "the random policy's return is not known"
+
+
 def test_spread_ratio_is_the_geometric_mean_over_tasks():
     base = np.random.default_rng(0).normal(size=10)
     a, b = [sample(base * 2), sample(base * 8)], [sample(base), sample(base)]
@@ -176,11 +189,12 @@ def test_simulated_coverage_at_ten_seeds(shape, name, monkeypatch):
 def test_simulated_coverage_of_comparisons_at_ten_seeds(monkeypatch):
     monkeypatch.setattr(statistics, "RESAMPLES", 999)
     rng = np.random.default_rng(3)
-    hits = {"difference": [], "ratio": [], "four tasks": [], "spread": []}
+    hits = {"difference": [], "ratio": [], "four tasks": [], "spread": [], "room": []}
     for _ in range(200):
         a, b = normal(rng, 10, 3), normal(rng, 5, 1.5)
         hits["difference"].append(statistics.difference(a, b).contains(5.0))
         hits["ratio"].append(statistics.ratio(a, b, 0.0).contains(2.0))
+        hits["room"].append(statistics.room(a, b, 8.0, 0.05).contains(5.0 + 0.05 * 3.0))
         hits["spread"].append(statistics.spread_ratio([a], [b]).contains(2.0))
         four = [[normal(rng, 10, 3) for _ in range(4)], [normal(rng, 5, 1.5) for _ in range(4)]]
         hits["four tasks"].append(statistics.mean_of_ratios(*four, [0.0] * 4).contains(2.0))
