@@ -17,15 +17,18 @@ import jax.numpy as jnp
 
 @dataclass(frozen=True)
 class Layout:
-    """Column names and widths of a transition row, in order."""
+    """Column names and widths of a transition row, in order; `scalars` have width 1 and no axis of their own."""
 
     columns: tuple[tuple[str, int], ...]
+    scalars: frozenset[str]
 
     @classmethod
     def of(cls, observation_size: int, action_size: int, extra: Mapping[str, int] | None = None) -> Layout:
-        """The standard columns, then `extra` ones; those of width 1, but for obs and action, are scalars."""
-        standard = {"obs": observation_size, "action": action_size, "reward": 1, "terminated": 1}
-        return cls(tuple({**standard, "next_obs": observation_size, **(extra or {})}.items()))
+        """The standard columns, then `extra` ones; width 0 stands for a scalar, since a vector may have one entry."""
+        standard = {"obs": observation_size, "action": action_size, "reward": 0, "terminated": 0}
+        widths = {**standard, "next_obs": observation_size, **(extra or {})}
+        scalars = frozenset(name for name, width in widths.items() if width == 0)
+        return cls(tuple((name, max(width, 1)) for name, width in widths.items()), scalars)
 
     @property
     def width(self) -> int:
@@ -40,8 +43,7 @@ class Layout:
         batch, offset = {}, 0
         for name, width in self.columns:
             column = rows[..., offset : offset + width]
-            scalar = width == 1 and name not in ("obs", "action", "next_obs")
-            batch[name] = column[..., 0] if scalar else column
+            batch[name] = column[..., 0] if name in self.scalars else column
             offset += width
         return batch
 

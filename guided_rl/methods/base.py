@@ -100,7 +100,8 @@ class Method:
         was terminated. None: not called.
       arrive: `(agent, next_obs, key, ctx) -> {column: value}`, transition columns that depend on
         where the action led. None: not called.
-      columns: `setup -> {name: width}` of extra transition columns that `act` and `arrive` store.
+      columns: `setup -> {name: width}` of extra transition columns that `act` and `arrive` store;
+        width 0 stands for a scalar, 1 for a vector of one entry.
       warmup: share of the budget that is stored before the first update.
       random_warmup: whether those first steps are uniformly random instead of `act`'s.
       needs_guide: whether a guide must be given.
