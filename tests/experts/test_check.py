@@ -5,7 +5,7 @@ import pytest
 
 from experts.check import SHIPPED, Comparison, check, compare, numpy_action
 from experts.register import FOLDER
-from guided_rl.envs.gymnasium_mujoco import TASKS
+from guided_rl.envs import TASKS
 from guided_rl.guides.checkpoint import guide_of, read_weights
 from guided_rl.guides.find import weights_name
 
