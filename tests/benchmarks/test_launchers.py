@@ -269,6 +269,18 @@ def until(condition, seconds: float = 500.0) -> None:
         time.sleep(0.05)
 
 
+def test_a_cell_run_by_ray_leaves_the_record_that_it_leaves_here(tmp_path, monkeypatch):
+    pytest.importorskip("ray")
+    for name, value in {"RAY_ADDRESS": "local", "RAY_AUTH_MODE": "disabled", "GUIDED_RL_THREADS": "2"}.items():
+        monkeypatch.setenv(name, value)
+    there, here = place(tmp_path / "ray"), place(tmp_path / "local")
+    there.root.mkdir()
+    given = cells()[:1]
+    LAUNCHERS["ray"](there, given, print)
+    LAUNCHERS["local"](here, given, print)
+    assert_same_records(there, here, given)
+
+
 @pytest.mark.slow
 def test_a_node_that_is_lost_midway_costs_nothing_but_time(tmp_path, monkeypatch):
     """Two nodes, a cell on each; one is killed, and the other goes on from its checkpoint."""
