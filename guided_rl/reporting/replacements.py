@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from guided_rl.reporting import statistics
 from guided_rl.reporting.records import Record, find
 from guided_rl.reporting.statistics import Interval
 from guided_rl.reporting.summaries import protocols, sample, shared
 from guided_rl.reporting.summary_tables import EVALUATED, label
-from guided_rl.reporting.tables import Table, estimate, few_seeds, number, section_starts
+from guided_rl.reporting.tables import Table, estimate, few_seeds, number, section_starts, steps
 
 METRICS = ("final", "auc")
 
@@ -23,59 +25,96 @@ class Replacement:
     Attributes:
       method: ours. of: the method whose main cell is the default setting.
       fixed: variants of `of` with other fixed settings, every grid point of theirs.
+      unscheduled: whether neither method has a setting that is a share of the budget, but for the first steps
+        before any update. A run is then the beginning of a longer one that starts as long, and is compared with it.
     """
 
     method: str
     of: str
     fixed: tuple[str, ...] = ()
+    unscheduled: bool = False
 
 
 def replacements_table(records: Sequence[Record], ours: Sequence[Replacement], title: str) -> Table:
     """Difference to the default and to the best fixed setting, per task, protocol and measurement."""
-    rows, data = [], []
+    rows, data, left_out, cut = [], [], [], False
     for task in sorted({record.task for record in records}):
         for pair in ours:
             own, default = (find(records, name, task) for name in (pair.method, pair.of))
             if own is None or default is None:
                 continue
             others = [find(records, pair.of, task, variant) for variant in pair.fixed]
-            fixed = [(r, point) for r in (default, *others) if r is not None for point in range(len(r.points))]
-            fixed = [(r, point) for r, point in fixed if r.budget == own.budget]
-            for protocol in (name for name in protocols(own) if name in protocols(default)):
-                for metric in METRICS:
-                    row, facts = _row(own, default, fixed, protocol, metric)
-                    rows.append((task, pair.method, pair.of, *row))
-                    data.append({"task": task, "method": pair.method, "of": pair.of, **facts})
-    columns = ("Task", "Ours", "Instead of", "Policy", "At", "Ours\nreturn", "Beyond the default")
+            found = [r for r in (default, *others) if r is not None]
+            fixed = [r for r in found if r.budget == own.budget or (pair.unscheduled and _starts_alike(own, r))]
+            left_out += [(own, r) for r in found if r not in fixed]
+            if default not in fixed:
+                continue
+            for budget in sorted({min(r.budget, own.budget) for r in fixed}, reverse=True):
+                long_enough = [r for r in fixed if r.budget >= budget]
+                at = _common_steps([own, *long_enough], budget)
+                if not at.size:
+                    continue
+                cut |= budget < own.budget
+                for protocol in (name for name in protocols(own) if name in protocols(default)):
+                    for metric in METRICS:
+                        row, facts = _row(own, default, long_enough, protocol, metric, at)
+                        rows.append((task, pair.method, pair.of, *row))
+                        data.append({"task": task, "method": pair.method, "of": pair.of, **facts})
+    columns = ("Task", "Ours", "Instead of", "Policy", "At", "Of steps", "Ours\nreturn", "Beyond the default")
     columns += ("Beyond the best fixed", "Best fixed")
     notes = [
         "The best fixed setting is that of the highest mean by the same measurement, which favours it.",
         "Differences of returns with 95 % intervals; better or worse where the interval excludes 0.",
-        *few_seeds(rows),
     ]
-    return Table(title, columns, tuple(rows), 5, tuple(notes), tuple(data), section_starts([row[0] for row in rows]))
+    if cut:
+        notes.append(
+            "Where a fixed setting ran fewer steps, all are compared over these too, at the evaluations that they have "
+            "in common: nothing in these methods follows the budget, so the beginning of a longer run is the shorter."
+        )
+    notes += [
+        f"{r.method} ({r.variant or 'the default'}) on {r.task} is left out: it ran {steps(r.budget)} steps, "
+        f"{own.method} {steps(own.budget)}, and the one is not the beginning of the other."
+        for own, r in left_out
+    ]
+    notes += few_seeds(rows)
+    return Table(title, columns, tuple(rows), 6, tuple(notes), tuple(data), section_starts([row[0] for row in rows]))
+
+
+def _starts_alike(a: Record, b: Record) -> bool:
+    """Whether both say how many steps they store before the first update, and it is as many."""
+    shares = [record.config.get("warmup") for record in (a, b)]
+    return None not in shares and round(shares[0] * a.budget) == round(shares[1] * b.budget)
+
+
+def _common_steps(records: Sequence[Record], budget: int) -> np.ndarray:
+    """Steps, up to `budget`, at which all of them were evaluated."""
+    found = set.intersection(*(set(record.returns["step"].unique().to_pylist()) for record in records))
+    return np.asarray(sorted(step for step in found if step <= budget))
 
 
 def _row(
-    own: Record, default: Record, fixed: Sequence[tuple[Record, int]], protocol: str, metric: str
+    own: Record, default: Record, fixed: Sequence[Record], protocol: str, metric: str, at: np.ndarray
 ) -> tuple[tuple[str, ...], dict[str, Any]]:
-    mine = sample(own, metric, protocol)
-    having = [(r, point) for r, point in fixed if protocol in protocols(r)]
-    best, at = max(having, key=lambda entry: sample(entry[0], metric, protocol, entry[1]).values.mean())
+    """Ours beside the default and the best of `fixed`, by the evaluations at the steps `at`."""
+    read = lambda record, point=0: sample(record, metric, protocol, point, at)
+    having = [(r, point) for r in fixed if protocol in protocols(r) for point in range(len(r.points))]
+    best, place = max(having, key=lambda entry: read(*entry).values.mean())
+    mine = read(own)
     gaps = [
-        statistics.difference(mine, sample(other, metric, protocol, point), shared(own, other))
-        for other, point in ((default, 0), (best, at))
+        statistics.difference(mine, read(other, point), shared(own, other))
+        for other, point in ((default, 0), (best, place))
     ]
-    setting = "the default" if best is default else label(best, at)
+    setting = "the default" if best is default else label(best, place)
     cells = (
         EVALUATED.get(protocol, protocol),
         metric,
+        steps(max(at)),
         number(float(mine.values.mean())),
         *map(_verdict, gaps),
         setting,
     )
-    facts = {"protocol": protocol, "metric": metric, "best": setting, "default": gaps[0], "beyond_best": gaps[1]}
-    return cells, facts
+    facts = {"protocol": protocol, "metric": metric, "steps": max(at), "best": setting}
+    return cells, {**facts, "default": gaps[0], "beyond_best": gaps[1]}
 
 
 def _verdict(gap: Interval) -> str:

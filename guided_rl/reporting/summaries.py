@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
@@ -82,10 +83,19 @@ def summarise(curve: Curves, budget: int, metric: str) -> np.ndarray:
     raise ValueError(f"unknown metric {metric!r}")
 
 
-def sample(record: Record, metric: str, protocol: str = POLICY, point: int = 0) -> Sample:
-    """A record's summary, one value per healthy seed, ready for `statistics`."""
-    curve = curves(record, protocol, point)
-    return Sample(summarise(curve, record.budget, metric), curve.seeds, record.source(curve.seeds))
+def sample(
+    record: Record, metric: str, protocol: str = POLICY, point: int = 0, steps: np.ndarray | None = None
+) -> Sample:
+    """A record's summary, one value per healthy seed, ready for `statistics`.
+
+    Args:
+      steps: only the evaluations at these, as if the last of them were the budget.
+    """
+    curve, budget = curves(record, protocol, point), record.budget
+    if steps is not None:
+        kept = np.isin(curve.steps, steps)
+        curve, budget = dataclasses.replace(curve, steps=curve.steps[kept], values=curve.values[:, kept]), max(steps)
+    return Sample(summarise(curve, budget, metric), curve.seeds, record.source(curve.seeds))
 
 
 def steps_to(curve: Curves, level: float) -> np.ndarray:

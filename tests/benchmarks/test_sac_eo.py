@@ -88,6 +88,14 @@ def test_the_arithmetic_at_the_head_of_the_table():
 
 
 @pytest.mark.parametrize("preset", PRESETS)
+def test_the_beta_sweep_is_the_first_half_of_whole_runs(preset):
+    half, whole = sac_eo.beta_sweep(preset, "cheetah-run").config, sac_eo.cell(preset, "sac-eo").config
+    assert half.steps == whole.steps / 2
+    assert round(half.warmup * half.steps) == round(whole.warmup * whole.steps)
+    assert sac_eo.TABLE.ours[0].unscheduled
+
+
+@pytest.mark.parametrize("preset", PRESETS)
 def test_the_beta_sweep_runs_alone_at_every_preset(preset):
     alone = sweep_cell(sac_eo.TABLE, "beta", preset, "cheetah-run")
     check(alone.config, methods.build(alone.config.method, alone.config.options))
