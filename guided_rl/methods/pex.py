@@ -38,6 +38,7 @@ SWITCHES = {
     "offline_policy": ("frozen", "free"),
     "weights": ("softmax", "uniform", "argmax"),
     "kappa": ("fixed", "adaptive"),
+    "offline_proposal": ("mode", "sample"),
 }
 HPARAMS = {"inverse_temperature": 10.0}
 ADAPTIVE = {"choice_entropy": 0.5, "kappa_lr": 3e-4}
@@ -63,6 +64,7 @@ def pex(
     offline_policy: str = "frozen",
     weights: str = "softmax",
     kappa: str = "fixed",
+    offline_proposal: str = "mode",
     offline_data: bool = True,
 ) -> Method:
     """PEX with IQL as its learner.
@@ -75,9 +77,12 @@ def pex(
       offline_policy: `frozen`, or `free` to go on learning with the fresh one's loss.
       weights: choose by `softmax` as in the paper, `uniform`ly, or by `argmax`.
       kappa: `fixed`, or `adaptive` (see `adaptive_kappa`).
+      offline_proposal: in training the offline policies propose their `mode`, as in the released
+        code, or a `sample`, as the paper writes it; in evaluations always the mode.
       offline_data: half of every batch from the dataset.
     """
-    given = dict(zip(SWITCHES, (actor_target, critic, offline_policy, weights, kappa), strict=True))
+    given = (actor_target, critic, offline_policy, weights, kappa, offline_proposal)
+    given = dict(zip(SWITCHES, given, strict=True))
     for switch, value in given.items():
         if value not in SWITCHES[switch]:
             raise unknown(f"{switch} of pex", value, SWITCHES[switch])
@@ -114,7 +119,7 @@ def pex(
         own = unsquashed.sample(agent.params["actor"], obs, key, ctx.setup)
         if alone:
             return own, iql.advantage(agent, obs, own, ctx), {}
-        action, _, p = compose(agent, obs, own, key, ctx, weights)
+        action, _, p = compose(agent, obs, own, key, ctx, weights, offline_proposal)
         entropy = -jnp.sum(jnp.where(p > 0, p * jnp.log(jnp.where(p > 0, p, 1.0)), 0.0), axis=-1)
         metrics = {**chosen(agent), "choice_entropy": jnp.mean(entropy)}
         if actor_target == "replay":
@@ -139,7 +144,7 @@ def pex(
         needs_dataset=offline_data,
         ranges={**iql.INTERVALS, **INTERVALS},
     )
-    return method if alone else dataclasses.replace(method, **expanded(iql.IQL, weights))
+    return method if alone else dataclasses.replace(method, **expanded(iql.IQL, weights, offline_proposal))
 
 
 def adaptive_kappa(agent: Agent, metrics: Metrics, policies: int, ctx: Context) -> tuple[Agent, Metrics]:

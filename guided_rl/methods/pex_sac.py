@@ -20,9 +20,9 @@ from guided_rl.methods.pex import HPARAMS, INTERVALS, SWITCHES, transferred
 from guided_rl.methods.policy_set import chosen, expanded
 
 
-def pex_sac(*, critic: str = "transfer", weights: str = "softmax") -> Method:
+def pex_sac(*, critic: str = "transfer", weights: str = "softmax", offline_proposal: str = "mode") -> Method:
     """PEX on SAC; the switches are `pex`'s."""
-    for switch, value in (("critic", critic), ("weights", weights)):
+    for switch, value in (("critic", critic), ("weights", weights), ("offline_proposal", offline_proposal)):
         if value not in SWITCHES[switch]:
             raise unknown(f"{switch} of pex-sac", value, SWITCHES[switch])
 
@@ -48,5 +48,5 @@ def pex_sac(*, critic: str = "transfer", weights: str = "softmax") -> Method:
         needs_guide=True,
         needs_dataset=True,
         ranges={**sac.SAC.ranges, **INTERVALS},
-        **expanded(sac.SAC, weights),
+        **expanded(sac.SAC, weights, offline_proposal),
     )

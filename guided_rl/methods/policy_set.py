@@ -4,8 +4,9 @@ Zhang, Xu and Yu 2023 (arXiv 2302.00935), section 4.1. In a state s each policy 
 
     P_w[i] = exp(κ Q(s, a_i)) / Σ_j exp(κ Q(s, a_j)),   Q = min(Q_1, Q_2),   w ~ P_w,   a = a_w,
 
-under the learner's current critics. Offline policies propose their modes and come first; the
-learner's own is the last of K. κ is `inverse_temperature`, the paper's 1/α.
+under the learner's current critics. Offline policies come first and propose their modes, as in the
+released code; the paper's notation is a_i ~ π_i(·|s) for all, and with `proposal` = `sample` they
+propose so. The learner's own is the last of K. κ is `inverse_temperature`, the paper's 1/α.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import jax.numpy as jnp
 from guided_rl.methods import iql, unsquashed
 from guided_rl.methods.base import Act, Agent, Batch, Context, Method, Metrics
 
-CHOICE_STREAM = 0x7065  # beyond any counter that the base draws from the same key
+CHOICE_STREAM, PROPOSAL_STREAM = 0x7065, 0x7070  # beyond any counter that the base draws from the same key
 EPSILON = 0.1
 MEMORY = 1e-3  # the share of choices is an average over about a thousand steps
 
@@ -28,12 +29,21 @@ def inverse_temperature(agent: Agent, ctx: Context) -> jax.Array:
     return jnp.exp(agent.params["log_kappa"]) if "log_kappa" in agent.params else ctx.hp["inverse_temperature"]
 
 
-def proposals(agent: Agent, obs: jax.Array, own: jax.Array, ctx: Context) -> jax.Array:
-    """What every policy of the set proposes, the offline ones first: [batch, K, action] for `own` [batch, action]."""
+def proposals(agent: Agent, obs: jax.Array, own: jax.Array, ctx: Context, key: jax.Array | None = None) -> jax.Array:
+    """What every policy of the set proposes, the offline ones first: [batch, K, action] for `own` [batch, action].
+
+    Offline policies propose their modes; with a key samples, in [-1, 1] as all that a guide advises.
+    """
     if "offline" in agent.params:
-        offline = unsquashed.actor(ctx.setup).apply(agent.params["offline"], obs)[0][:, None]
-    else:
+        free = agent.params["offline"]
+        if key is None:
+            offline = unsquashed.actor(ctx.setup).apply(free, obs)[0][:, None]
+        else:
+            offline = jnp.clip(unsquashed.sample(free, obs, key, ctx.setup), -1.0, 1.0)[:, None]
+    elif key is None:
         offline = jax.vmap(ctx.guide.actions)(obs)
+    else:
+        offline = jax.vmap(ctx.guide.actions)(obs, jax.random.split(key, obs.shape[0]))
     return jnp.concatenate([offline, own[:, None]], axis=1)
 
 
@@ -52,9 +62,12 @@ def distribution(q: jax.Array, kappa: jax.Array, weights: str) -> jax.Array:
     return jax.nn.softmax(kappa * q, axis=-1)
 
 
-def compose(agent: Agent, obs: jax.Array, own: jax.Array, key: jax.Array, ctx: Context, weights: str):
+def compose(
+    agent: Agent, obs: jax.Array, own: jax.Array, key: jax.Array, ctx: Context, weights: str, proposal: str = "mode"
+):
     """Composite actions ã [batch, action], their policies w [batch], and P_w [batch, K]."""
-    candidates = proposals(agent, obs, own, ctx)
+    sampled = jax.random.fold_in(key, PROPOSAL_STREAM) if proposal == "sample" else None
+    candidates = proposals(agent, obs, own, ctx, sampled)
     p = distribution(values(agent, obs, candidates, ctx), inverse_temperature(agent, ctx), weights)
     w = draw(p, key)
     return pick(candidates, w), w, p
@@ -73,7 +86,7 @@ def pick(candidates: jax.Array, w: jax.Array) -> jax.Array:
 def evaluate(base: Method, weights: str, epsilon: float):
     """The composite for evaluation: own mode and highest Q, each left to chance with probability `epsilon`.
 
-    A uniform choice has no mode and is always left to chance.
+    A uniform choice has no mode and is always left to chance; offline policies never are.
     """
 
     def policy(agent: Agent, obs: jax.Array, key: jax.Array, ctx: Context) -> jax.Array:
@@ -90,12 +103,12 @@ def evaluate(base: Method, weights: str, epsilon: float):
     return policy
 
 
-def expanded(base: Method, weights: str) -> dict[str, Any]:
+def expanded(base: Method, weights: str, proposal: str = "mode") -> dict[str, Any]:
     """`act`, `observe` and `policies` of `base` as the last member of a policy set."""
 
     def act(agent: Agent, obs: jax.Array, key: jax.Array, ctx: Context) -> Act:
         own = base.act(agent, obs, key, ctx).executed
-        action, w, p = compose(agent, obs[None], own[None], key, ctx, weights)
+        action, w, p = compose(agent, obs[None], own[None], key, ctx, weights, proposal)
         return Act(action[0], {"chosen": jax.nn.one_hot(w[0], p.shape[-1])})
 
     def observe(agent: Agent, seen: Batch, ctx: Context) -> Agent:

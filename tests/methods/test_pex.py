@@ -105,14 +105,15 @@ def test_evaluation_is_greedy_or_left_to_chance_one_time_in_ten():
     assert 0.02 < share < 0.19  # ε of each choice, and most of them change nothing or one thing
 
 
-def test_the_actor_imitates_composite_actions_with_the_updated_advantage():
+@pytest.mark.parametrize("proposal", ["mode", "sample"])
+def test_the_actor_imitates_composite_actions_with_the_updated_advantage(proposal):
     """L_θ = -E[min(exp(β A(s, ã)), 100) log π_θ(ã|s)] with V and Q̄ as they are after their steps."""
-    method, agent, ctx = setting()
+    method, agent, ctx = setting(offline_proposal=proposal)
     batch, key = rows(), jax.random.key(9)
     after, metrics = jax.jit(method.update)(agent, batch, key, ctx)
     moved = after.replace(params={**after.params, "actor": agent.params["actor"]})
     own = unsquashed.sample(agent.params["actor"], batch["obs"], key, SETUP)
-    action, _, _ = policy_set.compose(moved, batch["obs"], own, key, ctx, "softmax")
+    action, _, _ = policy_set.compose(moved, batch["obs"], own, key, ctx, "softmax", proposal)
     u = iql.advantage(after, batch["obs"], action, ctx)
     weight = np.minimum(np.exp(3.0 * np.asarray(u, np.float64)), 100.0)
     expected = -np.mean(weight * np.asarray(unsquashed.log_prob(agent.params["actor"], batch["obs"], action, SETUP)))
@@ -157,6 +158,36 @@ def test_a_frozen_policy_stays_and_a_free_one_moves():
     np.testing.assert_allclose(policy_set.proposals(agent, obs, jnp.zeros((3, 1)), ctx)[:, 0], before, rtol=1e-6)
     later = jax.jit(method.update)(agent, batch, key, ctx)[0]
     assert not np.array_equal(policy_set.proposals(later, obs, jnp.zeros((3, 1)), ctx)[:, 0], before)
+
+
+@pytest.mark.parametrize("offline_policy", ["frozen", "free"])
+def test_sampled_offline_proposals_are_the_policys_own_clipped(offline_policy):
+    _, agent, ctx = setting(offline_policy=offline_policy)
+    obs = jnp.broadcast_to(states(1), (4000, 4))
+    mean, log_std = (np.float64(x) for x in unsquashed.actor(SETUP).apply(ctx.guide.params["actor"], obs[0]))
+    drawn = policy_set.proposals(agent, obs, jnp.zeros((4000, 1)), ctx, jax.random.key(1))[:, 0]
+    expected = np.clip(np.random.default_rng(0).normal(mean, np.exp(log_std), (100_000, 1)), -1, 1)
+    np.testing.assert_allclose(np.quantile(drawn, [0.2, 0.5, 0.8]), np.quantile(expected, [0.2, 0.5, 0.8]), atol=0.1)
+    assert len(np.unique(drawn)) > 1000 and float(jnp.abs(drawn).max()) == 1.0
+
+
+@pytest.mark.parametrize("name", ["pex", "pex-sac"])
+def test_offline_policies_propose_samples_where_asked_to_but_never_in_evaluations(name):
+    """Of a choice left to chance: what the offline half of it executes, and both halves in an evaluation."""
+    obs, keys = states(1)[0], jax.random.split(jax.random.key(6), 100)
+    ctx = context(guide=offline_guide(2).of(1), **{**build(name).hparams, **EXTRA})
+    offline, evaluated = {}, {}
+    for proposal in ("mode", "sample"):
+        method = build(name, {"weights": "uniform", "critic": "random", "offline_proposal": proposal})
+        agent = method.init(jax.random.key(0), ctx)
+        executed, stored = jax.vmap(lambda k, m=method, a=agent: m.act(a, obs, k, ctx))(keys)
+        offline[proposal] = np.unique(executed[stored["chosen"][:, 0] == 1])
+        choices = jax.vmap(lambda k, m=method, a=agent: m.policies["policy"](a, obs, k, ctx))(keys)
+        evaluated[proposal] = np.unique(choices)
+    np.testing.assert_allclose(offline["mode"], ctx.guide.action(obs), rtol=1e-6)
+    assert len(offline["sample"]) > 20
+    assert len(evaluated["sample"]) == 2
+    np.testing.assert_array_equal(evaluated["sample"], evaluated["mode"])
 
 
 def test_a_set_of_three_has_two_offline_policies_and_the_first_ones_critics():
@@ -228,6 +259,7 @@ def test_jsrl_hands_over_within_each_episode():
         ({"weights": "softmx"}, "did you mean softmax"),
         ({"offline_policy": "free", "policies": 3}, "of two"),
         ({"critic": "transferred"}, "did you mean transfer"),
+        ({"offline_proposal": "samples"}, "unknown offline_proposal of pex 'samples'; did you mean sample"),
         ({"kappa": "adaptive", "policies": 1}, "leaves none"),
     ],
 )
