@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 
 import matplotlib
@@ -13,7 +14,7 @@ from guided_rl.reporting import statistics
 from guided_rl.reporting.figures import method_names
 from guided_rl.reporting.plot_style import STYLE, colours, label_rows, panels, shared_legend, steps_axis
 from guided_rl.reporting.records import POLICY, Record
-from guided_rl.reporting.summaries import Curves, curves, protocols, sample, training_curves
+from guided_rl.reporting.summaries import Curves, behaviour_curves, curves, protocols, sample, training_curves
 from guided_rl.reporting.tables import number
 from guided_rl.reporting.territory import territory
 
@@ -24,6 +25,7 @@ def figures(records: Sequence[Record], title: str) -> dict[str, Figure]:
     """Every figure of this module that the records support, by file name."""
     found = {
         "executed": executed_curves(records, f"{title}: returns as executed"),
+        "behaviour": behaviour_returns(records, f"{title}: returns while training"),
         "crashes": crash_curves(records, f"{title}: crashes while training"),
         "evaluated_crashes": evaluated_crashes(records, f"{title}: crashes in evaluation, as executed"),
         "territory": territory(sorted({r.task for r in records}), "Where the guide acts, and where the learner does"),
@@ -37,6 +39,18 @@ def figures(records: Sequence[Record], title: str) -> dict[str, Figure]:
 def executed_curves(records: Sequence[Record], title: str) -> Figure | None:
     """Mean evaluation return with its 95 % band per task and method: switched where the method switches."""
     return _curves(records, title, "return", lambda r: curves(r, SWITCHED if SWITCHED in protocols(r) else POLICY))
+
+
+def behaviour_returns(records: Sequence[Record], title: str) -> Figure | None:
+    """Mean return of training episodes, with its 95 % band, per task and method, wherever every seed ended some."""
+
+    def whole(record: Record) -> Curves:
+        curve, _ = behaviour_curves(record)
+        some = np.isfinite(curve.values).all(0)
+        return dataclasses.replace(curve, steps=curve.steps[some], values=curve.values[:, some])
+
+    having = [r for r in records if "training_return" in r.training["metric"].unique().to_pylist()]
+    return _curves([r for r in having if whole(r).steps.size], title, "return", whole)
 
 
 def crash_curves(records: Sequence[Record], title: str) -> Figure | None:

@@ -19,7 +19,8 @@ from guided_rl.reporting.sources import with_sources
 from guided_rl.reporting.summaries import protocols
 from guided_rl.reporting.tables import Table, to_json, to_markdown
 
-TABLES = ("returns", "gains", "milestones", "ours", "claims", "provenance")
+TABLES = ("returns", "gains", "milestones", "behaviour", "ours", "claims", "provenance")
+NOT_ALWAYS = ("behaviour", "ours")
 MoreFigures = Callable[[Sequence[Record], str], dict[str, Figure]]
 """`(records, title) -> figures by file name`."""
 
@@ -33,6 +34,7 @@ class Content:
     returns: Table
     gains: Table
     milestones: Table
+    behaviour: Table
     ours: Table
     claims: Table
     provenance: Table
@@ -40,7 +42,7 @@ class Content:
 
     def tables(self) -> dict[str, Table]:
         found = {name: getattr(self, name) for name in TABLES}
-        return {name: table for name, table in found.items() if table.rows or name != "ours"}
+        return {name: table for name, table in found.items() if table.rows or name not in NOT_ALWAYS}
 
 
 def build(
@@ -75,6 +77,7 @@ def build(
         summary_tables.returns_table(records, f"{title}: returns", scale),
         summary_tables.gains_table(records, pairs, f"{title}: what guidance gained", scale),
         summary_tables.milestones_table(records, f"{title}: steps to a share of the expert's return", scale),
+        summary_tables.behaviour_table(records, f"{title}: what training itself returned"),
         replacements_table(records, ours, f"{title}: our methods and what they replace"),
         summary_tables.claims_table(ledger(claims, view), preset, f"{title}: claims"),
         summary_tables.provenance_table(records, f"{title}: provenance"),
@@ -89,9 +92,9 @@ def section(content: Content) -> Section:
         if content.preset == PAPER
         else "This preset runs at a reduced scale, so only the scaled twins of the claims are judged."
     )
-    own = (content.ours,) if content.ours.rows else ()
-    tables = (content.claims, content.gains, *own, content.milestones, content.returns)
-    blocks = (*tables, *content.figures.values(), content.provenance)
+    shown = content.tables()
+    order = ("claims", "gains", "ours", "milestones", "behaviour", "returns")
+    blocks = (*(shown[name] for name in order if name in shown), *content.figures.values(), content.provenance)
     return Section(f"{content.name}, preset {content.preset}", reduced, blocks)
 
 

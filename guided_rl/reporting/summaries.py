@@ -56,6 +56,37 @@ def training_curves(record: Record, metric: str, point: int = 0) -> Curves:
     return _pivot(record, table.filter(mine), "value", point, what=f"metric {metric!r}")
 
 
+def behaviour_curves(record: Record, point: int = 0) -> tuple[Curves, np.ndarray]:
+    """Mean return of the episodes that ended in training since the last evaluation, as executed, and their number.
+
+    Both [n, m]; where no episode ended the mean is NaN.
+    """
+    table = record.training
+    having = lambda name: pc.and_(pc.equal(table["metric"].cast(pa.string()), name), pc.equal(table["point"], point))
+    read = lambda name: _pivot(record, table.filter(having(name)), "value", point, f"metric {name!r}", holes=True)
+    return read("training_return"), read("episodes").values
+
+
+def behaviour(record: Record, metric: str, point: int = 0) -> Sample:
+    """Mean return of training episodes, one value per healthy seed that ended any in that part of training.
+
+    Args:
+      metric: `early`, the first 25 % of the budget; `final`, the last 10 % of the intervals between evaluations.
+    """
+    curve, episodes = behaviour_curves(record, point)
+    if not curve.seeds.size:
+        return Sample(np.zeros(0))
+    if metric == "final":
+        within = np.arange(curve.steps.size) >= curve.steps.size - max(1, round(FINAL_SHARE * curve.steps.size))
+    else:
+        within = curve.steps <= EARLY_SHARE * record.budget
+    count = episodes[:, within].sum(1)
+    summed = np.nansum(curve.values[:, within] * episodes[:, within], 1)
+    some = count > 0
+    seeds = curve.seeds[some]
+    return Sample(summed[some] / count[some], seeds, record.source(seeds))
+
+
 def summarise(curve: Curves, budget: int, metric: str) -> np.ndarray:
     """One number per seed [n].
 
@@ -115,8 +146,8 @@ def shared(a: Record, b: Record) -> bool:
     return a.experts == b.experts and a.seeds == b.seeds and a.task == b.task and same
 
 
-def _pivot(record: Record, table: pa.Table, column: str, point: int, what: str) -> Curves:
-    """Rows to [seeds, steps], means of what shares a place."""
+def _pivot(record: Record, table: pa.Table, column: str, point: int, what: str, holes: bool = False) -> Curves:
+    """Rows to [seeds, steps], means of what shares a place; unless there may be holes, NaN is a failure."""
     failed = {int(k.split("/")[0]): step for k, step in record.failed.items() if int(k.split("/")[1]) == point}
     means = table.group_by(["seed", "step"]).aggregate([(column, "mean")])
     seeds, row = np.unique(means["seed"].to_numpy(), return_inverse=True)
@@ -125,7 +156,7 @@ def _pivot(record: Record, table: pa.Table, column: str, point: int, what: str) 
         raise UserError(f"record {record.cell}: {what} lacks some seeds at some steps; run that cell again")
     values = np.empty((seeds.size, steps.size))
     values[row, at] = means[f"{column}_mean"].to_numpy()
-    for index in np.flatnonzero(~np.isfinite(values).all(1)):
+    for index in [] if holes else np.flatnonzero(~np.isfinite(values).all(1)):
         failed.setdefault(int(seeds[index]), int(steps[~np.isfinite(values[index])][0]))
     healthy = ~np.isin(seeds, list(failed))
     return Curves(seeds[healthy], steps, values[healthy], dict(sorted(failed.items())))

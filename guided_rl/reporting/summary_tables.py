@@ -15,8 +15,8 @@ from guided_rl.reporting.progress import duration
 from guided_rl.reporting.records import POLICY, Record, find
 from guided_rl.reporting.scales import ScaleOf, scale_of
 from guided_rl.reporting.sources import unsourced
-from guided_rl.reporting.statistics import Interval
-from guided_rl.reporting.summaries import curves, protocols, sample, shared, steps_to
+from guided_rl.reporting.statistics import Interval, Sample
+from guided_rl.reporting.summaries import behaviour, curves, protocols, sample, shared, steps_to, training_curves
 from guided_rl.reporting.tables import Table, estimate, few_seeds, number, percent, section_starts, steps
 
 MILESTONES = (0.5, 0.75, 0.9)
@@ -124,6 +124,29 @@ def gains_table(
         *few_seeds(rows),
     ]
     return Table(title, columns, tuple(rows), 4, tuple(notes), tuple(data), section_starts([row[0] for row in rows]))
+
+
+def behaviour_table(records: Sequence[Record], title: str) -> Table:
+    """Returns and failures of training itself, as executed: per task, method and grid point."""
+    rows, data = [], []
+    for record in ordered(records):
+        for point in range(len(record.points)):
+            found = {metric: behaviour(record, metric, point) for metric in ("early", "final")}
+            if not any(values.n for values in found.values()):
+                continue
+            failed = training_curves(record, "failures", point)
+            found["failures"] = Sample(failed.values.sum(1), failed.seeds, record.source(failed.seeds))
+            means = {name: statistics.mean_interval(values) for name, values in found.items()}
+            rows.append((record.task, label(record, point), *map(estimate, means.values())))
+            data.append({"task": record.task, "method": record.method, "variant": record.variant, **means})
+    notes = [
+        "Mean return of the episodes that ended in the first 25 % and the last 10 % of training, with the guide where "
+        "it acted and with the noise of exploration; raw returns.",
+        "Failures: episodes of a seed's whole training that ended in a terminal state.",
+        *few_seeds(rows),
+    ]
+    columns = ("Task", "Method", "Early", "Final", "Failures")
+    return Table(title, columns, tuple(rows), 2, tuple(notes), tuple(data), section_starts([row[0] for row in rows]))
 
 
 def milestones_table(records: Sequence[Record], title: str, scale: ScaleOf = scale_of) -> Table:

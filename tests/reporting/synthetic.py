@@ -33,10 +33,12 @@ def make_record(
     config: Mapping[str, object] | None = None,
     variant: str = "",
     failures: float | None = None,
+    trained: Curve | None = None,
 ) -> records.Record:
     """A record whose every episode of a seed returns exactly its curve.
 
     With `failures`, so many while training before each evaluation, and every evaluation's first episode fails.
+    With `trained`, training episodes return that curve, NaN where none ended; else one ended in every interval.
     """
     grid = {name: tuple(values) for name, values in (grid or {}).items()}
     points = records.grid_points(grid)
@@ -55,6 +57,10 @@ def make_record(
         for name, c in curves.items()
     }
     counted = {} if failures is None else {"failures": failures + 0.01 * (np.tile(seed, (evaluations, 1)) % 10)}
+    ended_in_training = np.ones((evaluations, len(seed)))
+    if trained is not None:
+        executed = np.stack([trained(int(s), points[p], share) for s, p in zip(seed, point, strict=True)], 1)
+        counted["training_return"], ended_in_training = executed, 1.0 * np.isfinite(executed)
     lengths = {name: np.full(r.shape, 1000) for name, r in returns.items()}
     first = {name: np.broadcast_to(np.arange(episodes) == 0, r.shape) for name, r in returns.items()}
     ended = None if failures is None else first
@@ -72,7 +78,7 @@ def make_record(
             seed,
             point,
             step,
-            {"episodes": np.ones((evaluations, len(seed))), "critic_loss": returns["policy"][..., 0], **counted},
+            {"episodes": ended_in_training, "critic_loss": returns["policy"][..., 0], **counted},
         ),
         experts=tuple(experts),
         variant=variant,

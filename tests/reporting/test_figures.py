@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from guided_rl.errors import UserError
-from guided_rl.reporting import figures, plot_style, records
+from guided_rl.reporting import figures, local_figures, plot_style, records
 from guided_rl.reporting.records import Expert
 from guided_rl.reporting.scales import Scale
 from tests.reporting.synthetic import constant, make_record
@@ -136,3 +136,11 @@ def test_a_training_metric_is_drawn_for_the_cells_that_have_it():
     assert set(lines) == {"sac", "dai-sac"}
     np.testing.assert_allclose(lines["sac"][-1], 100 + np.mean(range(10)))
     assert figures.training_metric(population(), "epsilon", "none") is None
+
+
+def test_returns_while_training_are_drawn_where_every_seed_ended_an_episode():
+    trained = lambda seed, point, share: np.where(share > 0.2 + 0.05 * (seed == 3), 10 * share, np.nan)
+    found = local_figures.figures([make_record("sac", trained=trained), make_record("pag")], "PAG")["behaviour"]
+    (line,) = found.axes[0].lines
+    np.testing.assert_array_equal(line.get_xdata(), np.arange(300, 1001, 50))
+    assert "behaviour" not in local_figures.figures([make_record("sac")], "PAG")

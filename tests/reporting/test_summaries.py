@@ -90,6 +90,31 @@ def test_a_scripted_guide_is_shared_where_it_is_the_same():
     assert not summaries.shared(script("pag", "local"), script("sac", None))
 
 
+def test_what_training_episodes_returned_is_their_mean_wherever_any_ended():
+    """Episodes end in every second of twenty intervals; seed 3 never ends one, and seed 4 is lost."""
+    ends = lambda share: np.arange(share.size) % 2 == 1
+    trained = lambda seed, point, share: np.where(ends(share) & (seed != 3), 100 * share + seed, np.nan)
+    record = make_record("sac", trained=trained, seeds=(0, 2, 3, 4), failed={"4/0": 700})
+    early, final = (summaries.behaviour(record, metric) for metric in ("early", "final"))
+    np.testing.assert_array_equal(early.seeds, [0, 2])
+    np.testing.assert_allclose(early.values, [(10 + 20) / 2, (10 + 20) / 2 + 2], rtol=1e-6)
+    np.testing.assert_allclose(final.values, [100, 102], rtol=1e-6)
+    assert summaries.behaviour(make_record("sac"), "final").n == 0
+
+
+def test_many_short_training_episodes_count_each():
+    record = make_record("sac", trained=lambda seed, point, share: np.where(share > 0.95, 10.0, 40.0))
+    more = pc.if_else(pc.and_(pc.equal(record.training["metric"].cast("string"), "episodes"), late(record)), 5.0, 1.0)
+    values = pc.if_else(pc.equal(record.training["metric"].cast("string"), "episodes"), more, record.training["value"])
+    training = record.training.set_column(4, "value", values)
+    found = summaries.behaviour(dataclasses.replace(record, training=training), "final")
+    np.testing.assert_allclose(found.values, (40 + 5 * 10) / 6)
+
+
+def late(record: records.Record):
+    return pc.greater(record.training["step"], 950)
+
+
 def test_training_metrics_are_read_the_same_way():
     record = make_record("sac")
     curve = summaries.training_curves(record, "episodes")

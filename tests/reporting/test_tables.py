@@ -105,6 +105,17 @@ def test_gains_say_how_much_whether_sure_and_how_many_seeds():
     assert [row[6] for row in table.rows] == ["yes", "yes", "yes"]
 
 
+def test_what_training_returned_stands_beside_its_failures():
+    fell = make_record("sac", trained=constant(-50.0), failures=3.0, seeds=range(12))
+    grown = make_record("pag", trained=lambda seed, point, share: 100 * share, failures=0.0)
+    table = summary_tables.behaviour_table([grown, fell, make_record("iql-offline", "Ant-v5")], "While training")
+    assert [row[:2] for row in table.rows] == [("HalfCheetah-v5", "pag"), ("HalfCheetah-v5", "sac")]
+    ours, base = table.data
+    assert [ours[name].value for name in ("early", "final")] == pytest.approx([15.0, 97.5])
+    assert base["final"].value == -50.0
+    assert base["failures"].value == pytest.approx(60, abs=2)
+
+
 def test_main_cells_come_before_variants_and_these_in_natural_order():
     variants = [make_record("dai-sac", variant=f"expert {q} %", experts=EXPERTS) for q in (100, 25, 50)]
     found = summary_tables.ordered([*variants, make_record("dai-sac", experts=EXPERTS), make_record("sac")])
