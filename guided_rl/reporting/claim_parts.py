@@ -15,6 +15,7 @@ from guided_rl.reporting import statistics
 from guided_rl.reporting.claims import FAILS, HOLDS, UNDECIDED, Judge, Missing, Outcome, View
 from guided_rl.reporting.records import POLICY
 from guided_rl.reporting.statistics import Interval
+from guided_rl.reporting.summaries import read_elsewhere
 from guided_rl.reporting.tables import estimate
 
 Tasks = Sequence[str]
@@ -52,10 +53,11 @@ def on_tasks(
     best: bool = False,
     form: Callable[[Interval], str] = estimate,
     rank: Callable[[Interval], float] = lambda interval: interval.value,
+    metric: str = "",
 ) -> Judge:
     """Measure each task apart and combine the verdicts; the value is the worst task's, or the best's.
 
-    `cells` are the (method, variant) that each task needs.
+    `cells` are the (method, variant) that each task needs; `metric` is what `measure` reads of them.
     """
     methods = [method for method, _ in cells]
 
@@ -66,6 +68,7 @@ def on_tasks(
         lines = [f"{task} {form(i)}" + (f" ({i.note})" if i.note else "") for task, i in found.items()]
         overall = combine([verdict(interval) for interval in found.values()])
         notes = ["; ".join(lines) if len(tasks) > 1 else found[chosen].note, absent, view.failed(methods, there)]
+        notes.append(elsewhere(view, cells, there, metric))
         return outcome(found[chosen], UNDECIDED if absent else overall, notes)
 
     return judge
@@ -85,6 +88,11 @@ def there_and_absent(
         raise Missing(f"no cells of {' and '.join(methods)} on {' or '.join(tasks)}")
     absent = [task for task in tasks if task not in there]
     return there, f"not run on {', '.join(absent)}" if absent else ""
+
+
+def elsewhere(view: View, cells: Sequence[tuple[str, str]], tasks: Tasks, metric: str) -> str:
+    """A phrase about the share of the budget at which these cells were read, where it is not the metric's."""
+    return read_elsewhere([view.record(method, task, variant) for task in tasks for method, variant in cells], metric)
 
 
 def pair_of(view: View, method: str, base: str, task: str, metric: str, protocol: str = POLICY, variants=("", "")):

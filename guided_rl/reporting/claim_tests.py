@@ -18,6 +18,7 @@ from guided_rl.reporting.claim_parts import (
     about,
     above,
     below,
+    elsewhere,
     every,
     on_tasks,
     outcome,
@@ -29,7 +30,7 @@ from guided_rl.reporting.claim_parts import (
 from guided_rl.reporting.claims import FAILS, HOLDS, UNDECIDED, Judge, Missing, Outcome, View
 from guided_rl.reporting.records import POLICY
 from guided_rl.reporting.statistics import CONFIDENCE, Interval
-from guided_rl.reporting.summaries import protocols, sample, shared
+from guided_rl.reporting.summaries import protocols, read_elsewhere, sample, shared
 from guided_rl.reporting.tables import estimate, number, percent
 
 
@@ -51,6 +52,7 @@ def mean_gain(method: str, base: str, tasks: Tasks, metric: str, threshold: floa
         if any("mixture" in protocols(view.record(method, task)) for task in there):
             mixed = _two_gains(view, method, base, there, metric, "mixture")[0]
             notes.append(f"executed mixture {percent(mixed)}")
+        notes.append(elsewhere(view, ((method, ""), (base, "")), there, metric))
         return outcome(ratios, UNDECIDED if absent else verdict, notes)
 
     return judge
@@ -64,7 +66,7 @@ def gain_on_each(method: str, base: str, tasks: Tasks, metric: str, threshold: f
         return shifted(statistics.ratio(*pair, random_return(view, task)), -1.0)
 
     cells = ((method, ""), (base, ""))
-    return on_tasks(cells, tasks, gain, lambda i: above(i, threshold), every, form=percent)
+    return on_tasks(cells, tasks, gain, lambda i: above(i, threshold), every, form=percent, metric=metric)
 
 
 def ratio_about(method: str, base: str, task: str, metric: str, x: float) -> Judge:
@@ -73,7 +75,7 @@ def ratio_about(method: str, base: str, task: str, metric: str, x: float) -> Jud
     def ratio(view: View, task: str) -> Interval:
         return statistics.ratio(*pair_of(view, method, base, task, metric), random_return(view, task))
 
-    return on_tasks(((method, ""), (base, "")), [task], ratio, lambda i: about(i, x), every)
+    return on_tasks(((method, ""), (base, "")), [task], ratio, lambda i: about(i, x), every, metric=metric)
 
 
 def not_worse(
@@ -97,7 +99,7 @@ def not_worse(
         return dataclasses.replace(found, note="; ".join(part for part in (note, found.note) if part))
 
     cells = ((method, variant), (base, variant))
-    return on_tasks(cells, tasks, left, lambda i: above(i, 0.0), every)
+    return on_tasks(cells, tasks, left, lambda i: above(i, 0.0), every, metric=metric)
 
 
 def beats(
@@ -128,7 +130,7 @@ def beats(
         return HOLDS if verdicts.count(HOLDS) >= at_least else UNDECIDED
 
     cells = ((method, variants[0]), (base, variants[1]))
-    return on_tasks(cells, tasks, gap, lambda i: above(i, 0.0), verdict)
+    return on_tasks(cells, tasks, gap, lambda i: above(i, 0.0), verdict, metric=metric)
 
 
 def about_equal(method: str, base: str, tasks: Tasks, metric: str, margin: float, protocol: str = POLICY) -> Judge:
@@ -153,7 +155,8 @@ def about_equal(method: str, base: str, tasks: Tasks, metric: str, margin: float
         return HOLDS if within else FAILS if interval.low >= margin or interval.high <= -margin else UNDECIDED
 
     rank = lambda interval: abs(interval.value)
-    return on_tasks(((method, ""), (base, "")), tasks, gap, verdict, every, best=True, form=percent, rank=rank)
+    cells = ((method, ""), (base, ""))
+    return on_tasks(cells, tasks, gap, verdict, every, best=True, form=percent, rank=rank, metric=metric)
 
 
 def fewer_failures(method: str, base: str, tasks: Tasks, share: float = 1.0, variant: str = "") -> Judge:
@@ -181,7 +184,9 @@ def worst_point(
         gaps = [statistics.difference(sample(record, metric, read, p), level) for p in range(len(record.points))]
         worst = min(range(len(gaps)), key=lambda p: gaps[p].value)
         at = ", ".join(f"{name} {value:g}" for name, value in record.points[worst].items())
-        return outcome(gaps[worst], every([above(gap, 0.0) for gap in gaps]), [f"worst at {at}", gaps[worst].note])
+        notes = [f"worst at {at}", gaps[worst].note]
+        notes.append(read_elsewhere([record, view.record(base, task, base_variant)], metric))
+        return outcome(gaps[worst], every([above(gap, 0.0) for gap in gaps]), notes)
 
     return judge
 
@@ -207,6 +212,7 @@ def smaller_spread(method: str, base: str, tasks: Tasks, metric: str) -> Judge:
         a, b = ([view.sample(m, task, metric) for task in there] for m in (method, base))
         interval = statistics.spread_ratio(a, b)
         notes = [interval.note, absent, view.failed((method, base), there)]
+        notes.append(elsewhere(view, ((method, ""), (base, "")), there, metric))
         return outcome(interval, UNDECIDED if absent else below(interval, 1.0), notes)
 
     return judge
@@ -231,7 +237,7 @@ def exceeds_expert(method: str, tasks: Tasks, metric: str = "final") -> Judge:
     def verdict(verdicts: Sequence[str]) -> str:
         return HOLDS if HOLDS in verdicts else FAILS if set(verdicts) == {FAILS} else UNDECIDED
 
-    return on_tasks(((method, ""),), tasks, surplus, lambda i: above(i, 0.0), verdict, best=True)
+    return on_tasks(((method, ""),), tasks, surplus, lambda i: above(i, 0.0), verdict, best=True, metric=metric)
 
 
 def reaches_expert(method: str, tasks: Tasks, metric: str, share: float, at_least: int) -> Judge:
@@ -251,6 +257,7 @@ def reaches_expert(method: str, tasks: Tasks, metric: str, share: float, at_leas
         possible = len(verdicts) - verdicts.count(FAILS)
         verdict = HOLDS if verdicts.count(HOLDS) >= at_least else FAILS if possible < at_least else UNDECIDED
         notes = ["; ".join(f"{task} {percent(i)}" for task, i in found.items()), absent, view.failed((method,), there)]
+        notes.append(elsewhere(view, ((method, ""),), there, metric))
         shown = found[best[min(at_least, len(best)) - 1]]
         return outcome(shown, UNDECIDED if absent else verdict, notes)
 
@@ -270,7 +277,9 @@ def beats_variants(method: str, variants: Sequence[str], tasks: Tasks, metric: s
                 found[f"{task} {variant}"] = statistics.difference(*pair, shared(main, other))
         verdict = every([above(interval, 0.0) for interval in found.values()])
         least = min(found.values(), key=lambda interval: np.nan_to_num(interval.value, nan=-np.inf))
-        return outcome(least, verdict, ["; ".join(f"{name} {estimate(i)}" for name, i in found.items())])
+        notes = ["; ".join(f"{name} {estimate(i)}" for name, i in found.items())]
+        cells = [(method, variant) for variant in ("", *variants)]
+        return outcome(least, verdict, [*notes, elsewhere(view, cells, tasks, metric)])
 
     return judge
 

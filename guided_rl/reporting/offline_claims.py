@@ -16,7 +16,7 @@ from guided_rl.reporting.claim_parts import Tasks, above
 from guided_rl.reporting.claims import FAILS, HOLDS, UNDECIDED, Judge, Missing, Outcome, View
 from guided_rl.reporting.records import Record
 from guided_rl.reporting.statistics import CONFIDENCE, LEAST_SEEDS, Interval, Sample
-from guided_rl.reporting.summaries import sample, shared
+from guided_rl.reporting.summaries import read_elsewhere, sample, shared
 from guided_rl.reporting.tables import estimate, percent
 
 Part = tuple[float, str, Sample]
@@ -112,12 +112,14 @@ def better(method: str, base: str, tasks: Tasks, metric: str, gate: Gate, varian
 
     def judge(view: View) -> Outcome:
         there, notes = judged(view, gate, tasks, [(method, ""), (base, variant)])
-        pairs = {t: gap(view, view.record(method, t), _cell(view, base, t, variant), metric) for t in there}
+        cells = {t: (view.record(method, t), _cell(view, base, t, variant)) for t in there}
+        pairs = {t: gap(view, *both, metric) for t, both in cells.items()}
         each = {t: total(parts, 1) for t, parts in pairs.items()}
         overall = total([part for parts in pairs.values() for part in parts], len(there))
         lines = "; ".join(f"{task} {estimate(interval)}" for task, interval in each.items())
         verdict = UNDECIDED if any("not run" in note for note in notes) else above(overall, 0.0)
-        return _outcome(overall, verdict, [lines, *notes, view.failed((method, base), there)])
+        place = read_elsewhere([record for both in cells.values() for record in both], metric)
+        return _outcome(overall, verdict, [lines, *notes, view.failed((method, base), there), place])
 
     return judge
 
@@ -126,16 +128,17 @@ def larger_gain(method: str, base: str, tasks: Tasks, others: Tasks, metric: str
     """The mean gain over `tasks` is larger than that over `others`."""
 
     def judge(view: View) -> Outcome:
-        parts, notes = [], []
+        parts, notes, cells = [], [], []
         for group, sign in ((tasks, 1.0), (others, -1.0)):
             there, absent = judged(view, gate, group, [(method, ""), (base, "")])
             notes += absent
             for task in there:
-                found = gap(view, view.record(method, task), _cell(view, base, task, ""), metric)
-                parts += [(sign * weight / len(there), cell, values) for weight, cell, values in found]
+                both = view.record(method, task), _cell(view, base, task, "")
+                cells += both
+                parts += [(sign * w / len(there), cell, values) for w, cell, values in gap(view, *both, metric)]
         overall = total(parts, 1)
         verdict = UNDECIDED if any("not run" in note for note in notes) else above(overall, 0.0)
-        return _outcome(overall, verdict, notes)
+        return _outcome(overall, verdict, [*notes, read_elsewhere(cells, metric)])
 
     return judge
 
@@ -145,12 +148,13 @@ def keeps(method: str, tasks: Tasks, share: float, margin: float, gate: Gate) ->
 
     Each seed is compared with its own offline agent. The value is the worst task's change.
     """
+    metric = f"at:{share}"
 
     def change(view: View, task: str) -> Interval:
         record, scale = view.record(method, task), view.scale(task)
         if not record.experts:
             raise Missing(f"{method} on {task} names no offline agents")
-        now = scores(view, record, f"at:{share}")
+        now = scores(view, record, metric)
         before = scale.normalise(np.asarray([e.episode_return for e in record.experts]))
         own = before[now.seeds % len(before)]
         return statistics.mean_interval(now.map(lambda values: (values - own) / max(float(before.mean()), 1e-9)))
@@ -164,7 +168,8 @@ def keeps(method: str, tasks: Tasks, share: float, margin: float, gate: Gate) ->
         if any("not run" in note for note in notes):
             verdict = UNDECIDED
         lines = "; ".join(f"{task} {percent(interval)}" for task, interval in found.items())
-        return _outcome(found[worst], verdict, [lines, *notes])
+        place = read_elsewhere([view.record(method, task) for task in there], metric)
+        return _outcome(found[worst], verdict, [lines, *notes, place])
 
     return judge
 
@@ -191,7 +196,8 @@ def value_matters(method: str, variant: str, parameter: str, tasks: Tasks, metri
         separate = any(above(interval, 0.0) == HOLDS for interval, _ in gaps)
         verdict = HOLDS if separate else UNDECIDED
         absent = [f"not run on {t}" for t, r in found.items() if r is None]
-        return _outcome(largest, verdict, [text, f"level shared by {len(pairs)} pairs", *absent])
+        shared_level = f"level shared by {len(pairs)} pairs"
+        return _outcome(largest, verdict, [text, shared_level, *absent, read_elsewhere(swept.values(), metric)])
 
     return judge
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -91,26 +92,51 @@ def summarise(curve: Curves, budget: int, metric: str) -> np.ndarray:
     """One number per seed [n].
 
     Args:
-      metric: `final`, mean of the last 10 % of the evaluation points; `early`, the point at 25 %
-        of the budget; `auc`, mean of all points; `at:x`, the point at the share x of the budget;
-        `auc:x`, mean of the points up to that share; `sum`, the sum of all points, for counts.
-        What is evaluated before the first step belongs to no summary.
+      metric: `final`, mean of the last 10 % of the evaluation points; `early`, the point nearest to 25 %
+        of the budget; `auc`, mean of all points; `at:x`, the point nearest to the share x of the budget;
+        `auc:x`, mean of the points up to that share, of the first if it lies beyond; `sum`, the sum of
+        all points, for counts. What is evaluated before the first step belongs to no summary.
     """
     started = curve.steps > 0
-    steps, values = curve.steps[started], curve.values[:, started]
-    name, _, share = metric.partition(":")
-    if steps.size == 0:
+    if not started.any():
         return np.zeros(0)
+    read = curve.values[:, started][:, _read(curve.steps[started], budget, metric)]
+    return read.sum(1) if metric == "sum" else read.mean(1)
+
+
+def read_elsewhere(records: Iterable[Record], metric: str) -> str:
+    """At which share of the budget a metric was read, as a phrase; empty where it is the share that it names."""
+    asked, found = _asked(metric), set()
+    for record in records if asked is not None else ():
+        steps = np.unique(record.returns["step"].to_numpy())
+        steps = steps[steps > 0]
+        if steps.size:
+            found.add(round(float(steps[_read(steps, record.budget, metric)].max()) / record.budget, 4))
+    if found <= {asked}:
+        return ""
+    shown, named = " and ".join(f"{100 * share:.3g} %" for share in sorted(found)), f"{100 * asked:.3g} %"
+    if metric.startswith("auc"):
+        return f"read up to {shown} of the budget instead of {named}"
+    return f"read at {shown} of the budget, where the evaluation nearest to {named} lies"
+
+
+def _asked(metric: str) -> float | None:
+    """The share of the budget that a metric names."""
+    name, _, share = metric.partition(":")
+    return float(share) if share else EARLY_SHARE if name == "early" else None
+
+
+def _read(steps: np.ndarray, budget: int, metric: str) -> np.ndarray:
+    """Which evaluations [m] a metric is made of."""
+    name, share, points = metric.partition(":")[0], _asked(metric), np.arange(steps.size)
     if name == "final":
-        return values[:, -max(1, round(FINAL_SHARE * steps.size)) :].mean(1)
-    if name == "sum":
-        return values.sum(1)
+        return points >= steps.size - max(1, round(FINAL_SHARE * steps.size))
     if name in ("early", "at"):
-        target = budget * (float(share) if share else EARLY_SHARE)
-        return values[:, np.abs(steps - target).argmin()]
+        return points == np.abs(steps - share * budget).argmin()
     if name == "auc":
-        within = steps <= budget * (float(share) if share else np.inf)
-        return values[:, within | (np.arange(steps.size) == 0)].mean(1)
+        return (steps <= (np.inf if share is None else share * budget)) | (points == 0)
+    if name == "sum":
+        return points >= 0
     raise ValueError(f"unknown metric {metric!r}")
 
 

@@ -23,7 +23,7 @@ MILESTONES = (0.5, 0.75, 0.9)
 SUMMARIES = ("early", "final", "auc")
 EVALUATED = {POLICY: "own"}
 EXPLAINED = (
-    "Early is the evaluation at 25 % of the budget, final the mean of the last 10 % of evaluations, "
+    "Early is the evaluation nearest to 25 % of the budget, final the mean of the last 10 % of evaluations, "
     "AUC the mean of all. Policy: the learner's own, or what else was evaluated. Below the expert's own "
     "return stand the environment steps spent on it. Intervals are 95 %, over seeds and, if several, experts; "
     "offline agents that learned from one policy's data count as one."
@@ -138,7 +138,8 @@ def behaviour_table(records: Sequence[Record], title: str) -> Table:
             found["failures"] = Sample(failed.values.sum(1), failed.seeds, record.source(failed.seeds))
             means = {name: statistics.mean_interval(values) for name, values in found.items()}
             rows.append((record.task, label(record, point), *map(estimate, means.values())))
-            data.append({"task": record.task, "method": record.method, "variant": record.variant, **means})
+            names = {"task": record.task, "method": record.method, "variant": record.variant}
+            data.append({**names, "grid_point": record.points[point], **means})
     notes = [
         "Mean return of the episodes that ended in the first 25 % and the last 10 % of training, with the guide where "
         "it acted and with the noise of exploration; raw returns.",

@@ -164,6 +164,16 @@ def test_few_seeds_and_missing_tasks_give_no_verdict():
     assert "not run on Hopper-v5/random, Hopper-v5/medium, Hopper-v5/medium-replay" in part["pex/C1.locomotion"].note
 
 
+def test_what_is_kept_early_says_where_it_was_read():
+    rare = [
+        make_record(r.method, r.task, level(60.0), variant=r.variant, experts=r.experts, table="pex", evaluations=10)
+        for r in records_of()
+    ]
+    said = "read at 10 % of the budget, where the evaluation nearest to 5 % lies"
+    assert said in verdicts(rare)["pex/C3"].note
+    assert said not in verdicts(records_of())["pex/C3"].note
+
+
 def test_kappa_that_changes_nothing_does_not_matter():
     same = [
         make_record("pex", task, level(50.0), grid={"inverse_temperature": pex.KAPPA}, variant=SWEEP)

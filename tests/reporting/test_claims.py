@@ -170,6 +170,24 @@ def test_what_seeds_share_hides_no_likeness_where_the_guide_is_the_same(guide, v
     assert claim_tests.about_equal("pag", "sag", [A], "auc", 0.25)(view(*records)).verdict == verdict
 
 
+@pytest.mark.parametrize(
+    "judge",
+    [
+        claim_tests.mean_gain("dai-sac", "sac", [A], "at:0.05", 1.6),
+        claim_tests.gain_on_each("dai-sac", "sac", [A], "at:0.05", 1.6),
+        claim_tests.beats("dai-sac", "sac", [A], "at:0.05", 1),
+        claim_tests.not_worse("dai-sac", "sac", [A], "at:0.05"),
+        claim_tests.about_equal("dai-sac", "sac", [A], "at:0.05", 0.25),
+        claim_tests.smaller_spread("dai-sac", "sac", [A], "at:0.05"),
+    ],
+)
+def test_an_outcome_says_where_it_was_read_if_that_is_not_where_the_claim_is_about(judge):
+    said = "read at 10 % of the budget, where the evaluation nearest to 5 % lies"
+    rare = [make_record(m, A, spread(200, 5), evaluations=10) for m in ("dai-sac", "sac")]
+    assert said in judge(view(*rare)).note
+    assert "read at" not in judge(view(*pair(300, 100))).note
+
+
 def test_reaching_the_expert_counts_tasks():
     judge = claim_tests.reaches_expert("a", [A, B], "final", 0.9, at_least=1)
     make = lambda value, task: make_record("a", task, spread(value, 0.5))

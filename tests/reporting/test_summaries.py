@@ -33,6 +33,22 @@ def test_summaries_of_twenty_points(metric, expected):
     np.testing.assert_array_equal(ours.seeds, [0, 3])
 
 
+@pytest.mark.parametrize(
+    ("evaluations", "metric", "said"),
+    [
+        (20, "early", ""),
+        (20, "at:0.05", ""),
+        (10, "at:0.05", "read at 10 % of the budget, where the evaluation nearest to 5 % lies"),
+        (25, "early", "read at 24 % of the budget, where the evaluation nearest to 25 % lies"),
+        (25, "auc:0.025", "read up to 4 % of the budget instead of 2.5 %"),
+        (10, "auc", ""),
+        (10, "final", ""),
+    ],
+)
+def test_a_share_at_which_nothing_was_evaluated_is_read_next_to_it_and_said_so(evaluations, metric, said):
+    assert summaries.read_elsewhere([make_record("sac", evaluations=evaluations)], metric) == said
+
+
 @pytest.mark.parametrize(("evaluations", "last"), [(1, 1), (5, 1), (20, 2), (40, 4)])
 def test_final_is_the_last_tenth_of_the_points(evaluations, last):
     record = make_record("sac", curve=RAMP, seeds=(0,), evaluations=evaluations, budget=10_000)
