@@ -30,8 +30,9 @@ HPARAMS = {
     "initial_temperature": 0.1,
     "model_lr": 1e-3,
 }
-IMITATION_STREAM = 0x656F  # beyond any counter that SAC draws from the same key
+IMITATION_STREAM, ORDER_STREAM = 0x656F, 0x6F72  # beyond any counter that SAC draws from the same key
 PROBED = 256
+WATCHED = ("epsilon", "delta_max", "model_error_expert", "model_error_replay")
 Weigh = Callable[..., jax.Array]
 
 
@@ -42,16 +43,42 @@ class Imitation:
     Attributes:
       fitting: of the forward models. models: how many of the two expert pairs pass through.
       drop: share of the observation, its last entries, that the expert set lacks.
+      drawn: how often expert pairs are drawn, for every `update` or for an `episode`; `whole` is the set itself.
     """
 
     fitting: Fitting = field(default_factory=Fitting)
     models: int = MODELS
     drop: float = 0.0
+    drawn: str = "update"
 
     def squared(self, difference: jax.Array) -> jax.Array:
         """‖·‖² [...] over the entries [..., obs] that the expert set has."""
         known = difference.shape[-1] - round(self.drop * difference.shape[-1])
         return jnp.sum(difference[..., :known] ** 2, axis=-1)
+
+
+def expert_set(ctx: Context) -> Batch:
+    """D^e as named columns [pairs, ...]; in `init` and `refit` alone."""
+    return Layout.of(ctx.setup.observation_size, ctx.setup.action_size).unpack(ctx.offline)
+
+
+def kept(ctx: Context, count: int, key: jax.Array, how: Imitation) -> dict[str, Batch]:
+    """What a learner remembers of D^e until the next refit: `count` pairs (s, s'), all, or none if drawn anew."""
+    if how.drawn == "update":
+        return {}
+    expert = expert_set(ctx)
+    key = jax.random.fold_in(key, ORDER_STREAM)
+    rows = slice(None) if how.drawn == "whole" else sample_indices(key, count, expert["obs"].shape[0])
+    return {"expert": {name: expert[name][rows] for name in ("obs", "next_obs")}}
+
+
+def imitated(agent: Agent, batch: Batch, key: jax.Array, how: Imitation) -> Batch:
+    """The expert pairs of one update; kept ones in a new order, so that chance shares them out among the models."""
+    if how.drawn == "update":
+        return batch["expert"]
+    pairs = agent.memory["expert"]
+    order = jax.random.permutation(jax.random.fold_in(key, ORDER_STREAM), pairs["obs"].shape[0])
+    return jax.tree.map(lambda x: x[order], pairs)
 
 
 def action_of(params: Any, obs: jax.Array, key: jax.Array, ctx: Context) -> jax.Array:
@@ -95,14 +122,14 @@ def imitating(
 
     def init(key: jax.Array, ctx: Context) -> Agent:
         agent = dynamics.with_models(sac.init(key, ctx), jax.random.fold_in(key, IMITATION_STREAM), ctx, how.fitting)
-        zeros = dict.fromkeys(("epsilon", "delta_max", "model_error_expert", "model_error_replay"), jnp.float32(0))
-        agent = agent.replace(memory={**agent.memory, **zeros})
+        zeros = dict.fromkeys(WATCHED, jnp.float32(0))
+        agent = agent.replace(memory={**agent.memory, **zeros, **kept(ctx, expert_batch, key, how)})
         return agent if temperature == "log" else linear_temperature.start(agent, ctx)
 
     def refit(agent: Agent, recent: Batch, count: jax.Array, key: jax.Array, ctx: Context) -> Agent:
         fit_key, delta_key, probe_key, weigh_key = jax.random.split(key, 4)
         agent = dynamics.fit(agent, recent, count, fit_key, ctx, how.fitting)
-        expert = Layout.of(ctx.setup.observation_size, ctx.setup.action_size).unpack(ctx.offline)
+        expert = expert_set(ctx)
         delta_max = jnp.max(disagreement(agent, expert["obs"], delta_key, ctx, how))
         epsilon = weigh(agent, delta_max, ctx, recent=recent, count=count, expert=expert, key=weigh_key)
         known = {
@@ -111,13 +138,14 @@ def imitating(
             "model_error_expert": model_error(agent, expert, expert["obs"].shape[0], probe_key, ctx, how),
             "model_error_replay": model_error(agent, recent, count, probe_key, ctx, how),
         }
-        return agent.replace(memory={**agent.memory, **known})
+        return agent.replace(memory={**agent.memory, **known, **kept(ctx, expert_batch, key, how)})
 
     def actor_gradient(agent: Agent, batch: Batch, key: jax.Array, ctx: Context) -> tuple[Any, Metrics]:
         """∇J(θ) = (1 - ε) ∇J_SAC(θ) + ε ∇MSE(θ); a branch, so that ε = 0 leaves SAC's gradient to the last bit."""
         own, metrics = sac.actor_gradient(agent, batch, key, ctx)
         epsilon, imitation_key = agent.memory["epsilon"], jax.random.fold_in(key, IMITATION_STREAM)
-        loss = lambda params: imitation_loss(params, agent, batch["expert"], imitation_key, ctx, how)
+        pairs = imitated(agent, batch, imitation_key, how)
+        loss = lambda params: imitation_loss(params, agent, pairs, imitation_key, ctx, how)
         error, pull = jax.value_and_grad(loss)(agent.params["actor"])
         mixed = lambda: jax.tree.map(lambda g, h: (1.0 - epsilon) * g + epsilon * h, own, pull)
         return jax.lax.cond(epsilon > 0, mixed, lambda: own), {**metrics, "imitation": error}
@@ -125,7 +153,7 @@ def imitating(
     def update(agent: Agent, batch: Batch, key: jax.Array, ctx: Context) -> tuple[Agent, Metrics]:
         step = sac.update if temperature == "log" else linear_temperature.update
         agent, metrics = step(agent, batch, key, ctx, actor_gradient=actor_gradient)
-        return agent, {**metrics, **{name: agent.memory[name] for name in agent.memory if name != "normaliser"}}
+        return agent, {**metrics, **{name: agent.memory[name] for name in WATCHED}}
 
     return dataclasses.replace(
         sac.SAC,
@@ -135,7 +163,7 @@ def imitating(
         update=update,
         refit=refit,
         window=how.fitting.window,
-        expert_batch=expert_batch,
+        expert_batch=expert_batch if how.drawn == "update" else 0,
         random_warmup=False,
         needs_dataset=True,
         observations_only=True,

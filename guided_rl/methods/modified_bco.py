@@ -14,7 +14,7 @@ import jax
 
 from guided_rl.methods.base import Agent, Batch, Context, Method, Metrics, descend
 from guided_rl.methods.dynamics import Fitting
-from guided_rl.methods.imitation import IMITATION_STREAM, Imitation, imitating, imitation_loss
+from guided_rl.methods.imitation import IMITATION_STREAM, WATCHED, Imitation, imitating, imitation_loss
 from guided_rl.methods.sac_eo import fixed
 
 KEPT = ("actor", "models")
@@ -41,8 +41,7 @@ def modified_bco(
             return error, error
 
         agent, error = descend(agent, "actor", loss, ctx.hp["actor_lr"])
-        watched = {name: agent.memory[name] for name in agent.memory if name != "normaliser"}
-        return agent, {"imitation": error, **watched}
+        return agent, {"imitation": error, **{name: agent.memory[name] for name in WATCHED}}
 
     rates = ("actor_lr", "model_lr", "initial_temperature")
     return dataclasses.replace(

@@ -11,7 +11,8 @@ expert action is read. The models are refitted at the start of every episode, an
     ε = 1 / (1 + β δ_max),   δ_max = max_{s ∈ D^e} ‖ŝ'_φ1(s, a) - ŝ'_φ2(s, a)‖₂
 
 holds for that episode. Errors are in raw observation units, summed over dimensions. A fresh
-batch of expert pairs is drawn for every update.
+batch of expert pairs is drawn for every update, where the authors' code takes all of them or
+keeps one batch for an episode. This and what else is open are switches of `sac_eo`.
 
 Off: `weight="fixed"` with ε = 0 is SAC, bit for bit, where SAC's first steps are its own
 policy's too, as they are here. β = 0, hence ε = 1, is modified-BCO (`modified_bco`).
@@ -32,6 +33,7 @@ from guided_rl.methods.imitation import Imitation, imitating
 WEIGHTS = ("adaptive", "fixed")
 TEMPERATURES = ("log", "linear")
 LIKELIHOODS = ("mse", "gaussian")
+DRAWN = ("update", "episode", "whole")
 
 
 def adaptive(agent: Agent, delta_max: jax.Array, ctx: Context, **evidence: Any) -> jax.Array:
@@ -54,6 +56,7 @@ def sac_eo(
     epochs: int = 10,
     window: int = 100_000,
     expert_batch: int = 256,
+    expert_drawn: str = "update",
     temperature: str = "log",
     noise: float = 0.0,
     drop: float = 0.0,
@@ -67,6 +70,8 @@ def sac_eo(
       normalise: scale the models' inputs and targets; actor and critics see raw observations.
       model_hidden, epochs, window: of the models and their refits, see `dynamics.Fitting`.
       expert_batch: expert pairs in every update, an even number.
+      expert_drawn: for every `update`, or once an `episode`, as the code does where a batch is asked
+        for; or the `whole` set in every update, the code's default. These two are kept per learner.
       temperature: `log` α, or `linear`: the official code's, which starts at log α_0 < 0 and is
         floored at 1e-5.
       noise: of the expert's observations, in standard deviations of each entry.
@@ -76,6 +81,7 @@ def sac_eo(
         ("weight", weight, WEIGHTS),
         ("likelihood", likelihood, LIKELIHOODS),
         ("temperature", temperature, TEMPERATURES),
+        ("expert_drawn", expert_drawn, DRAWN),
         ("number of models", models, (1, MODELS)),
     ):
         if value not in known:
@@ -85,7 +91,7 @@ def sac_eo(
     if not 0 <= drop < 1 or noise < 0:
         raise UserError(f"drop={drop} must be in [0, 1) and noise={noise} at least 0; change them")
     fitting = Fitting(tuple(model_hidden), epochs=epochs, window=window, normalise=normalise, likelihood=likelihood)
-    how = Imitation(fitting, models, drop)
+    how = Imitation(fitting, models, drop, expert_drawn)
     method = imitating(adaptive if weight == "adaptive" else fixed, how, expert_batch, temperature, noise)
     extra = {"beta": 100.0} if weight == "adaptive" else {"epsilon": 0.01}
     ranges = {**method.ranges, "beta": (0.0, float("inf")), "epsilon": (0.0, 1.0)}

@@ -20,9 +20,10 @@ from guided_rl.methods import METHODS, build, dynamics, linear_temperature, sac
 from guided_rl.methods.balanced_eo import pulls, weigh
 from guided_rl.methods.base import Agent, Context, Setup
 from guided_rl.methods.dynamics import Fitting
-from guided_rl.methods.imitation import HPARAMS, Imitation, action_of, disagreement, imitation_loss
+from guided_rl.methods.imitation import HPARAMS, Imitation, action_of, disagreement, imitated, imitation_loss
 from guided_rl.methods.networks import sample_squashed
 from guided_rl.methods.sac_eo import adaptive
+from guided_rl.training.plan import abstract_population
 from guided_rl.training.run import Session, train
 
 OBS, ACTION, PAIRS = 4, 2, 16
@@ -306,7 +307,13 @@ def test_expert_sets_are_refused_or_changed_as_asked():
 
 @pytest.mark.parametrize(
     "options, hint",
-    [({"weight": "adaptve"}, "adaptive"), ({"models": 3}, "2"), ({"drop": 1.0}, "drop"), ({"noise": -1.0}, "noise")],
+    [
+        ({"weight": "adaptve"}, "adaptive"),
+        ({"models": 3}, "2"),
+        ({"drop": 1.0}, "drop"),
+        ({"noise": -1.0}, "noise"),
+        ({"expert_drawn": "epoch"}, "unknown expert_drawn 'epoch'; did you mean episode"),
+    ],
 )
 def test_switches_that_make_no_sense_are_refused(options, hint):
     with pytest.raises(UserError, match=hint):
@@ -317,6 +324,66 @@ def test_switches_that_make_no_sense_are_refused(options, hint):
 def test_weights_out_of_range_are_refused(options, hparams):
     with pytest.raises(UserError, match="outside"):
         Session(RunConfig(method="sac-eo", **TASK, hparams=hparams, options=options), None, demonstrations())
+
+
+def told_apart() -> tuple[Context, np.ndarray]:
+    """A context with an expert set of 40 pairs, whose ‖s'‖², each far from the others', all but are the errors."""
+    expert = {**pairs(4, 40), "terminated": jnp.zeros(40)}
+    expert["next_obs"] *= 1e3 * jnp.arange(1, 41)[:, None]
+    ctx = context().replace(offline=jax.vmap(Layout.of(OBS, ACTION).pack)(expert))
+    return ctx, np.sum(np.asarray(expert["next_obs"], np.float64) ** 2, axis=-1)
+
+
+@pytest.mark.parametrize("drawn, known", [("whole", True), ("episode", True), ("update", False)])
+def test_expert_pairs_are_drawn_as_often_as_asked(drawn, known):
+    """By the imitation error of six updates in each of two episodes, no two batches of pairs having the same."""
+    ctx, errors = told_apart()
+    method = build("sac-eo", {**SWITCHES, "expert_batch": 8, "expert_drawn": drawn})
+    recent = {**pairs(3, 200), "terminated": jnp.zeros(200)}
+    refit = jax.jit(lambda agent, key: method.refit(agent, recent, jnp.int32(200), key, ctx))
+    learn = lambda agent, batch, key: method.update(agent, batch, key, ctx.replace(offline=None))[1]["imitation"]
+    learn = jax.jit(jax.vmap(learn, in_axes=(None, None, 0)))
+    agent, batch = method.init(jax.random.key(0), ctx), {**pairs(2), "terminated": jnp.zeros(PAIRS)}
+    assert method.expert_batch == (0 if known else 8)
+    if not known:
+        drawn_now = jax.tree.map(lambda x: x[:8], pairs(7, 40))
+        found = learn(agent, {**batch, "expert": drawn_now}, jax.random.split(jax.random.key(0), 2))
+        assert np.all(found < 1e3), "the pairs are the batch's"
+        return
+    found = [learn(refit(agent, jax.random.key(k)), batch, jax.random.split(jax.random.key(k), 6)) for k in (1, 2)]
+    np.testing.assert_allclose(found, np.mean(found, axis=1, keepdims=True) * np.ones(6), rtol=1e-2)
+    if drawn == "whole":
+        np.testing.assert_allclose(found, errors.mean(), rtol=1e-2)
+    else:
+        assert abs(found[0][0] / found[1][0] - 1) > 0.05
+
+
+def test_kept_pairs_are_shared_out_anew_in_every_update():
+    how, agent = dataclasses.replace(HOW, drawn="whole"), Agent({}, {}, {}, {"expert": pairs(1, 40)})
+    orders = [imitated(agent, {}, jax.random.key(k), how) for k in (0, 1)]
+    assert not np.array_equal(orders[0]["obs"][:20], orders[1]["obs"][:20])
+    together = lambda expert: np.concatenate([expert["obs"], expert["next_obs"]], axis=1)
+    rank = lambda rows: rows[np.argsort(rows[:, 0])]
+    for order in orders:
+        np.testing.assert_array_equal(rank(together(order)), rank(together(pairs(1, 40))))
+
+
+SHAPES = {
+    "whole": {"expert_drawn": "whole"},
+    "episode": {"expert_drawn": "episode"},
+}
+
+
+@pytest.mark.parametrize("options", [*SHAPES.values()], ids=[*SHAPES])
+def test_switches_fit_into_the_loop(options):
+    """Traced, not compiled: what a learner remembers keeps its shapes, and nothing is asked for that is not there."""
+    config = RunConfig(method="sac-eo", **TASK, options={**SWITCHES, **options})
+    session = Session(config, None, demonstrations())
+    population = abstract_population(session, session.plan.width)
+    inputs = jax.eval_shape(lambda: session.inputs(np.zeros(session.plan.width, int)))
+    trained = jax.eval_shape(session._jitted("chunk"), population, inputs)[0]
+    assert jax.tree.map(lambda x: x.shape, trained) == jax.tree.map(lambda x: x.shape, population)
+    jax.eval_shape(session._jitted("evaluate"), population.members.seed, trained.members.agent, inputs, trained.step)
 
 
 def test_sampling_is_the_actors():
