@@ -19,7 +19,7 @@ import jax.numpy as jnp
 from guided_rl.data.observations import expert_observations
 from guided_rl.data.replay import Layout, sample_indices
 from guided_rl.methods import dynamics, linear_temperature, sac
-from guided_rl.methods.base import Agent, Batch, Context, Method, Metrics
+from guided_rl.methods.base import Act, Agent, Batch, Context, Method, Metrics
 from guided_rl.methods.dynamics import MODELS, Fitting
 from guided_rl.methods.networks import sample_squashed
 
@@ -115,15 +115,29 @@ def model_error(agent: Agent, rows: Batch, count: jax.Array, key: jax.Array, ctx
     return jnp.sum(error * known) / jnp.maximum(MODELS * jnp.sum(known), 1)
 
 
+def act_by_mean(agent: Agent, obs: jax.Array, key: jax.Array, ctx: Context) -> Act:
+    """tanh(μ_θ(s)), but a ~ π_θ(·|s) before learning begins, as the authors' code fills its buffers first."""
+    sampled, mean = sac.act(agent, obs, key, ctx).executed, sac.mode(agent, obs, key, ctx)
+    return Act(jnp.where(agent.memory["learning"] > 0, mean, sampled))
+
+
 def imitating(
-    weigh: Weigh, how: Imitation, expert_batch: int = 256, temperature: str = "log", noise: float = 0.0
+    weigh: Weigh,
+    how: Imitation,
+    expert_batch: int = 256,
+    temperature: str = "log",
+    noise: float = 0.0,
+    collect: str = "sample",
 ) -> Method:
     """SAC with the imitation term, weighted by `weigh(agent, delta_max, ctx, recent, count, expert, key) -> ε`."""
+    by_mean = collect == "mean"
+    learning = lambda begun: {"learning": jnp.float32(begun)} if by_mean else {}
 
     def init(key: jax.Array, ctx: Context) -> Agent:
         agent = dynamics.with_models(sac.init(key, ctx), jax.random.fold_in(key, IMITATION_STREAM), ctx, how.fitting)
         zeros = dict.fromkeys(WATCHED, jnp.float32(0))
-        agent = agent.replace(memory={**agent.memory, **zeros, **kept(ctx, expert_batch, key, how)})
+        memory = {**agent.memory, **zeros, **learning(False), **kept(ctx, expert_batch, key, how)}
+        agent = agent.replace(memory=memory)
         return agent if temperature == "log" else linear_temperature.start(agent, ctx)
 
     def refit(agent: Agent, recent: Batch, count: jax.Array, key: jax.Array, ctx: Context) -> Agent:
@@ -138,7 +152,8 @@ def imitating(
             "model_error_expert": model_error(agent, expert, expert["obs"].shape[0], probe_key, ctx, how),
             "model_error_replay": model_error(agent, recent, count, probe_key, ctx, how),
         }
-        return agent.replace(memory={**agent.memory, **known, **kept(ctx, expert_batch, key, how)})
+        pairs = kept(ctx, expert_batch, key, how)
+        return agent.replace(memory={**agent.memory, **known, **learning(True), **pairs})
 
     def actor_gradient(agent: Agent, batch: Batch, key: jax.Array, ctx: Context) -> tuple[Any, Metrics]:
         """∇J(θ) = (1 - ε) ∇J_SAC(θ) + ε ∇MSE(θ); a branch, so that ε = 0 leaves SAC's gradient to the last bit."""
@@ -160,6 +175,7 @@ def imitating(
         name="sac-eo",
         hparams=HPARAMS,
         init=init,
+        act=act_by_mean if by_mean else sac.act,
         update=update,
         refit=refit,
         window=how.fitting.window,

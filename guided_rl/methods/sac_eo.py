@@ -34,6 +34,7 @@ WEIGHTS = ("adaptive", "fixed")
 TEMPERATURES = ("log", "linear")
 LIKELIHOODS = ("mse", "gaussian")
 DRAWN = ("update", "episode", "whole")
+COLLECT = ("sample", "mean")
 
 
 def adaptive(agent: Agent, delta_max: jax.Array, ctx: Context, **evidence: Any) -> jax.Array:
@@ -58,6 +59,7 @@ def sac_eo(
     expert_batch: int = 256,
     expert_drawn: str = "update",
     temperature: str = "log",
+    collect: str = "sample",
     noise: float = 0.0,
     drop: float = 0.0,
 ) -> Method:
@@ -74,6 +76,7 @@ def sac_eo(
         for; or the `whole` set in every update, the code's default. These two are kept per learner.
       temperature: `log` α, or `linear`: the official code's, which starts at log α_0 < 0 and is
         floored at 1e-5.
+      collect: data with a `sample` of the policy, as SAC does, or with its `mean`, the code's default.
       noise: of the expert's observations, in standard deviations of each entry.
       drop: share of their entries, the last ones, that are missing.
     """
@@ -82,6 +85,7 @@ def sac_eo(
         ("likelihood", likelihood, LIKELIHOODS),
         ("temperature", temperature, TEMPERATURES),
         ("expert_drawn", expert_drawn, DRAWN),
+        ("collect", collect, COLLECT),
         ("number of models", models, (1, MODELS)),
     ):
         if value not in known:
@@ -92,7 +96,8 @@ def sac_eo(
         raise UserError(f"drop={drop} must be in [0, 1) and noise={noise} at least 0; change them")
     fitting = Fitting(tuple(model_hidden), epochs=epochs, window=window, normalise=normalise, likelihood=likelihood)
     how = Imitation(fitting, models, drop, expert_drawn)
-    method = imitating(adaptive if weight == "adaptive" else fixed, how, expert_batch, temperature, noise)
+    weigh = adaptive if weight == "adaptive" else fixed
+    method = imitating(weigh, how, expert_batch, temperature, noise, collect)
     extra = {"beta": 100.0} if weight == "adaptive" else {"epsilon": 0.01}
     ranges = {**method.ranges, "beta": (0.0, float("inf")), "epsilon": (0.0, 1.0)}
     return dataclasses.replace(method, hparams={**method.hparams, **extra}, ranges=ranges)

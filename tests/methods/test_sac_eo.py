@@ -313,6 +313,7 @@ def test_expert_sets_are_refused_or_changed_as_asked():
         ({"drop": 1.0}, "drop"),
         ({"noise": -1.0}, "noise"),
         ({"expert_drawn": "epoch"}, "unknown expert_drawn 'epoch'; did you mean episode"),
+        ({"collect": "samples"}, "unknown collect 'samples'; did you mean sample"),
     ],
 )
 def test_switches_that_make_no_sense_are_refused(options, hint):
@@ -368,9 +369,23 @@ def test_kept_pairs_are_shared_out_anew_in_every_update():
         np.testing.assert_array_equal(rank(together(order)), rank(together(pairs(1, 40))))
 
 
+@pytest.mark.parametrize("collect", ["mean", "sample"])
+def test_data_are_collected_as_asked_once_learning_has_begun(collect):
+    method, (ctx, _), obs = build("sac-eo", {**SWITCHES, "collect": collect}), told_apart(), pairs()["obs"][0]
+    keys = jax.random.split(jax.random.key(0), 20)
+    executed = lambda agent: np.asarray(jax.vmap(lambda k: method.act(agent, obs, k, ctx).executed)(keys))
+    agent = method.init(jax.random.key(0), ctx)
+    first = executed(agent)
+    np.testing.assert_array_equal(first, jax.vmap(lambda k: sac.act(agent, obs, k, ctx).executed)(keys))
+    recent = {**pairs(3, 200), "terminated": jnp.zeros(200)}
+    later = executed(jax.jit(lambda a: method.refit(a, recent, jnp.int32(200), keys[0], ctx))(agent))
+    mean = method.policies["policy"](agent, obs, keys[0], ctx)
+    np.testing.assert_array_equal(later, first if collect == "sample" else jnp.broadcast_to(mean, later.shape))
+
+
 SHAPES = {
     "whole": {"expert_drawn": "whole"},
-    "episode": {"expert_drawn": "episode"},
+    "episode by its mean": {"expert_drawn": "episode", "collect": "mean"},
 }
 
 
