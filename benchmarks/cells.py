@@ -67,6 +67,7 @@ class PaperTable:
         table has that cell in, it is the same.
       ours: our own methods, with the fixed settings that they replace.
       figures: the paper's own figures, `(records, title) -> {file name: figure}`.
+      published: our numbers beside other code bases', `(records, title) -> table`.
     """
 
     name: str
@@ -78,6 +79,7 @@ class PaperTable:
     grids: Mapping[str, Callable[..., Cell]] = field(default_factory=dict)
     ours: Sequence[Replacement] = ()
     figures: report.MoreFigures | None = None
+    published: report.Published | None = None
 
 
 def cells_of(

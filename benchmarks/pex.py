@@ -35,6 +35,7 @@ from typing import Any
 
 from benchmarks.cells import Cell, PaperTable
 from benchmarks.pex_claims import ABLATED, BASELINES, BODIES, CLAIMS, DATASETS, FREE, FRESH, MAZES, OFFLINE, SWEEP
+from benchmarks.pex_published import published_table
 from guided_rl.config import RunConfig
 from guided_rl.guides.find import expert_folders, weights_name
 from guided_rl.reporting.replacements import Replacement
@@ -194,4 +195,5 @@ TABLE = PaperTable(
     pairs=(("pex", "direct"), ("pex", "buffer")),
     sweeps=(("inverse_temperature", "direct"),),
     ours=(Replacement("adaptive-pex", "pex", (SWEEP, "uniform choice", "argmax choice")),),
+    published=published_table,
 )

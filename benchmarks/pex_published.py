@@ -1,4 +1,4 @@
-"""IQL's offline scores beside other code bases' published ones: `python -m benchmarks.pex_published [--preset P]`.
+"""IQL's offline scores beside other code bases' published ones.
 
 D4RL's scale on both sides, but not D4RL's data: ours come from this suite's own policies on Gymnasium's
 v5 bodies, whose medium policy is nearer a quarter than D4RL's, so the columns show the order of
@@ -7,15 +7,12 @@ magnitude and no agreement is claimed.
 
 from __future__ import annotations
 
-import sys
+from collections.abc import Sequence
 
 import numpy as np
 
 from benchmarks.pex_claims import OFFLINE
-from benchmarks.tables import records_root
-from guided_rl.cli.running import show
-from guided_rl.errors import UserError
-from guided_rl.reporting import records
+from guided_rl.reporting.records import Record
 from guided_rl.reporting.scales import scale_of
 from guided_rl.reporting.summaries import sample
 from guided_rl.reporting.tables import Table, number
@@ -41,15 +38,10 @@ PUBLISHED = {
 }
 
 
-def table_of(preset: str) -> Table:
-    """One row per offline cell that has a record.
-
-    Raises:
-      UserError: there is none.
-    """
-    found = [r for r in records.read_all(records_root(preset), "pex", preset) if r.variant == OFFLINE]
-    rows = []
-    for record in (r for r in found if r.method == "iql-offline"):
+def published_table(records: Sequence[Record], title: str) -> Table:
+    """One row per offline cell of IQL."""
+    rows, data = [], []
+    for record in (r for r in records if r.variant == OFFLINE and r.method == "iql-offline"):
         scale, final = scale_of(record.task), float(np.mean(sample(record, "final").values))
         behaviour = float(np.mean([expert.episode_return for expert in record.experts]))
         d4rl = [scale.normalise_d4rl(value) for value in (final, behaviour)]
@@ -58,22 +50,7 @@ def table_of(preset: str) -> Table:
         shown = [f"{mean:.1f} ± {std:.1f} ({name})" for name, (mean, std) in known.items()]
         texts = ["–" if value is None else number(value) for value in (d4rl[0], d4rl[1], own)]
         rows.append((record.task, *texts, "\n".join(shown) or "–"))
-    if not rows:
-        raise UserError(f"there are no offline cells of the pex table at preset {preset}; run it first")
-    columns = ("Task", "Ours, D4RL's scale", "Our data's own", "Ours, own scale", "Published on D4RL's data")
-    notes = ("Other data, other bodies, other budgets: no agreement is claimed.",)
-    return Table(f"IQL offline, preset {preset}", columns, tuple(rows), 1, notes)
-
-
-def main(arguments: list[str]) -> int:
-    preset = arguments[1] if arguments[:1] == ["--preset"] and len(arguments) > 1 else "cpu"
-    try:
-        show(table_of(preset))
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+        data.append({"task": record.task, "d4rl": d4rl[0], "data": d4rl[1], "own": own, "published": known})
+    columns = ("Task", "IQL offline,\nD4RL's scale", "Our data's own", "Ours, own scale", "Published on D4RL's data")
+    notes = ("Other data, other bodies, other budgets: the order of magnitude, and no agreement is claimed.",)
+    return Table(title, columns, tuple(rows), 1, notes, tuple(data))

@@ -80,9 +80,8 @@ def build_report(name: str, preset: str, root: Path = ROOT) -> report.Content:
     """Tables, figures and claims of a paper from its records alone, written beside them."""
     table, kept = find_table(name), records_root(preset, root)
     found = records.read_all(kept, name, preset)
-    content = report.build(
-        found, table.title, preset, table.claims, table.pairs, table.sweeps, table.ours, more=table.figures
-    )
+    more = {"more": table.figures, "published": table.published}
+    content = report.build(found, table.title, preset, table.claims, table.pairs, table.sweeps, table.ours, **more)
     report.write(content, kept / name / preset / "report")
     return content
 

@@ -19,10 +19,12 @@ from guided_rl.reporting.sources import with_sources
 from guided_rl.reporting.summaries import protocols
 from guided_rl.reporting.tables import Table, to_json, to_markdown
 
-TABLES = ("returns", "gains", "milestones", "behaviour", "ours", "claims", "provenance")
-NOT_ALWAYS = ("behaviour", "ours")
+TABLES = ("returns", "gains", "milestones", "behaviour", "ours", "published", "claims", "provenance")
+NOT_ALWAYS = ("behaviour", "ours", "published")
 MoreFigures = Callable[[Sequence[Record], str], dict[str, Figure]]
 """`(records, title) -> figures by file name`."""
+Published = Callable[[Sequence[Record], str], Table]
+"""`(records, title) -> table`."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,7 @@ class Content:
     milestones: Table
     behaviour: Table
     ours: Table
+    published: Table
     claims: Table
     provenance: Table
     figures: dict[str, Figure]
@@ -55,6 +58,7 @@ def build(
     ours: Sequence[Replacement] = (),
     scale: ScaleOf = scale_of,
     more: MoreFigures | None = None,
+    published: Published | None = None,
 ) -> Content:
     """Tables and figures of one paper.
 
@@ -62,7 +66,7 @@ def build(
       records: of one table and preset. name: the paper's short name, for titles.
       pairs: (guided method, its base). sweeps: (grid axis, the base to compare with).
       ours: our own methods with what they replace.
-      more: the paper's own figures.
+      more: the paper's own figures. published: our numbers beside other code bases'.
 
     Raises:
       UserError: there are no records.
@@ -79,6 +83,7 @@ def build(
         summary_tables.milestones_table(records, f"{title}: steps to a share of the expert's return", scale),
         summary_tables.behaviour_table(records, f"{title}: what training itself returned"),
         replacements_table(records, ours, f"{title}: our methods and what they replace"),
+        (published or _nothing)(records, f"{title}: beside published numbers"),
         summary_tables.claims_table(ledger(claims, view), preset, f"{title}: claims"),
         summary_tables.provenance_table(records, f"{title}: provenance"),
         _figures(records, title, pairs, sweeps, scale, more),
@@ -93,7 +98,7 @@ def section(content: Content) -> Section:
         else "This preset runs at a reduced scale, so only the scaled twins of the claims are judged."
     )
     shown = content.tables()
-    order = ("claims", "gains", "ours", "milestones", "behaviour", "returns")
+    order = ("claims", "gains", "ours", "published", "milestones", "behaviour", "returns")
     blocks = (*(shown[name] for name in order if name in shown), *content.figures.values(), content.provenance)
     return Section(f"{content.name}, preset {content.preset}", reduced, blocks)
 
@@ -115,6 +120,10 @@ def write(content: Content, folder: str | Path) -> list[Path]:
     for name, figure in content.figures.items():
         written += plot_style.save(figure, folder, name)
     return written
+
+
+def _nothing(records: Sequence[Record], title: str) -> Table:
+    return Table(title, (), ())
 
 
 def _figures(records, title: str, pairs, sweeps, scale: ScaleOf, more: MoreFigures | None) -> dict[str, Figure]:

@@ -196,3 +196,13 @@ def test_cells_are_chosen_by_pattern():
 def test_a_pattern_that_no_cell_matches_is_named():
     with pytest.raises(UserError, match="did you mean Walker2d-v5__iql"):
         cells_of(TABLE, "cpu", names=("Walker2d__iql",))
+
+
+def test_offline_scores_stand_beside_published_ones_on_d4rls_scale():
+    task, scale = "HalfCheetah-v5/medium", scale_of("HalfCheetah-v5")
+    offline = make_record("iql-offline", task, variant=OFFLINE, experts=(Expert("medium", 80.0, 10, "c"),))
+    shown = TABLE.published([offline, make_record("pex", task)], "title")
+    ((name, *_, published),) = shown.rows
+    assert name == task and "48.3 ± 0.2 (CORL" in published
+    assert shown.data[0]["d4rl"] == pytest.approx(scale.normalise_d4rl(100.0))
+    assert shown.data[0]["data"] == pytest.approx(scale.normalise_d4rl(80.0))
