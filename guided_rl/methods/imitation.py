@@ -20,7 +20,7 @@ from guided_rl.data.observations import expert_observations
 from guided_rl.data.replay import Layout, sample_indices
 from guided_rl.methods import dynamics, linear_temperature, sac
 from guided_rl.methods.base import Act, Agent, Batch, Context, Method, Metrics
-from guided_rl.methods.dynamics import MODELS, Fitting
+from guided_rl.methods.dynamics import MODELS, NEVER_VARIED, Fitting
 from guided_rl.methods.networks import sample_squashed
 
 HPARAMS = {
@@ -43,12 +43,15 @@ class Imitation:
     Attributes:
       fitting: of the forward models. models: how many of the two expert pairs pass through.
       drop: share of the observation, its last entries, that the expert set lacks.
+      standardise: whether errors are divided by the expert set's standard deviation of each entry of s':
+        of `nothing`, in the `loss` alone, or in `both`, the loss and δ.
       drawn: how often expert pairs are drawn, for every `update` or for an `episode`; `whole` is the set itself.
     """
 
     fitting: Fitting = field(default_factory=Fitting)
     models: int = MODELS
     drop: float = 0.0
+    standardise: str = "nothing"
     drawn: str = "update"
 
     def squared(self, difference: jax.Array) -> jax.Array:
@@ -60,6 +63,14 @@ class Imitation:
 def expert_set(ctx: Context) -> Batch:
     """D^e as named columns [pairs, ...]; in `init` and `refit` alone."""
     return Layout.of(ctx.setup.observation_size, ctx.setup.action_size).unpack(ctx.offline)
+
+
+def expert_deviation(ctx: Context, how: Imitation) -> dict[str, jax.Array]:
+    """σ [obs] of s' over D^e, to be remembered; 1 for what never varies, and nothing if nobody asks."""
+    if how.standardise == "nothing":
+        return {}
+    deviation = jnp.std(expert_set(ctx)["next_obs"], axis=0)
+    return {"expert_std": jnp.where(deviation > NEVER_VARIED, deviation, 1.0)}
 
 
 def kept(ctx: Context, count: int, key: jax.Array, how: Imitation) -> dict[str, Batch]:
@@ -91,7 +102,7 @@ def imitation_loss(params: Any, agent: Agent, expert: Batch, key: jax.Array, ctx
     action = action_of(params, expert["obs"], key, ctx)
     share = lambda x: x.reshape(how.models, -1, x.shape[-1])
     error = share(expert["next_obs"]) - dynamics.predict(agent, share(expert["obs"]), share(action), ctx, how.fitting)
-    return jnp.mean(how.squared(error))
+    return jnp.mean(how.squared(error if how.standardise == "nothing" else error / agent.memory["expert_std"]))
 
 
 def disagreement(agent: Agent, obs: jax.Array, key: jax.Array, ctx: Context, how: Imitation) -> jax.Array:
@@ -99,7 +110,8 @@ def disagreement(agent: Agent, obs: jax.Array, key: jax.Array, ctx: Context, how
     action = action_of(agent.params["actor"], obs, key, ctx)
     both = lambda x: jnp.stack([x] * MODELS)
     one, other = dynamics.predict(agent, both(obs), both(action), ctx, how.fitting)
-    return jnp.sqrt(how.squared(one - other))
+    apart = one - other
+    return jnp.sqrt(how.squared(apart / agent.memory["expert_std"] if how.standardise == "both" else apart))
 
 
 def model_error(agent: Agent, rows: Batch, count: jax.Array, key: jax.Array, ctx: Context, how: Imitation) -> jax.Array:
@@ -136,8 +148,8 @@ def imitating(
     def init(key: jax.Array, ctx: Context) -> Agent:
         agent = dynamics.with_models(sac.init(key, ctx), jax.random.fold_in(key, IMITATION_STREAM), ctx, how.fitting)
         zeros = dict.fromkeys(WATCHED, jnp.float32(0))
-        memory = {**agent.memory, **zeros, **learning(False), **kept(ctx, expert_batch, key, how)}
-        agent = agent.replace(memory=memory)
+        remembered = {**expert_deviation(ctx, how), **learning(False), **kept(ctx, expert_batch, key, how)}
+        agent = agent.replace(memory={**agent.memory, **zeros, **remembered})
         return agent if temperature == "log" else linear_temperature.start(agent, ctx)
 
     def refit(agent: Agent, recent: Batch, count: jax.Array, key: jax.Array, ctx: Context) -> Agent:

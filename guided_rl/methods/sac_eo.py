@@ -35,6 +35,7 @@ TEMPERATURES = ("log", "linear")
 LIKELIHOODS = ("mse", "gaussian")
 DRAWN = ("update", "episode", "whole")
 COLLECT = ("sample", "mean")
+STANDARDISED = ("nothing", "loss", "both")
 
 
 def adaptive(agent: Agent, delta_max: jax.Array, ctx: Context, **evidence: Any) -> jax.Array:
@@ -60,6 +61,7 @@ def sac_eo(
     expert_drawn: str = "update",
     temperature: str = "log",
     collect: str = "sample",
+    standardise: str = "nothing",
     noise: float = 0.0,
     drop: float = 0.0,
 ) -> Method:
@@ -76,6 +78,8 @@ def sac_eo(
         for; or the `whole` set in every update, the code's default. These two are kept per learner.
       temperature: `log` α, or `linear`: the official code's, which starts at log α_0 < 0 and is
         floored at 1e-5.
+      standardise: divide by the expert set's deviations, entry by entry, the errors of `nothing`, of the
+        imitation `loss`, or of `both` it and δ; β depends on the units, so that another one suits then.
       collect: data with a `sample` of the policy, as SAC does, or with its `mean`, the code's default.
       noise: of the expert's observations, in standard deviations of each entry.
       drop: share of their entries, the last ones, that are missing.
@@ -86,6 +90,7 @@ def sac_eo(
         ("temperature", temperature, TEMPERATURES),
         ("expert_drawn", expert_drawn, DRAWN),
         ("collect", collect, COLLECT),
+        ("standardise", standardise, STANDARDISED),
         ("number of models", models, (1, MODELS)),
     ):
         if value not in known:
@@ -95,7 +100,7 @@ def sac_eo(
     if not 0 <= drop < 1 or noise < 0:
         raise UserError(f"drop={drop} must be in [0, 1) and noise={noise} at least 0; change them")
     fitting = Fitting(tuple(model_hidden), epochs=epochs, window=window, normalise=normalise, likelihood=likelihood)
-    how = Imitation(fitting, models, drop, expert_drawn)
+    how = Imitation(fitting, models, drop, standardise, expert_drawn)
     weigh = adaptive if weight == "adaptive" else fixed
     method = imitating(weigh, how, expert_batch, temperature, noise, collect)
     extra = {"beta": 100.0} if weight == "adaptive" else {"epsilon": 0.01}

@@ -314,6 +314,7 @@ def test_expert_sets_are_refused_or_changed_as_asked():
         ({"noise": -1.0}, "noise"),
         ({"expert_drawn": "epoch"}, "unknown expert_drawn 'epoch'; did you mean episode"),
         ({"collect": "samples"}, "unknown collect 'samples'; did you mean sample"),
+        ({"standardise": "los"}, "unknown standardise 'los'; did you mean loss"),
     ],
 )
 def test_switches_that_make_no_sense_are_refused(options, hint):
@@ -369,6 +370,30 @@ def test_kept_pairs_are_shared_out_anew_in_every_update():
         np.testing.assert_array_equal(rank(together(order)), rank(together(pairs(1, 40))))
 
 
+@pytest.mark.parametrize("standardise", ["nothing", "loss", "both"])
+def test_errors_are_standardised_where_asked(standardise):
+    """By σ of s' over the expert set as it was when learning was set up, with 1 for an entry that never varies."""
+    expert, key = pairs(4, 40), jax.random.key(5)
+    expert["next_obs"] *= jnp.array([0.1, 1.0, 10.0, 0.0])
+    whole = {**expert, "terminated": jnp.zeros(40)}
+    ctx = context().replace(offline=jax.vmap(Layout.of(OBS, ACTION).pack)(whole))
+    start = build("sac-eo", {**SWITCHES, "standardise": standardise}).init(jax.random.key(0), ctx)
+    assert ("expert_std" in start.memory) == (standardise != "nothing")
+    agent, how = learner(), dataclasses.replace(HOW, standardise=standardise)
+    agent = agent.replace(memory={**start.memory, **agent.memory})
+    scale = np.std(np.asarray(expert["next_obs"], np.float64), axis=0)
+    scale[3] = 1.0
+    action = np.asarray(action_of(agent.params["actor"], expert["obs"], key, ctx), np.float64)
+    obs, follows = (np.asarray(expert[k], np.float64) for k in ("obs", "next_obs"))
+    one, other = (forward(agent, m, obs, action) for m in (0, 1))
+    errors = np.concatenate([follows[:20] - one[:20], follows[20:] - other[20:]])
+    in_loss, in_delta = (1.0 if standardise == "nothing" else scale), (scale if standardise == "both" else 1.0)
+    loss = imitation_loss(agent.params["actor"], agent, expert, key, ctx, how)
+    np.testing.assert_allclose(loss, np.mean(np.sum((errors / in_loss) ** 2, -1)), **CLOSE)
+    delta = disagreement(agent, expert["obs"], key, ctx, how)
+    np.testing.assert_allclose(delta, np.sqrt(np.sum(((one - other) / in_delta) ** 2, -1)), **CLOSE)
+
+
 @pytest.mark.parametrize("collect", ["mean", "sample"])
 def test_data_are_collected_as_asked_once_learning_has_begun(collect):
     method, (ctx, _), obs = build("sac-eo", {**SWITCHES, "collect": collect}), told_apart(), pairs()["obs"][0]
@@ -384,7 +409,7 @@ def test_data_are_collected_as_asked_once_learning_has_begun(collect):
 
 
 SHAPES = {
-    "whole": {"expert_drawn": "whole"},
+    "whole, standardised": {"expert_drawn": "whole", "standardise": "both"},
     "episode by its mean": {"expert_drawn": "episode", "collect": "mean"},
 }
 
