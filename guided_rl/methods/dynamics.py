@@ -92,11 +92,21 @@ def predict(agent: Agent, obs: jax.Array, action: jax.Array, ctx: Context, how: 
     return obs + change[..., : ctx.setup.observation_size]
 
 
+def deviation(agent: Agent, ctx: Context) -> jax.Array:
+    """Standard deviations [models, obs] of ŝ' that Gaussian models have learnt, in raw units."""
+    log_std = bounded(agent.params["models"]["params"]["log_std"])
+    return (jnp.exp(log_std) * agent.memory["normaliser"]["out_std"])[:, : ctx.setup.observation_size]
+
+
+def bounded(log_std: jax.Array) -> jax.Array:
+    return jnp.clip(log_std, -5.0, 2.0)
+
+
 def model_loss(params: Any, inputs: jax.Array, targets: jax.Array, ctx: Context, how: Fitting) -> jax.Array:
     """Σ over models of E ½‖y - ŷ‖² (mse), or of the Gaussian's negative log likelihood, both without constants."""
     predicted, log_std = models(ctx.setup, how).apply(params, inputs)
     if how.likelihood == "gaussian":
-        log_std = jnp.clip(log_std, -5.0, 2.0)[:, None]
+        log_std = bounded(log_std)[:, None]
         each = 0.5 * ((targets - predicted) * jnp.exp(-log_std)) ** 2 + log_std
     else:
         each = 0.5 * (targets - predicted) ** 2

@@ -22,6 +22,7 @@ from guided_rl.methods import dynamics, linear_temperature, sac
 from guided_rl.methods.base import Act, Agent, Batch, Context, Method, Metrics
 from guided_rl.methods.dynamics import MODELS, NEVER_VARIED, Fitting
 from guided_rl.methods.networks import sample_squashed
+from guided_rl.prng import normal
 
 HPARAMS = {
     **sac.HPARAMS,
@@ -30,7 +31,11 @@ HPARAMS = {
     "initial_temperature": 0.1,
     "model_lr": 1e-3,
 }
-IMITATION_STREAM, ORDER_STREAM = 0x656F, 0x6F72  # beyond any counter that SAC draws from the same key
+IMITATION_STREAM, ORDER_STREAM, NOISE_STREAM = (
+    0x656F,
+    0x6F72,
+    0x6E6F,
+)  # beyond any counter that SAC draws from the same key
 PROBED = 256
 WATCHED = ("epsilon", "delta_max", "model_error_expert", "model_error_replay")
 Weigh = Callable[..., jax.Array]
@@ -45,6 +50,7 @@ class Imitation:
       drop: share of the observation, its last entries, that the expert set lacks.
       standardise: whether errors are divided by the expert set's standard deviation of each entry of s':
         of `nothing`, in the `loss` alone, or in `both`, the loss and δ.
+      sampled: whether δ compares samples of Gaussian models instead of their means.
       drawn: how often expert pairs are drawn, for every `update` or for an `episode`; `whole` is the set itself.
     """
 
@@ -52,6 +58,7 @@ class Imitation:
     models: int = MODELS
     drop: float = 0.0
     standardise: str = "nothing"
+    sampled: bool = False
     drawn: str = "update"
 
     def squared(self, difference: jax.Array) -> jax.Array:
@@ -109,7 +116,11 @@ def disagreement(agent: Agent, obs: jax.Array, key: jax.Array, ctx: Context, how
     """δ(s) [n] of states [n, obs]: how far the two models' ŝ' lie apart for one shared a ~ π_θ(·|s)."""
     action = action_of(agent.params["actor"], obs, key, ctx)
     both = lambda x: jnp.stack([x] * MODELS)
-    one, other = dynamics.predict(agent, both(obs), both(action), ctx, how.fitting)
+    predicted = dynamics.predict(agent, both(obs), both(action), ctx, how.fitting)
+    if how.sampled:
+        noise = normal(jax.random.fold_in(key, NOISE_STREAM), predicted.shape)
+        predicted += dynamics.deviation(agent, ctx)[:, None] * noise
+    one, other = predicted
     apart = one - other
     return jnp.sqrt(how.squared(apart / agent.memory["expert_std"] if how.standardise == "both" else apart))
 

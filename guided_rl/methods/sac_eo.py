@@ -35,6 +35,7 @@ TEMPERATURES = ("log", "linear")
 LIKELIHOODS = ("mse", "gaussian")
 DRAWN = ("update", "episode", "whole")
 COLLECT = ("sample", "mean")
+COMPARED = ("mean", "sample")
 STANDARDISED = ("nothing", "loss", "both")
 
 
@@ -62,6 +63,7 @@ def sac_eo(
     temperature: str = "log",
     collect: str = "sample",
     standardise: str = "nothing",
+    delta: str = "mean",
     noise: float = 0.0,
     drop: float = 0.0,
 ) -> Method:
@@ -80,6 +82,8 @@ def sac_eo(
         floored at 1e-5.
       standardise: divide by the expert set's deviations, entry by entry, the errors of `nothing`, of the
         imitation `loss`, or of `both` it and δ; β depends on the units, so that another one suits then.
+      delta: compares the models' `mean`, or where they are gaussian one `sample` of each, as the code
+        does; noise in the data then counts as disagreement.
       collect: data with a `sample` of the policy, as SAC does, or with its `mean`, the code's default.
       noise: of the expert's observations, in standard deviations of each entry.
       drop: share of their entries, the last ones, that are missing.
@@ -91,6 +95,7 @@ def sac_eo(
         ("expert_drawn", expert_drawn, DRAWN),
         ("collect", collect, COLLECT),
         ("standardise", standardise, STANDARDISED),
+        ("delta", delta, COMPARED),
         ("number of models", models, (1, MODELS)),
     ):
         if value not in known:
@@ -99,8 +104,10 @@ def sac_eo(
         raise UserError(f"expert_batch={expert_batch} cannot be halved between two models; give an even number")
     if not 0 <= drop < 1 or noise < 0:
         raise UserError(f"drop={drop} must be in [0, 1) and noise={noise} at least 0; change them")
+    if delta == "sample" and likelihood != "gaussian":
+        raise UserError(f"delta=sample compares samples, which likelihood={likelihood} has none of; give gaussian")
     fitting = Fitting(tuple(model_hidden), epochs=epochs, window=window, normalise=normalise, likelihood=likelihood)
-    how = Imitation(fitting, models, drop, standardise, expert_drawn)
+    how = Imitation(fitting, models, drop, standardise, delta == "sample", expert_drawn)
     weigh = adaptive if weight == "adaptive" else fixed
     method = imitating(weigh, how, expert_batch, temperature, noise, collect)
     extra = {"beta": 100.0} if weight == "adaptive" else {"epsilon": 0.01}

@@ -315,6 +315,8 @@ def test_expert_sets_are_refused_or_changed_as_asked():
         ({"expert_drawn": "epoch"}, "unknown expert_drawn 'epoch'; did you mean episode"),
         ({"collect": "samples"}, "unknown collect 'samples'; did you mean sample"),
         ({"standardise": "los"}, "unknown standardise 'los'; did you mean loss"),
+        ({"delta": "sampl", "likelihood": "gaussian"}, "unknown delta 'sampl'; did you mean sample"),
+        ({"delta": "sample"}, "delta=sample compares samples, which likelihood=mse has none of"),
     ],
 )
 def test_switches_that_make_no_sense_are_refused(options, hint):
@@ -394,6 +396,19 @@ def test_errors_are_standardised_where_asked(standardise):
     np.testing.assert_allclose(delta, np.sqrt(np.sum(((one - other) / in_delta) ** 2, -1)), **CLOSE)
 
 
+def test_delta_of_samples_has_the_models_noise_in_it():
+    """Of models that agree, δ² is χ²-like about 2 Σ σ², where means have none, with numbers of its own per model."""
+    agent, obs, ctx = learner(), pairs(0, 4000)["obs"], context()
+    same = jax.tree.map(lambda x: jnp.stack([x[0], x[0]]), agent.params["models"])
+    agent = agent.replace(params={**agent.params, "models": same})
+    how = dataclasses.replace(HOW, fitting=dataclasses.replace(HOW.fitting, likelihood="gaussian"))
+    log_std = np.clip(np.asarray(same["params"]["log_std"][0], np.float64), -5, 2)
+    sigma = np.exp(log_std)[:OBS] * np.asarray(agent.memory["normaliser"]["out_std"])[:OBS]
+    assert float(disagreement(agent, obs, jax.random.key(1), ctx, how).max()) == 0.0
+    delta = disagreement(agent, obs, jax.random.key(1), ctx, dataclasses.replace(how, sampled=True))
+    np.testing.assert_allclose(np.mean(np.float64(delta) ** 2), 2 * np.sum(sigma**2), rtol=0.1)
+
+
 @pytest.mark.parametrize("collect", ["mean", "sample"])
 def test_data_are_collected_as_asked_once_learning_has_begun(collect):
     method, (ctx, _), obs = build("sac-eo", {**SWITCHES, "collect": collect}), told_apart(), pairs()["obs"][0]
@@ -411,6 +426,7 @@ def test_data_are_collected_as_asked_once_learning_has_begun(collect):
 SHAPES = {
     "whole, standardised": {"expert_drawn": "whole", "standardise": "both"},
     "episode by its mean": {"expert_drawn": "episode", "collect": "mean"},
+    "δ of samples": {"likelihood": "gaussian", "delta": "sample"},
 }
 
 
