@@ -51,6 +51,7 @@ class Imitation:
       standardise: whether errors are divided by the expert set's standard deviation of each entry of s':
         of `nothing`, in the `loss` alone, or in `both`, the loss and δ.
       sampled: whether δ compares samples of Gaussian models instead of their means.
+      scaled: whether actor and critics too see observations scaled as the models do.
       drawn: how often expert pairs are drawn, for every `update` or for an `episode`; `whole` is the set itself.
     """
 
@@ -59,6 +60,7 @@ class Imitation:
     drop: float = 0.0
     standardise: str = "nothing"
     sampled: bool = False
+    scaled: bool = False
     drawn: str = "update"
 
     def squared(self, difference: jax.Array) -> jax.Array:
@@ -99,6 +101,14 @@ def imitated(agent: Agent, batch: Batch, key: jax.Array, how: Imitation) -> Batc
     return jax.tree.map(lambda x: x[order], pairs)
 
 
+def seen(agent: Agent, obs: jax.Array, how: Imitation) -> jax.Array:
+    """What actor and critics see of observations [..., obs]; scaled, by the statistics of the last refit's window."""
+    if not how.scaled:
+        return obs
+    scale, size = agent.memory["normaliser"], obs.shape[-1]
+    return (obs - scale["in_mean"][:size]) / scale["in_std"][:size]
+
+
 def action_of(params: Any, obs: jax.Array, key: jax.Array, ctx: Context) -> jax.Array:
     """a ~ π_θ(·|s), reparameterised."""
     return sample_squashed(*sac.actor(ctx.setup).apply(params, obs), key)[0]
@@ -106,7 +116,7 @@ def action_of(params: Any, obs: jax.Array, key: jax.Array, ctx: Context) -> jax.
 
 def imitation_loss(params: Any, agent: Agent, expert: Batch, key: jax.Array, ctx: Context, how: Imitation) -> jax.Array:
     """MSE(θ) of the actor's `params`; the batch, drawn at random, is shared out among the models."""
-    action = action_of(params, expert["obs"], key, ctx)
+    action = action_of(params, seen(agent, expert["obs"], how), key, ctx)
     share = lambda x: x.reshape(how.models, -1, x.shape[-1])
     error = share(expert["next_obs"]) - dynamics.predict(agent, share(expert["obs"]), share(action), ctx, how.fitting)
     return jnp.mean(how.squared(error if how.standardise == "nothing" else error / agent.memory["expert_std"]))
@@ -114,7 +124,7 @@ def imitation_loss(params: Any, agent: Agent, expert: Batch, key: jax.Array, ctx
 
 def disagreement(agent: Agent, obs: jax.Array, key: jax.Array, ctx: Context, how: Imitation) -> jax.Array:
     """δ(s) [n] of states [n, obs]: how far the two models' ŝ' lie apart for one shared a ~ π_θ(·|s)."""
-    action = action_of(agent.params["actor"], obs, key, ctx)
+    action = action_of(agent.params["actor"], seen(agent, obs, how), key, ctx)
     both = lambda x: jnp.stack([x] * MODELS)
     predicted = dynamics.predict(agent, both(obs), both(action), ctx, how.fitting)
     if how.sampled:
@@ -136,6 +146,20 @@ def model_error(agent: Agent, rows: Batch, count: jax.Array, key: jax.Array, ctx
     action = jnp.where(known[:, None], action, 0.0)
     error = jnp.sqrt(how.squared(follows - dynamics.predict(agent, obs, action, ctx, how.fitting)))
     return jnp.sum(error * known) / jnp.maximum(MODELS * jnp.sum(known), 1)
+
+
+def through_scale(method: Method, how: Imitation) -> Method:
+    """`method` whose actor and critics, wherever they act or learn, are given what is `seen`."""
+
+    def scaled(hook: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda agent, obs, key, ctx: hook(agent, seen(agent, obs, how), key, ctx)
+
+    def update(agent: Agent, batch: Batch, key: jax.Array, ctx: Context) -> tuple[Agent, Metrics]:
+        changed = {name: seen(agent, batch[name], how) for name in ("obs", "next_obs")}
+        return method.update(agent, {**batch, **changed}, key, ctx)
+
+    policies = {name: scaled(policy) for name, policy in method.policies.items()}
+    return dataclasses.replace(method, act=scaled(method.act), update=update, policies=policies)
 
 
 def act_by_mean(agent: Agent, obs: jax.Array, key: jax.Array, ctx: Context) -> Act:
@@ -193,7 +217,7 @@ def imitating(
         agent, metrics = step(agent, batch, key, ctx, actor_gradient=actor_gradient)
         return agent, {**metrics, **{name: agent.memory[name] for name in WATCHED}}
 
-    return dataclasses.replace(
+    method = dataclasses.replace(
         sac.SAC,
         name="sac-eo",
         hparams=HPARAMS,
@@ -208,3 +232,4 @@ def imitating(
         observations_only=True,
         prepare=functools.partial(expert_observations, noise=noise, drop=how.drop, halves=True),
     )
+    return through_scale(method, how) if how.scaled else method

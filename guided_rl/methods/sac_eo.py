@@ -55,6 +55,7 @@ def sac_eo(
     models: int = MODELS,
     likelihood: str = "mse",
     normalise: bool = True,
+    normalise_policy: bool = False,
     model_hidden: tuple[int, ...] = (512, 512),
     epochs: int = 10,
     window: int = 100_000,
@@ -74,6 +75,8 @@ def sac_eo(
       models: through how many of the two models expert pairs pass, 2 or 1.
       likelihood: the models', `mse` or `gaussian`.
       normalise: scale the models' inputs and targets; actor and critics see raw observations.
+      normalise_policy: they too see them scaled, by the same statistics, as the code has it where its
+        normalisers are not the models' alone.
       model_hidden, epochs, window: of the models and their refits, see `dynamics.Fitting`.
       expert_batch: expert pairs in every update, an even number.
       expert_drawn: for every `update`, or once an `episode`, as the code does where a batch is asked
@@ -106,8 +109,10 @@ def sac_eo(
         raise UserError(f"drop={drop} must be in [0, 1) and noise={noise} at least 0; change them")
     if delta == "sample" and likelihood != "gaussian":
         raise UserError(f"delta=sample compares samples, which likelihood={likelihood} has none of; give gaussian")
+    if normalise_policy and not normalise:
+        raise UserError("normalise_policy scales as the models do, which normalise=false leaves unscaled; give true")
     fitting = Fitting(tuple(model_hidden), epochs=epochs, window=window, normalise=normalise, likelihood=likelihood)
-    how = Imitation(fitting, models, drop, standardise, delta == "sample", expert_drawn)
+    how = Imitation(fitting, models, drop, standardise, delta == "sample", normalise_policy, expert_drawn)
     weigh = adaptive if weight == "adaptive" else fixed
     method = imitating(weigh, how, expert_batch, temperature, noise, collect)
     extra = {"beta": 100.0} if weight == "adaptive" else {"epsilon": 0.01}

@@ -317,6 +317,8 @@ def test_expert_sets_are_refused_or_changed_as_asked():
         ({"standardise": "los"}, "unknown standardise 'los'; did you mean loss"),
         ({"delta": "sampl", "likelihood": "gaussian"}, "unknown delta 'sampl'; did you mean sample"),
         ({"delta": "sample"}, "delta=sample compares samples, which likelihood=mse has none of"),
+        ({"normalise_policy": True, "normalise": False}, "normalise_policy scales as the models do"),
+        ({"normalise_policy": "yes"}, "give true or false"),
     ],
 )
 def test_switches_that_make_no_sense_are_refused(options, hint):
@@ -409,6 +411,33 @@ def test_delta_of_samples_has_the_models_noise_in_it():
     np.testing.assert_allclose(np.mean(np.float64(delta) ** 2), 2 * np.sum(sigma**2), rtol=0.1)
 
 
+def test_actor_and_critics_see_observations_scaled_if_asked():
+    """What they do and learn is what they would on scaled observations, while models and errors stay as they were."""
+    plain, scaled = (build("sac-eo", {**SWITCHES, "normalise_policy": on}) for on in (False, True))
+    ctx, key, batch = context(), jax.random.key(2), {**pairs(2), "terminated": jnp.zeros(PAIRS), "expert": pairs(4)}
+    agent = plain.init(jax.random.key(0), ctx)
+    scale = learner().memory["normaliser"]
+    agent = agent.replace(memory={**agent.memory, "normaliser": scale, "epsilon": jnp.float32(0)})
+    see = lambda obs: (obs - scale["in_mean"][:OBS]) / scale["in_std"][:OBS]
+    for hook in (
+        lambda m, obs: m.act(agent, obs, key, ctx).executed,
+        lambda m, obs: m.policies["policy"](agent, obs, key, ctx),
+    ):
+        np.testing.assert_array_equal(hook(scaled, batch["obs"][0]), hook(plain, see(batch["obs"][0])))
+    ours = {**batch, "obs": see(batch["obs"]), "next_obs": see(batch["next_obs"])}
+    found, expected = (jax.jit(m.update)(agent, b, key, ctx)[0] for m, b in ((scaled, batch), (plain, ours)))
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, **CLOSE), found.params, expected.params)
+    how, expert = dataclasses.replace(HOW, scaled=True), batch["expert"]
+    action = np.asarray(action_of(agent.params["actor"], see(expert["obs"]), key, ctx), np.float64)
+    obs, follows = (np.asarray(expert[k], np.float64) for k in ("obs", "next_obs"))
+    one, other = (forward(agent, m, obs, action) for m in (0, 1))
+    delta = disagreement(agent, expert["obs"], key, ctx, how)
+    np.testing.assert_allclose(delta, np.sqrt(np.sum((one - other) ** 2, -1)), **CLOSE)
+    errors = np.concatenate([(follows - one)[: PAIRS // 2], (follows - other)[PAIRS // 2 :]])
+    loss = imitation_loss(agent.params["actor"], agent, expert, key, ctx, how)
+    np.testing.assert_allclose(loss, np.mean(np.sum(errors**2, -1)), **CLOSE)
+
+
 @pytest.mark.parametrize("collect", ["mean", "sample"])
 def test_data_are_collected_as_asked_once_learning_has_begun(collect):
     method, (ctx, _), obs = build("sac-eo", {**SWITCHES, "collect": collect}), told_apart(), pairs()["obs"][0]
@@ -426,6 +455,7 @@ def test_data_are_collected_as_asked_once_learning_has_begun(collect):
 SHAPES = {
     "whole, standardised": {"expert_drawn": "whole", "standardise": "both"},
     "episode by its mean": {"expert_drawn": "episode", "collect": "mean"},
+    "scaled": {"normalise_policy": True, "collect": "mean"},
     "δ of samples": {"likelihood": "gaussian", "delta": "sample"},
 }
 
