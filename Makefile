@@ -19,7 +19,7 @@ comma  := ,
 ready  := .venv/ready-$(device)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup reproduce test test-all lint sweep-tchange sweep-beta experts datasets parity speed speed-gpu profile reference report
+.PHONY: help setup reproduce test test-all smoke lint sweep-tchange sweep-beta experts datasets parity speed speed-gpu profile reference report
 .PHONY: $(TABLES:%=table-%)
 
 help: ## this list
@@ -46,6 +46,9 @@ test: setup ## the default tests, at most 15 min on 2 cores
 
 test-all: setup ## those marked slow as well
 	@$(BIN)/python -m pytest -q -n $(WORKERS) -m ''
+
+smoke: setup ## every benchmark script on the least that it can be given; installs the peers
+	@$(BIN)/python -m pytest -q -m slow tests/benchmarks/test_scripts.py tests/benchmarks/test_speed.py
 
 lint: setup ## style and common mistakes
 	@$(BIN)/ruff check .

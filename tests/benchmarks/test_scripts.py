@@ -67,6 +67,13 @@ def test_the_profile_says_where_the_time_goes(tmp_path):
 
 
 @pytest.mark.slow
+def test_the_accelerators_speed_is_measured_beside_the_peers(tmp_path):
+    speed_gpu.main(Gpu(parts=["engines", "peers"], repeats=1, smoke=True, out=tmp_path))
+    rows = json.loads((tmp_path / "gpu.json").read_text())["rows"]
+    assert [list(row["ratio"]) for row in rows] == [["native", "SBX"], ["rejax", "brax"]]
+
+
+@pytest.mark.slow
 def test_the_returns_beside_sbx_are_measured(tmp_path):
     """Installs the peers first, where that has not been done."""
     reference.main(Reference(smoke=True, out=tmp_path))
