@@ -15,11 +15,13 @@ positive and 0 elsewhere. What is wrong with a λ, or unsure, is written behind 
 | `local,scale=0.5` | λ times so much |
 | `local,noise=0.3` | a stochastic guide: its action and normal noise |
 | `local,sample=1` | a stochastic guide: a sample of the policy instead of its mode |
+| `local,literal=1` | λ of the ball in its cup as the authors' code has it, a typo included |
 """
 
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -43,6 +45,7 @@ SETTINGS = {
     "scale": (1.0, 0.0, 1.0),
     "noise": (0.0, 0.0, math.inf),
     "sample": (0.0, 0.0, 1.0),
+    "literal": (0.0, 0.0, 1.0),
 }
 
 
@@ -55,12 +58,14 @@ class Region:
       script: `obs -> action`, or None where a trained policy advises.
       gain: what the policy's action is multiplied by, per dimension.
       experts: the task whose file of weights holds the policy.
+      literal: the authors' `depth`, where ours mends a mistake of theirs.
     """
 
     depth: Callable[[jax.Array, jax.Array], jax.Array]
     script: Callable[[jax.Array], jax.Array] | None = None
     gain: tuple[float, ...] = ()
     experts: str = ""
+    literal: Callable[[jax.Array, jax.Array], jax.Array] | None = None
 
 
 def to_the_middle(obs: jax.Array) -> jax.Array:
@@ -85,14 +90,14 @@ def away_from_the_nearest(obs: jax.Array) -> jax.Array:
     return -SCRIPT * corner
 
 
-def below_the_cup(obs: jax.Array, shift: jax.Array) -> jax.Array:
+def below_the_cup(obs: jax.Array, shift: jax.Array, literal: bool = False) -> jax.Array:
     """Ball in cup: at or below the cup's bottom, or beside its lower edge; 0.3 is from joint to joint.
 
-    The authors' code compares ball_x with cup_z; their cup_x was surely meant.
+    The authors' code, here `literal`, compares ball_x with cup_z; their cup_x was surely meant.
     """
     cup_x, cup_z, ball_x, ball_z = obs[:4]
     above = ball_z - shift - cup_z
-    beside = jnp.minimum(0.35 - above, jnp.abs(ball_x - cup_x) - 0.05)
+    beside = jnp.minimum(0.35 - above, jnp.abs(ball_x - (cup_z if literal else cup_x)) - 0.05)
     return jnp.maximum(0.3 - above, beside)
 
 
@@ -106,7 +111,12 @@ LOCAL_GUIDES = {
         lambda obs, shift: 2.0 - SENSOR_RANGE * (1.0 - jnp.max(obs[-RAYS:])) - shift, away_from_the_nearest
     ),
     "PointFall": Region(lambda obs, shift: 1.0 - obs[4] - shift, gain=(0.2, 1.0), experts="PointFall"),
-    "ball_in_cup-low": Region(below_the_cup, gain=(1.0, 1.0), experts="ball_in_cup-low"),
+    "ball_in_cup-low": Region(
+        below_the_cup,
+        gain=(1.0, 1.0),
+        experts="ball_in_cup-low",
+        literal=functools.partial(below_the_cup, literal=True),
+    ),
     "point_mass-sparse": _NEAR_THE_TARGET,
     "point_mass-easy": _NEAR_THE_TARGET,
 }
@@ -133,6 +143,10 @@ def parse(named: str, env: Env) -> tuple[Region, str, dict[str, float]]:
         if name not in SETTINGS:
             raise unknown("setting of a local guide", name, SETTINGS)
         settings[name] = _number(name, value if equals else "", named)
+    if "literal" in settings and region.literal is None:
+        raise UserError(
+            f"literal in the guide {named!r} is for tasks whose λ mends the authors', not {env.name}; leave it out"
+        )
     return region, policy, settings
 
 
@@ -162,6 +176,7 @@ def local_guide(named: str, env: Env, find: Callable[[str, str], Guide]) -> Guid
     else:
         adviser, gain, bound = Guide((), lambda params, obs, key: region.script(obs)), (1.0,) * env.action_size, SCRIPT
     sampled, noisy = settings["sample"] > 0, settings["noise"] > 0
+    depth_of = region.literal if settings.pop("literal") > 0 else region.depth  # no number of the guide's program
 
     def action(params: Any, obs: jax.Array, key: jax.Array | None) -> jax.Array:
         advice = adviser.replace(params=params["policy"], size=None).action(obs, key if sampled else None)
@@ -172,7 +187,7 @@ def local_guide(named: str, env: Env, find: Callable[[str, str], Guide]) -> Guid
 
     def confidence(params: Any, obs: jax.Array) -> jax.Array:
         """λ(s): the paper's 1[depth > 0], or a ramp through ½ at the edge."""
-        depth = region.depth(obs, params["shift"]) + params["grow"]
+        depth = depth_of(obs, params["shift"]) + params["grow"]
         ramp = jnp.clip(0.5 + depth / jnp.maximum(params["smooth"], 1e-9), 0.0, 1.0)
         return params["scale"] * jnp.where(params["smooth"] > 0, ramp, (depth > 0).astype(jnp.float32))
 

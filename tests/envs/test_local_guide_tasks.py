@@ -15,6 +15,7 @@ from guided_rl.envs import OWN_TASKS, make, point_circle, point_fall, point_reac
 from guided_rl.envs.point_fall import Maze
 from guided_rl.envs.references import REFERENCES
 from guided_rl.errors import UserError
+from guided_rl.guides import find_guide
 
 MAZE = ["####", "#G.#", "##.#", "#.B#", "#..#", "####"]  # top row first
 
@@ -184,6 +185,25 @@ def test_the_low_ball_starts_below_the_usual_height_and_the_sparse_mass_is_paid_
         float(env.step(env.init(np.float32([x, 0]), np.zeros(2, np.float32)), jnp.zeros(2)).reward) for x in (0.0, 0.02)
     ]
     assert near[0] >= 0.8 and near[1] == 0.0
+
+
+def test_the_balls_literal_region_compares_the_ball_with_the_cups_height():
+    """Above the cup's edge λ asks how far the ball is beside the cup; the authors' code, from z instead of x."""
+    env = make("ball_in_cup-low", "native")
+    ours, literal = find_guide("local", env).of(0), find_guide("local,literal=1", env).of(0)
+    trust = lambda guide, cup, ball: float(guide.confidence(jnp.zeros(8).at[:4].set(jnp.array([*cup, *ball]))))
+    for cup, ball, mended, typed in (
+        ((0.2, 0.0), (0.2, 0.32), 0.0, 1.0),
+        ((0.0, 0.2), (0.2, 0.52), 1.0, 0.0),
+        ((0.2, 0.0), (0.2, 0.29), 1.0, 1.0),
+        ((0.2, 0.0), (0.2, 0.36), 0.0, 0.0),
+    ):
+        assert (trust(ours, cup, ball), trust(literal, cup, ball)) == (mended, typed)
+    obs = jnp.zeros(8)
+    np.testing.assert_array_equal(ours.action(obs), literal.action(obs))
+    assert jax.tree.structure(ours.params) == jax.tree.structure(literal.params), "a run knows its guide by its numbers"
+    with pytest.raises(UserError, match="literal in the guide 'local,literal=1' is for tasks whose λ mends"):
+        find_guide("local,literal=1", make("cartpole-safe", "native"))
 
 
 def test_point_reach_pays_approach_and_goals_and_ends_in_obstacles():
