@@ -31,11 +31,7 @@ HPARAMS = {
     "initial_temperature": 0.1,
     "model_lr": 1e-3,
 }
-IMITATION_STREAM, ORDER_STREAM, NOISE_STREAM = (
-    0x656F,
-    0x6F72,
-    0x6E6F,
-)  # beyond any counter that SAC draws from the same key
+IMITATION_STREAM, ORDER_STREAM, NOISE_STREAM = 0x656F, 0x6F72, 0x6E6F  # beyond the counters that SAC draws from a key
 PROBED = 256
 WATCHED = ("epsilon", "delta_max", "model_error_expert", "model_error_replay")
 Weigh = Callable[..., jax.Array]
