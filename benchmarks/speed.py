@@ -357,10 +357,10 @@ def measure(options: Any, known: Mapping[str, Callable[[Any], Iterator[dict]]], 
                 rows = merged(rows, [entry])
                 replace_file(path, (json.dumps({"rows": rows}, indent=1) + "\n").encode())
                 replace_file(out / f"{name}.md", speed_page.page(rows).encode())
-                if path == FOLDER / "speed.json":
-                    show_in_readme(rows)
                 print(speed_page.line(entry), flush=True)
         print(f"{part}: {time.perf_counter() - begin:.0f} s in all", flush=True)
+    if path == FOLDER / "speed.json":
+        show_in_readme(rows)
 
 
 def main(options: Speed) -> None:
