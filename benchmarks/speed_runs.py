@@ -9,12 +9,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 
 from benchmarks.peers.environment import HERE, peer_variables, peers_python
 from benchmarks.speed_parts import OURS, WARMUP, Contestant, Size
+from guided_rl.devices import cores
 from guided_rl.errors import UserError
 from guided_rl.reporting import records
 from guided_rl.reporting.summaries import curves
@@ -67,17 +69,18 @@ def ours(task: str, size: Size, updates: int, cache: str | None = None) -> tuple
 
 
 def sbx(task: str, size: Size, updates: int) -> tuple[Contestant, list[float]]:
-    """SBX, one process per seed, one after the other."""
+    """SBX, one process per seed, as many at once as there are cores."""
+
+    def learn(seed: int) -> float:
+        words = ["--algorithm", "sac", "--task", task, "--seed", seed, "--steps", WARMUP + updates, "--points", 1]
+        words += ["--episodes", EPISODES, "--hidden", size.width, size.width, "--batch", size.batch]
+        words += ["--warmup", WARMUP, "--equations", "published"]
+        printed = finished([str(peers_python()), str(HERE / "sbx_run.py"), *map(str, words)], peer_variables())
+        return float(np.mean(json.loads(printed)["returns"]))
 
     def run() -> float:
-        returns = []
-        for seed in range(size.members):
-            words = ["--algorithm", "sac", "--task", task, "--seed", seed, "--steps", WARMUP + updates, "--points", 1]
-            words += ["--episodes", EPISODES, "--hidden", size.width, size.width, "--batch", size.batch]
-            words += ["--warmup", WARMUP, "--equations", "published"]
-            printed = finished([str(peers_python()), str(HERE / "sbx_run.py"), *map(str, words)], peer_variables())
-            returns.append(np.mean(json.loads(printed)["returns"]))
-        return float(np.mean(returns))
+        with ThreadPoolExecutor(cores()) as pool:
+            return float(np.mean(list(pool.map(learn, range(size.members)))))
 
     seconds, reached = timed_run(run)
     return Contestant("SBX", seconds, 3600, RUNS), reached
