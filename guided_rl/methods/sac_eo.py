@@ -112,7 +112,15 @@ def sac_eo(
     if normalise_policy and not normalise:
         raise UserError("normalise_policy scales as the models do, which normalise=false leaves unscaled; give true")
     fitting = Fitting(tuple(model_hidden), epochs=epochs, window=window, normalise=normalise, likelihood=likelihood)
-    how = Imitation(fitting, models, drop, standardise, delta == "sample", normalise_policy, expert_drawn)
+    how = Imitation(
+        fitting,
+        models,
+        drop,
+        standardise=standardise,
+        sampled=delta == "sample",
+        scaled=normalise_policy,
+        drawn=expert_drawn,
+    )
     weigh = adaptive if weight == "adaptive" else fixed
     method = imitating(weigh, how, expert_batch, temperature, noise, collect)
     extra = {"beta": 100.0} if weight == "adaptive" else {"epsilon": 0.01}
