@@ -73,12 +73,12 @@ def _cores() -> int:
 def _git() -> tuple[str | None, bool | None]:
     """Commit of the checkout that this package is in, and whether its sources differ; None for a wheel.
 
-    `results` is left out, because the run that asks is about to write there.
+    `results` and README are left out, because the run that asks writes there.
     """
     top = _run("rev-parse", "--show-toplevel")
     if top is None or Path(top).resolve() / _PACKAGE.name != _PACKAGE:
         return None, None
-    changes = _run("status", "--porcelain", "--", ".", ":(top,exclude)results")
+    changes = _run("status", "--porcelain", "--", ".", ":(top,exclude)results", ":(top,exclude)README.md")
     return _run("rev-parse", "HEAD"), None if changes is None else bool(changes)
 
 
