@@ -52,13 +52,13 @@ def learning_curves(
       methods: which to draw, in this order; all main cells if None.
       charged: shift guided methods right by the steps that their expert cost.
       own_only: leave out every protocol but the learner's own policy.
-      palette: colour of each method; give the same to several figures that belong together.
+      palette: colour of each method, if not the one that `method_colours` gives it among these records.
     """
     main = _main_cells(records, methods)
     if not main:
         return None
     names = methods or method_names(main)
-    palette = palette or colours(names)
+    palette = palette or method_colours(records)
     with matplotlib.rc_context(STYLE):
         tasks = _tasks(main)
         figure, axes = panels(tasks, title)
@@ -162,7 +162,7 @@ def training_metric(records: Sequence[Record], metric: str, title: str, label: s
     having = [r for r in _main_cells(records) if metric in _metrics(r)]
     if not having:
         return None
-    palette = colours(method_names(having))
+    palette = method_colours(records)
     with matplotlib.rc_context(STYLE):
         tasks = _tasks(having)
         figure, axes = panels(tasks, title)
@@ -193,8 +193,7 @@ def choices(
     main = [r for r in _main_cells(records, methods) if f"{prefix}0" in _metrics(r)]
     if not main:
         return None
-    names = list(dict.fromkeys(r.method for r in main))
-    palette = colours(names)
+    palette = method_colours(records)
     with matplotlib.rc_context(STYLE):
         figure, axes = panels(_tasks(main), title)
         for axis, task in zip(axes, _tasks(main), strict=True):
@@ -275,6 +274,11 @@ def method_names(records: Sequence[Record]) -> list[str]:
     main = _main_cells(records)
     guided = {r.method for r in main if r.experts}
     return sorted({r.method for r in main}, key=lambda name: (name in guided, name))
+
+
+def method_colours(records: Sequence[Record]) -> dict[str, str]:
+    """Colour of each method with a main cell; given all records of a table, a method has one in all its figures."""
+    return colours(method_names(records))
 
 
 def _tasks(records: Sequence[Record]) -> list[str]:

@@ -11,8 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from guided_rl.reporting import statistics
-from guided_rl.reporting.figures import method_names
-from guided_rl.reporting.plot_style import STYLE, colours, label_rows, panels, shared_legend, steps_axis
+from guided_rl.reporting.figures import method_colours, method_names
+from guided_rl.reporting.plot_style import STYLE, label_rows, panels, shared_legend, steps_axis
 from guided_rl.reporting.records import POLICY, Record
 from guided_rl.reporting.summaries import Curves, behaviour_curves, curves, protocols, sample, training_curves
 from guided_rl.reporting.tables import number
@@ -50,7 +50,7 @@ def behaviour_returns(records: Sequence[Record], title: str) -> Figure | None:
         return dataclasses.replace(curve, steps=curve.steps[some], values=curve.values[:, some])
 
     having = [r for r in records if "training_return" in r.training["metric"].unique().to_pylist()]
-    return _curves([r for r in having if whole(r).steps.size], title, "return", whole)
+    return _curves(records, title, "return", whole, [r for r in having if whole(r).steps.size])
 
 
 def crash_curves(records: Sequence[Record], title: str) -> Figure | None:
@@ -62,7 +62,7 @@ def crash_curves(records: Sequence[Record], title: str) -> Figure | None:
 
     counted = [r for r in records if "failures" in r.training["metric"].unique().to_pylist()]
     tasks = {r.task for r in counted if np.any(so_far(r).values > 0)}
-    return _curves([r for r in counted if r.task in tasks], title, "crashes", so_far)
+    return _curves(records, title, "crashes", so_far, [r for r in counted if r.task in tasks])
 
 
 def evaluated_crashes(records: Sequence[Record], title: str) -> Figure | None:
@@ -73,16 +73,17 @@ def evaluated_crashes(records: Sequence[Record], title: str) -> Figure | None:
 
     counted = [r for r in records if "episode_failed" in r.returns.column_names]
     tasks = {r.task for r in counted if np.any(share(r).values > 0)}
-    return _curves([r for r in counted if r.task in tasks], title, "share of episodes", share)
+    return _curves(records, title, "share of episodes", share, [r for r in counted if r.task in tasks])
 
 
-def _curves(records: Sequence[Record], title: str, label: str, read) -> Figure | None:
-    """One panel per task with a line and a band for each method's main cell."""
-    main = [r for r in records if r.main]
+def _curves(
+    records: Sequence[Record], title: str, label: str, read, shown: Sequence[Record] | None = None
+) -> Figure | None:
+    """One panel per task with a line and a band for each main cell, of `shown` or else all, in the records' colours."""
+    main = [r for r in (records if shown is None else shown) if r.main]
     if not main:
         return None
-    names = sorted(method_names(main), key=lambda name: name != "sac")
-    palette = colours(names)
+    names, palette = method_names(records), method_colours(records)
     tasks = sorted({r.task for r in main})
     with matplotlib.rc_context(STYLE):
         figure, axes = panels(tasks, title)

@@ -128,8 +128,7 @@ def _nothing(records: Sequence[Record], title: str) -> Table:
 
 def _figures(records, title: str, pairs, sweeps, scale: ScaleOf, more: MoreFigures | None) -> dict[str, Figure]:
     """Every figure that these records support, by file name."""
-    names = figures.method_names(records)
-    palette = plot_style.colours(names)
+    names, palette = figures.method_names(records), figures.method_colours(records)
     found: dict[str, Figure | None] = {}
     if len(names) > 2:
         found["curves"] = figures.learning_curves(
@@ -137,13 +136,14 @@ def _figures(records, title: str, pairs, sweeps, scale: ScaleOf, more: MoreFigur
         )
     for guided, base in pairs:
         two, slug = (base, guided), f"{guided}_{base}".replace("-", "_")
-        both = any(len(protocols(record)) > 1 for record in records if record.method in two)
-        shown = "own policy, and what was executed" if both else "own policy"
+        tasks = set.intersection(*({r.task for r in records if r.main and r.method == name} for name in two))
+        paired = [r for r in records if r.task in tasks and r.method in two]
+        shown = "own policy, and what was executed" if any(len(protocols(r)) > 1 for r in paired) else "own policy"
         found[f"curves_{slug}"] = figures.learning_curves(
-            records, f"{guided} and {base}: {shown}", two, scale, palette=palette
+            paired, f"{guided} and {base}: {shown}", two, scale, palette=palette
         )
         found[f"charged_{slug}"] = figures.learning_curves(
-            records, f"{guided} charged for its expert's steps", two, scale, True, True, palette
+            paired, f"{guided} charged for its expert's steps", two, scale, True, True, palette
         )
         found[f"quality_{slug}"] = figures.expert_quality(records, guided, base, scale=scale)
     for parameter, base in sweeps:

@@ -115,6 +115,14 @@ def test_colours_stay_with_their_names():
     assert len(set(plot_style.PALETTE)) == len(plot_style.PALETTE)
 
 
+def test_a_method_has_one_colour_in_all_figures_of_a_table():
+    silent = lambda record: dataclasses.replace(record, training=record.training.slice(0, 0))
+    found = [silent(r) if r.method == "sac" else r for r in population()]
+    drawn = [figures.learning_curves(found), figures.training_metric(found, "critic_loss", "losses")]
+    curve, metric = ({line.get_label(): line.get_color() for line in figure.axes[1].lines} for figure in drawn)
+    assert curve["dai-sac"] == metric["dai-sac"] != curve["sac"]
+
+
 def test_choices_are_drawn_from_training_metrics_and_only_where_they_are():
     plain = make_record("sac", "Ant-v5", ramp(100))
     assert figures.choices([plain]) is None

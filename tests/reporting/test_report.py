@@ -84,6 +84,14 @@ def test_the_page_is_whole_and_loads_nothing():
     assert '<span class="verdict tested">by test</span>' in text
 
 
+def test_a_pair_is_drawn_on_the_tasks_that_both_have_run():
+    assert {"curves_dai_sac_sac", "charged_dai_sac_sac"} <= set(build().figures)
+    alone = make_record("dai-sac", "Hopper-v5", lambda seed, point, share: share, preset="cpu")
+    drawn = build([*population(), alone]).figures["curves_dai_sac_sac"]
+    assert [title for axis in drawn.axes if (title := axis.get_title("left"))] == ["Ant-v5"]
+    assert not [name for name in build(population()[1:]).figures if name.startswith(("curves_", "charged_"))]
+
+
 def test_a_report_from_stored_records_is_byte_identical(tmp_path):
     for record in population():
         records.write(record, records.cell_folder(tmp_path / "results", "dai", "cpu", record.cell))
