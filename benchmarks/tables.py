@@ -77,12 +77,15 @@ def run_sweep(
 
 
 def build_report(name: str, preset: str, root: Path = ROOT) -> report.Content:
-    """Tables, figures and claims of a paper from its records alone, written beside them."""
+    """Tables, figures and claims of a paper from its records alone, written beside them in place of the last ones."""
     table, kept = find_table(name), records_root(preset, root)
     found = records.read_all(kept, name, preset)
     more = {"more": table.figures, "published": table.published}
     content = report.build(found, table.title, preset, table.claims, table.pairs, table.sweeps, table.ours, **more)
-    report.write(content, kept / name / preset / "report")
+    folder = kept / name / preset / "report"
+    written = report.write(content, folder)
+    for left in set(folder.iterdir()) - set(written):
+        left.unlink()
     return content
 
 
