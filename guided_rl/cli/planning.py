@@ -10,8 +10,6 @@ from guided_rl.reporting.tables import Table, steps
 from guided_rl.training.cost import expected_seconds
 from guided_rl.training.run import Session
 
-SHARES = ("t_change", "hold", "rise", "force", "decay_interval", "handover")
-
 
 def show_run(config: RunConfig) -> None:
     """Print a population's size, schedules, memory and time."""
@@ -44,10 +42,9 @@ def run_table(session: Session) -> Table:
 def schedules(session: Session) -> list[tuple[str, str]]:
     """Hyper-parameters that are shares of the budget, in steps."""
     shown = []
-    for name in SHARES:
-        if name in session.hparams:
-            values = sorted({float(v) for v in session.hparams[name]})
-            shown.append((name, ", ".join(f"{v:g} = step {round(v * session.config.steps):,}" for v in values)))
+    for name in session.method.shares:
+        values = sorted({float(v) for v in session.hparams[name]})
+        shown.append((name, ", ".join(f"{v:g} = step {round(v * session.config.steps):,}" for v in values)))
     return shown
 
 

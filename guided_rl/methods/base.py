@@ -124,6 +124,7 @@ class Method:
       offline: whether it learns from the dataset alone: its steps are gradient steps, and no
         environment step is taken but in evaluations.
       ranges: the closed interval in which a hyper-parameter makes sense.
+      shares: hyper-parameters that are shares of the budget, which the plan tells in steps.
     """
 
     name: str
@@ -149,6 +150,7 @@ class Method:
     observations_only: bool = False
     offline: bool = False
     ranges: Mapping[str, tuple[float, float]] = field(default_factory=lambda: dict(RANGES))
+    shares: tuple[str, ...] = ()
 
 
 def optimizer(params: Any) -> Any:

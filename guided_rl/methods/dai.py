@@ -97,6 +97,7 @@ def dai(
         name=f"{'dai' if schedule == 'linear' else 'step-dai'}-{base.name}",
         hparams={**base.hparams, "t_change": 0.5},
         ranges={**base.ranges, "t_change": (0.0, 1.0)},
+        shares=("t_change",),
         update=mixture_target(base, alpha) if target == "mixture" else base.update,
         random_warmup=random_warmup,
     )

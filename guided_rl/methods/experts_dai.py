@@ -40,4 +40,5 @@ def experts_dai(base: Method) -> Method:
         name=f"experts-dai-{base.name}",
         hparams={**base.hparams, "t_change": 0.5},
         ranges={**base.ranges, "t_change": (0.0, 1.0)},
+        shares=("t_change",),
     )

@@ -49,5 +49,6 @@ LEARNED_SAG = dataclasses.replace(
     name="learned-sag",
     hparams={**sac.HPARAMS, **HPARAMS},
     ranges={**sac.SAC.ranges, "hold": (0.0, 1.0), "caution": (0.0, 100.0)},
+    shares=("hold",),
     update=functools.partial(sac.update, critic_target=functools.partial(switched_target, trust=learned)),
 )

@@ -54,6 +54,7 @@ JSRL = dataclasses.replace(
     name="jsrl",
     hparams={**BUFFER.hparams, "handover": 0.5},
     ranges={**BUFFER.ranges, "handover": (0.0, 1.0)},
+    shares=("handover",),
     init=_init_clock,
     act=_jump_start,
     observe=_count,

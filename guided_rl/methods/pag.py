@@ -139,6 +139,7 @@ def pag(*, target: str = "sag", sees_advice: bool = True, repo_literal: bool = F
         name="pag",
         hparams=HPARAMS,
         ranges=RANGES,
+        shares=("decay_interval",),
         init=init,
         act=act,
         arrive=arrive if repo_literal else None,

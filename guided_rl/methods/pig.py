@@ -50,6 +50,7 @@ PIG = dataclasses.replace(
     name="pig",
     hparams={**sac.HPARAMS, "beta": 1.0, **DECAY},
     ranges={**sac.SAC.ranges, "beta": (0.0, 1e6), **DECAY_RANGES},
+    shares=("decay_interval",),
     update=functools.partial(sac.update, actor_gradient=actor_gradient),
     needs_guide=True,
 )

@@ -61,6 +61,7 @@ def progress_dai(base: Method) -> Method:
         name=f"progress-dai-{base.name}",
         hparams={**base.hparams, **HPARAMS},
         ranges={**base.ranges, "hold": (0.0, 1.0), "rise": (1e-3, 10.0), "keep": (0.0, 1.0), "force": (0.0, 0.99)},
+        shares=("hold", "rise", "force"),
         init=init,
         observe=observe,
     )

@@ -40,6 +40,7 @@ RG = dataclasses.replace(
     name="rg",
     hparams={**sac.HPARAMS, "beta": 1.0, **DECAY},
     ranges={**sac.SAC.ranges, "beta": (0.0, 1e6), **DECAY_RANGES},
+    shares=("decay_interval",),
     update=update,
     needs_guide=True,
 )

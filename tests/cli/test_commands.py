@@ -13,6 +13,7 @@ import pytest
 from guided_rl.cli import main, running
 from guided_rl.cli.settings import default_folder
 from guided_rl.cli.watch import watching
+from guided_rl.methods import METHODS, build
 from guided_rl.reporting import records
 from tests.training.small import small
 
@@ -70,10 +71,21 @@ def test_plan_says_what_it_will_take(capsys):
     assert "exact" in out and "about" in out and "60 steps, 60 of them uniformly random" in out
 
 
-def test_plan_gives_every_schedule_in_steps(capsys):
-    options = ["--method", "pag", "--guide", "local", "--set", "decay_interval=0.25"]
+@pytest.mark.parametrize(
+    ("method", "name"),
+    [("pag", "decay_interval"), ("pig", "decay_interval"), ("rg", "decay_interval"), ("learned-sag", "hold")],
+)
+def test_plan_gives_every_schedule_in_steps(method, name, capsys):
+    options = ["--method", method, "--guide", "local", "--set", f"{name}=0.25"]
     assert main(["plan", *SMALL, "--task", "cartpole-safe", "--steps", "400", *options]) == 0
     assert "0.25 = step 100" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_schedules_are_hyper_parameters_between_none_and_all_of_the_budget(name):
+    method = build(name)
+    assert all(0 <= method.hparams[share] <= 1 for share in method.shares)
+    assert {"t_change", "decay_interval", "handover"} & set(method.hparams) <= set(method.shares)
 
 
 def test_plan_of_a_table_sums_its_cells(capsys):
