@@ -134,7 +134,7 @@ class Table:
             show_sweep(found, self.sweep, Path("runs") / "sweeps" / self.name / self.preset / self.tasks[0])
             return
         content = tables().run_table(self.name, self.preset, *how, self.tasks, self.cells)
-        show(content.returns, content.gains, content.claims)
+        show(content.overview, content.returns, content.gains, content.claims)
 
 
 @dataclass(frozen=True)

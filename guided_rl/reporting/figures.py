@@ -272,7 +272,7 @@ def _main_cells(records: Sequence[Record], methods: Sequence[str] | None = None)
 def method_names(records: Sequence[Record]) -> list[str]:
     """Methods that have a main cell, base methods first."""
     main = _main_cells(records)
-    guided = {r.method for r in main if r.experts}
+    guided = {r.method for r in main if r.guided}
     return sorted({r.method for r in main}, key=lambda name: (name in guided, name))
 
 

@@ -113,6 +113,11 @@ class Record:
         return not self.variant and len(self.points) == 1
 
     @property
+    def guided(self) -> bool:
+        """Whether an expert, a script or offline data taught it."""
+        return bool(self.experts or self.config.get("guide") or self.config.get("dataset"))
+
+    @property
     def budget(self) -> int:
         """Environment steps per member, evaluation excluded; the last evaluated step if not configured."""
         if "steps" in self.config:

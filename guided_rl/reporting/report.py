@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from guided_rl.errors import UserError
 from guided_rl.reporting import figures, plot_style, storage, summary_tables
 from guided_rl.reporting.claims import PAPER, Claim, View, ledger
+from guided_rl.reporting.overview import overview_table
 from guided_rl.reporting.page import Section
 from guided_rl.reporting.records import Record
 from guided_rl.reporting.replacements import Replacement, replacements_table
@@ -19,7 +20,7 @@ from guided_rl.reporting.sources import with_sources
 from guided_rl.reporting.summaries import protocols
 from guided_rl.reporting.tables import Table, to_json, to_markdown
 
-TABLES = ("returns", "gains", "milestones", "behaviour", "ours", "published", "claims", "provenance")
+TABLES = ("overview", "returns", "gains", "milestones", "behaviour", "ours", "published", "claims", "provenance")
 NOT_ALWAYS = ("behaviour", "ours", "published")
 MoreFigures = Callable[[Sequence[Record], str], dict[str, Figure]]
 """`(records, title) -> figures by file name`."""
@@ -33,6 +34,7 @@ class Content:
 
     name: str
     preset: str
+    overview: Table
     returns: Table
     gains: Table
     milestones: Table
@@ -78,6 +80,7 @@ def build(
     return Content(
         name,
         preset,
+        overview_table(records, f"{title}: where every method ended", scale),
         summary_tables.returns_table(records, f"{title}: returns", scale),
         summary_tables.gains_table(records, pairs, f"{title}: what guidance gained", scale),
         summary_tables.milestones_table(records, f"{title}: steps to a share of the expert's return", scale),
@@ -98,7 +101,7 @@ def section(content: Content) -> Section:
         else "This preset runs at a reduced scale, so only the scaled twins of the claims are judged."
     )
     shown = content.tables()
-    order = ("claims", "gains", "ours", "published", "milestones", "behaviour", "returns")
+    order = ("overview", "claims", "gains", "ours", "published", "milestones", "behaviour", "returns")
     blocks = (*(shown[name] for name in order if name in shown), *content.figures.values(), content.provenance)
     return Section(f"{content.name}, preset {content.preset}", reduced, blocks)
 

@@ -31,10 +31,14 @@ EXPLAINED = (
 
 
 def ordered(records: Sequence[Record]) -> list[Record]:
-    """By task, then main cells before variants, base methods before guided ones."""
-    swept = lambda r: len(r.points) > 1
-    place = lambda r: (r.task, bool(r.variant), swept(r), bool(r.experts), r.method, natural(r.variant), r.cell)
-    return sorted(records, key=place)
+    """By task, then by rank."""
+    return sorted(records, key=lambda record: (record.task, *rank(record)))
+
+
+def rank(record: Record) -> tuple:
+    """A sort key: main cells before variants and those before sweeps, base methods before guided ones."""
+    variant = natural(record.variant)
+    return bool(record.variant), len(record.points) > 1, record.guided, record.method, variant, record.cell
 
 
 def natural(text: str) -> list[tuple[int, float, str]]:

@@ -1,0 +1,52 @@
+"""A paper at a glance: where every method ended, one row each, one column per task."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from guided_rl.reporting import statistics
+from guided_rl.reporting.records import POLICY, Record
+from guided_rl.reporting.scales import ScaleOf, scale_of
+from guided_rl.reporting.statistics import Interval
+from guided_rl.reporting.summaries import protocols, sample
+from guided_rl.reporting.summary_tables import label, rank
+from guided_rl.reporting.tables import Table, estimate, few_seeds, section_starts
+
+FINAL = (
+    "Final returns of the learner's own policy, mean of the last 10 % of evaluations; below, what else was evaluated "
+    "where it ends elsewhere. Intervals are 95 %. Early returns, AUC and IQM: table of returns."
+)
+
+
+def overview_table(records: Sequence[Record], title: str, scale: ScaleOf = scale_of) -> Table:
+    """Per method, variant and grid point (rows) and task (columns): final returns, normalised where that can be."""
+    tasks = sorted({record.task for record in records})
+    found: dict[str, dict[str, dict[str, Interval]]] = {}
+    kinds = []
+    for record in sorted(records, key=rank):
+        for point in range(len(record.points)):
+            name = label(record, point)
+            if name not in found:
+                kinds.append(rank(record)[:2])
+            found.setdefault(name, {})[record.task] = _ends(record, point, scale)
+    rows = tuple((name, *(_text(ends.get(task, {})) for task in tasks)) for name, ends in found.items())
+    data = tuple({"method": name, "final": ends} for name, ends in found.items())
+    normalised = [task for task in tasks if scale(task).normalises]
+    raw = [task for task in tasks if task not in normalised]
+    notes = [FINAL]
+    notes += [f"Normalised, random 0 and expert 100: {', '.join(normalised)}."] if normalised else []
+    notes += [f"Raw, for want of an expert: {', '.join(raw)}."] if raw else []
+    return Table(title, ("Method", *tasks), rows, 1, (*notes, *few_seeds(rows)), data, section_starts(kinds))
+
+
+def _ends(record: Record, point: int, scale: ScaleOf) -> dict[str, Interval]:
+    normalise = scale(record.task).normalise
+    final = lambda protocol: sample(record, "final", protocol, point).map(normalise)
+    return {protocol: statistics.mean_interval(final(protocol)) for protocol in protocols(record)}
+
+
+def _text(ends: Mapping[str, Interval]) -> str:
+    """The learner's own, and below it every other protocol that reads differently."""
+    shown = {protocol: estimate(interval) for protocol, interval in ends.items()}
+    own = shown.pop(POLICY, "–")
+    return "\n".join([own, *(f"{protocol} {text}" for protocol, text in shown.items() if text != own)])
