@@ -29,6 +29,7 @@ from guided_rl.reporting.replacements import Replacement
 ABLATION_TASKS = ("HalfCheetah-v5", "Walker2d-v5")
 T_CHANGE = (0.1, 0.25, 0.5, 1.0)
 SWEEP = "t_change sweep"
+QUALITIES = (25, 50, 75)
 PANEL = "bc@25+bc@50+bc@75+bc@100"
 SAC_RATES = {"actor_lr": 3e-4, "critic_lr": 1e-3, "temperature_lr": 1e-3}
 TD3_RATES = {"actor_lr": 1e-3, "critic_lr": 1e-3}
@@ -72,7 +73,7 @@ def cells(preset: str) -> list[Cell]:
     others = [cell(preset, task, method) for task in ABLATION_TASKS for method in learners]
     panel = [cell(preset, task, "dai-sac", "averaged panel", guide=PANEL) for task in ABLATION_TASKS]
     sweep = [t_change_sweep(preset, task) for task in ABLATION_TASKS]
-    quality = [cell(preset, "HalfCheetah-v5", "dai-sac", f"expert {q} %", guide=f"bc@{q}") for q in (25, 50, 75)]
+    quality = [cell(preset, "HalfCheetah-v5", "dai-sac", f"expert {q} %", guide=f"bc@{q}") for q in QUALITIES]
     switches = [
         cell(preset, "HalfCheetah-v5", "dai-sac", "stored policy action", options={"stored": "policy"}),
         cell(preset, "HalfCheetah-v5", "dai-sac", "noise after mixing", options={"noise": "after"}),
@@ -92,6 +93,6 @@ TABLE = PaperTable(
     grids={"t_change": t_change_sweep},
     ours=(
         Replacement("progress-dai-sac", "dai-sac", (SWEEP,)),
-        Replacement("experts-dai-sac", "dai-sac", ("averaged panel",)),
+        Replacement("experts-dai-sac", "dai-sac", ("averaged panel", *(f"expert {q} %" for q in QUALITIES))),
     ),
 )
