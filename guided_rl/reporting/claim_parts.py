@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 
 import numpy as np
 
@@ -55,7 +55,7 @@ def on_tasks(
     rank: Callable[[Interval], float] = lambda interval: interval.value,
     metric: str = "",
 ) -> Judge:
-    """Measure each task apart and combine the verdicts; the value is the worst task's, or the best's.
+    """Measure each task apart and combine the verdicts; the value is the worst task's, or the best's, that decides.
 
     `cells` are the (method, variant) that each task needs; `metric` is what `measure` reads of them.
     """
@@ -64,9 +64,12 @@ def on_tasks(
     def judge(view: View) -> Outcome:
         there, absent = there_and_absent(view, methods, tasks, [variant for _, variant in cells])
         found = {task: measure(view, task) for task in there}
-        chosen = (max if best else min)(found, key=lambda task: np.nan_to_num(rank(found[task]), nan=-np.inf))
+        verdicts = {task: verdict(interval) for task, interval in found.items()}
+        overall = combine(list(verdicts.values()))
+        chosen = (max if best else min)(
+            deciding(verdicts, overall), key=lambda task: np.nan_to_num(rank(found[task]), nan=-np.inf)
+        )
         lines = [f"{task} {form(i)}" + (f" ({i.note})" if i.note else "") for task, i in found.items()]
-        overall = combine([verdict(interval) for interval in found.values()])
         notes = ["; ".join(lines) if len(tasks) > 1 else found[chosen].note, absent, view.failed(methods, there)]
         notes.append(elsewhere(view, cells, there, metric))
         return outcome(found[chosen], UNDECIDED if absent else overall, notes)
@@ -76,6 +79,11 @@ def on_tasks(
 
 def every(verdicts: Sequence[str]) -> str:
     return FAILS if FAILS in verdicts else UNDECIDED if UNDECIDED in verdicts else HOLDS
+
+
+def deciding(verdicts: Mapping[Hashable, str], overall: str) -> list[Hashable]:
+    """Those of the overall verdict; all where none is."""
+    return [name for name, verdict in verdicts.items() if verdict == overall] or list(verdicts)
 
 
 def there_and_absent(

@@ -18,6 +18,7 @@ from guided_rl.reporting.claim_parts import (
     about,
     above,
     below,
+    deciding,
     elsewhere,
     every,
     on_tasks,
@@ -173,7 +174,7 @@ def fewer_failures(method: str, base: str, tasks: Tasks, share: float = 1.0, var
 def worst_point(
     method: str, base: str, task: str, metric: str, variant: str, base_variant: str = "", protocol: str = POLICY
 ) -> Judge:
-    """Each grid point of A's sweep is above B; the value is the difference of the worst point."""
+    """Each grid point of A's sweep is above B; the value is the difference of the worst point that decides."""
 
     def judge(view: View) -> Outcome:
         found = [r for r in view.records if (r.method, r.task, r.variant) == (method, task, variant)]
@@ -182,11 +183,12 @@ def worst_point(
         level, record = view.sample(base, task, metric, protocol, base_variant), found[0]
         read = protocol if protocol in protocols(record) else POLICY
         gaps = [statistics.difference(sample(record, metric, read, p), level) for p in range(len(record.points))]
-        worst = min(range(len(gaps)), key=lambda p: gaps[p].value)
+        verdicts = [above(gap, 0.0) for gap in gaps]
+        worst = min(deciding(dict(enumerate(verdicts)), every(verdicts)), key=lambda p: gaps[p].value)
         at = ", ".join(f"{name} {value:g}" for name, value in record.points[worst].items())
         notes = [f"worst at {at}", gaps[worst].note]
         notes.append(read_elsewhere([record, view.record(base, task, base_variant)], metric))
-        return outcome(gaps[worst], every([above(gap, 0.0) for gap in gaps]), notes)
+        return outcome(gaps[worst], every(verdicts), notes)
 
     return judge
 
@@ -275,11 +277,12 @@ def beats_variants(method: str, variants: Sequence[str], tasks: Tasks, metric: s
                 other = view.record(method, task, variant)
                 pair = sample(main, metric), sample(other, metric)
                 found[f"{task} {variant}"] = statistics.difference(*pair, shared(main, other))
-        verdict = every([above(interval, 0.0) for interval in found.values()])
-        least = min(found.values(), key=lambda interval: np.nan_to_num(interval.value, nan=-np.inf))
+        verdicts = {name: above(interval, 0.0) for name, interval in found.items()}
+        verdict = every(list(verdicts.values()))
+        least = min(deciding(verdicts, verdict), key=lambda name: np.nan_to_num(found[name].value, nan=-np.inf))
         notes = ["; ".join(f"{name} {estimate(i)}" for name, i in found.items())]
         cells = [(method, variant) for variant in ("", *variants)]
-        return outcome(least, verdict, [*notes, elsewhere(view, cells, tasks, metric)])
+        return outcome(found[least], verdict, [*notes, elsewhere(view, cells, tasks, metric)])
 
     return judge
 

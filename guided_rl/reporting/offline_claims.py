@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from guided_rl.reporting import statistics
-from guided_rl.reporting.claim_parts import Tasks, above
-from guided_rl.reporting.claims import FAILS, HOLDS, UNDECIDED, Judge, Missing, Outcome, View
+from guided_rl.reporting.claim_parts import Tasks, above, deciding, every
+from guided_rl.reporting.claims import HOLDS, UNDECIDED, Judge, Missing, Outcome, View
 from guided_rl.reporting.records import Record
 from guided_rl.reporting.statistics import CONFIDENCE, LEAST_SEEDS, Interval, Sample
 from guided_rl.reporting.summaries import read_elsewhere, sample, shared
@@ -162,9 +162,9 @@ def keeps(method: str, tasks: Tasks, share: float, margin: float, gate: Gate) ->
     def judge(view: View) -> Outcome:
         there, notes = judged(view, gate, tasks, [(method, "")])
         found = {task: change(view, task) for task in there}
-        worst = min(found, key=lambda task: found[task].value)
-        verdicts = [above(interval, -margin) for interval in found.values()]
-        verdict = FAILS if FAILS in verdicts else UNDECIDED if UNDECIDED in verdicts else HOLDS
+        verdicts = {task: above(interval, -margin) for task, interval in found.items()}
+        verdict = every(list(verdicts.values()))
+        worst = min(deciding(verdicts, verdict), key=lambda task: found[task].value)
         if any("not run" in note for note in notes):
             verdict = UNDECIDED
         lines = "; ".join(f"{task} {percent(interval)}" for task, interval in found.items())

@@ -101,6 +101,14 @@ def test_a_gain_on_each_task_needs_the_least_one(least, verdict):
     assert outcome.value == pytest.approx(least / 100 - 1)
 
 
+def test_the_value_shown_is_of_a_task_that_decides():
+    judge = claim_tests.gain_on_each("dai-sac", "sac", [A, B], "early", 1.6)
+    wide = pair(100, 100, width=900, task=B)
+    outcome = judge(view(*pair(200, 100), *wide))
+    assert outcome.verdict == FAILS and outcome.value == pytest.approx(1.0)
+    assert judge(view(*pair(500, 100), *wide)).verdict == UNDECIDED
+
+
 @pytest.mark.parametrize(
     ("ratio", "width", "verdict"), [(4.0, 5, HOLDS), (6.0, 5, FAILS), (4.0, 190, UNDECIDED), (3.9, 20, HOLDS)]
 )
