@@ -49,7 +49,7 @@ class Speed:
     Attributes:
       parts: any of physics, collect, updates, iql, loop, brax, members, execution, grid,
         runs, start, and sac-eo and compile, of some ten minutes each; all but these two if none is given.
-      repeats: turns per row; whole runs take two, with `full` one.
+      repeats: turns per row; whole runs take one.
       task: of everything but physics, which has tasks of its own, and rejax's row.
       full: whole runs of 64 seeds and 20,000 updates as well.
       smoke: tiny pieces of work, to see that every part runs; its numbers mean nothing.
@@ -268,11 +268,10 @@ def run_rows(options: Speed) -> Iterator[dict]:
     for size, updates in cases:
         found = [run(options.task, size, updates) for run in (speed_runs.ours, speed_runs.sbx)]
         contestants = [contestant for contestant, _ in found]
-        repeats = 1 if options.full or options.smoke else min(2, options.repeats)
-        rates = speed_parts.alternate(contestants, repeats, rehearse=False)
+        rates = speed_parts.alternate(contestants, 1, rehearse=False)
         returns = {c.name: round(float(np.mean(reached)), 1) for c, reached in found}
         what = f"{named(options.task, size)}, {updates:,} updates each, from nothing"
-        yield row("runs", what, {"SBX": 1.0}, contestants, repeats, rates, returns=returns)
+        yield row("runs", what, {"SBX": 1.0}, contestants, 1, rates, returns=returns)
 
 
 def start_rows(options: Speed) -> Iterator[dict]:
