@@ -84,8 +84,10 @@ def build_report(name: str, preset: str, root: Path = ROOT) -> report.Content:
     content = report.build(found, table.title, preset, table.claims, table.pairs, table.sweeps, table.ours, **more)
     folder = kept / name / preset / "report"
     written = report.write(content, folder)
+    kinds = {path.suffix for path in written}  # a neighbour's half-written files are left alone
     for left in set(folder.iterdir()) - set(written):
-        left.unlink()
+        if left.suffix in kinds:
+            left.unlink(missing_ok=True)
     return content
 
 
