@@ -5,8 +5,9 @@
 
 Ratios are the median of the turns' own ratios: each turn times all contestants one after the
 other, so that a busy machine slows all of them. Rows go to `results/speed/speed.json`, each
-with its provenance; a run replaces the rows it measured, and writes `speed.md` and README's short
-table from them all.
+with its provenance; a run replaces the rows it measured, keeps the figures of the runs before it
+beside them, since a peer's rate differs by half from one hour to another, and writes `speed.md`
+and README's short table from the medians over all these runs.
 """
 
 from __future__ import annotations
@@ -49,7 +50,9 @@ class Speed:
     Attributes:
       parts: any of physics, collect, updates, iql, loop, brax, members, execution, grid,
         runs, start, and sac-eo and compile, of some ten minutes each; all but these two if none is given.
-      repeats: turns per row; whole runs take one.
+      repeats: turns per row; whole runs take one, those to the first updates and brax's two at most.
+      runs: how many runs of this command a row tells the median of, this one included; 1 forgets
+        the earlier ones, as suits code that has become faster.
       task: of everything but physics, which has tasks of its own, and rejax's row.
       full: whole runs of 64 seeds and 20,000 updates as well.
       smoke: tiny pieces of work, to see that every part runs; its numbers mean nothing.
@@ -58,6 +61,7 @@ class Speed:
 
     parts: list[str] = field(default_factory=lambda: list(USUAL))
     repeats: int = 3
+    runs: int = 5
     task: str = "HalfCheetah-v5"
     full: bool = False
     smoke: bool = False
@@ -214,7 +218,7 @@ def brax_rows(options: Speed) -> Iterator[dict]:
     ):
         three = [speed_parts.loop("brax:inverted_pendulum", "sac", size, steps), rejax, brax]
         targets = {"rejax": 1.0, "brax": 1.0}
-        yield row("brax", named("brax's inverted_pendulum", size), targets, three, options.repeats)
+        yield row("brax", named("brax's inverted_pendulum", size), targets, three, min(2, options.repeats))
 
 
 def member_rows(options: Speed) -> Iterator[dict]:
@@ -281,7 +285,7 @@ def start_rows(options: Speed) -> Iterator[dict]:
         ours, sbx = speed_runs.ours, speed_runs.sbx
         contestants = [start(options.task, size, 8)[0] for start in (functools.partial(ours, cache=cache), ours, sbx)]
         contestants[0].run()
-        rates = speed_parts.alternate(contestants, 1 if options.smoke else 3, rehearse=False)
+        rates = speed_parts.alternate(contestants, 1 if options.smoke else min(2, options.repeats), rehearse=False)
         what = f"{named(options.task, size)}, to the first updates and one evaluation, from nothing"
         cached, cold, peer = contestants
         yield row("start", what, {"SBX": 1.0}, [cached, peer], 0, rates)
@@ -322,10 +326,26 @@ PARTS = tuple(ROWS)
 USUAL = tuple(part for part in PARTS if part not in ("sac-eo", "compile"))
 
 
-def merged(old: list[dict], new: list[dict]) -> list[dict]:
-    """Old rows with the new ones in the place of those they repeat."""
-    rows = {(entry["part"], entry["what"]): entry for entry in (*old, *new)}
+def merged(old: list[dict], new: dict, runs: int) -> list[dict]:
+    """Old rows with the new one in the place of the one it repeats, whose figures stay in it as `earlier`.
+
+    Args:
+      runs: the most that a row tells of, itself included.
+    """
+    rows = {(entry["part"], entry["what"]): entry for entry in old}
+    key = new["part"], new["what"]
+    rows[key] = {**new, "earlier": earlier(rows[key], new)[: runs - 1] if key in rows else []}
     return [rows[key] for key in sorted(rows, key=lambda key: (PARTS.index(key[0]), key[1]))]
+
+
+def earlier(entry: dict, later: dict) -> list[dict]:
+    """The figures of a row and of those before it, newest first: none from another machine or uncommitted code."""
+    facts, same = entry["provenance"], ("platform", "device", "cores")
+    if any(facts[name] != later["provenance"][name] for name in same):
+        return []
+    figures = {name: entry[name] for name in ("rates", "ratio", "share") if name in entry}
+    told = {**figures, "commit": facts["commit"], "date": facts["date"]}
+    return [*([] if facts["dirty"] else [told]), *entry.get("earlier", [])]
 
 
 def show_in_readme(rows: list[dict], readme: Path = README) -> None:
@@ -346,8 +366,9 @@ def measure(options: Any, known: Mapping[str, Callable[[Any], Iterator[dict]]], 
     for part in options.parts:
         if part not in known:
             raise unknown("part", part, known)
-    if options.repeats < 1:
-        raise UserError(f"--repeats is {options.repeats}; give at least 1")
+    for option, given in (("repeats", options.repeats), ("runs", options.runs)):
+        if given < 1:
+            raise UserError(f"--{option} is {given}; give at least 1")
     out = FOLDER.parents[1] / "runs" / "speed" if options.smoke and options.out == FOLDER else options.out
     path = out / f"{name}.json"
     rows = json.loads(path.read_text())["rows"] if path.exists() else []
@@ -355,7 +376,7 @@ def measure(options: Any, known: Mapping[str, Callable[[Any], Iterator[dict]]], 
         begin = time.perf_counter()
         with contextlib.closing(known[part](options)) as measured:
             for entry in measured:
-                rows = merged(rows, [entry])
+                rows = merged(rows, entry, options.runs)
                 replace_file(path, (json.dumps({"rows": rows}, indent=1) + "\n").encode())
                 replace_file(out / f"{name}.md", speed_page.page(rows).encode())
                 print(speed_page.line(entry), flush=True)

@@ -32,12 +32,14 @@ class Gpu:
     Attributes:
       parts: any of physics, updates, seeds, engines, grid, peers; all of them if none is given.
       repeats: turns per row; updates alone run for a minute.
+      runs: how many runs of this command a row tells the median of, this one included.
       smoke: tiny pieces of work on any machine, to see that every part runs; its numbers mean nothing.
       out: folder of `gpu.json` and `gpu.md`.
     """
 
     parts: list[str] = field(default_factory=lambda: list(ROWS))
     repeats: int = 3
+    runs: int = 5
     smoke: bool = False
     out: Path = speed.FOLDER
 

@@ -67,9 +67,48 @@ def test_a_ratio_is_the_median_of_each_turns_own():
 
 def test_a_new_row_takes_the_old_ones_place():
     old, new = judged({"guided-rl": [1.0], "SBX": [1.0]}, {}), judged({"guided-rl": [2.0], "SBX": [1.0]}, {})
-    (kept,) = speed.merged([old], [new])
+    (kept,) = speed.merged([old], new, runs=1)
     assert kept["ratio"] == {"SBX": 2.0}
     assert "2.00× SBX" in speed_page.page([kept])
+
+
+def measured(rows: list[dict], ratio: float, runs: int = 5, share: float = 0.9, **facts) -> list[dict]:
+    """`rows` after one more run of committed code."""
+    new = judged({"guided-rl": [ratio], "SBX": [1.0]}, {"SBX": 2.0}, share=share, least_share=0.85)
+    return speed.merged(rows, {**new, "provenance": {**new["provenance"], "dirty": False, **facts}}, runs)
+
+
+def test_the_median_of_the_last_runs_is_shown_and_judged():
+    rows: list[dict] = []
+    for ratio, share in zip((9.0, 1.0, 2.2, 3.0), (0.1, 0.9, 0.86, 0.8), strict=True):
+        rows = measured(rows, ratio, runs=3, share=share)
+    (entry,) = rows
+    assert speed_page.ratios(entry) == {"SBX": [3.0, 2.2, 1.0]}, "newest first, and the first of four forgotten"
+    assert speed_page.shares(entry) == [0.8, 0.86, 0.9]
+    assert "2.20× SBX [1.00, 3.00] | 3 |" in speed_page.line(entry)
+    assert "| 2.2 updates a second | 2.2× (1.0–3.0) SBX |" in speed_page.beside_others(rows)
+    assert speed_page.met(entry)
+    (entry,) = measured(rows, 1.0, runs=3)
+    assert speed_page.ratios(entry) == {"SBX": [1.0, 3.0, 2.2]}
+    (entry,) = measured([entry], 1.0, runs=2)
+    assert speed_page.ratios(entry) == {"SBX": [1.0, 1.0]} and not speed_page.met(entry)
+
+
+@pytest.mark.parametrize("facts", [{"cores": 64}, {"device": "1 × cuda"}])
+def test_runs_of_another_machine_are_not_kept(facts):
+    (entry,) = measured(measured([], 5.0, **facts), 2.0)
+    assert speed_page.ratios(entry) == {"SBX": [2.0]}
+
+
+def test_runs_of_uncommitted_code_are_not_kept():
+    (entry,) = measured(measured(measured([], 3.0), 5.0, dirty=True), 2.0)
+    assert speed_page.ratios(entry) == {"SBX": [2.0, 3.0]}
+
+
+def test_a_contestant_that_runs_no_more_is_left_out():
+    rows = measured([], 3.0)
+    (entry,) = speed.merged(rows, judged({"guided-rl": [2.0], "SB3": [1.0]}, {}), runs=5)
+    assert speed_page.ratios(entry) == {"SB3": [2.0]}
 
 
 def test_the_readmes_table_is_replaced_and_the_rest_of_it_kept(tmp_path):
@@ -79,7 +118,7 @@ def test_the_readmes_table_is_replaced_and_the_rest_of_it_kept(tmp_path):
         speed.show_in_readme([judged({"guided-rl": [rate], "SBX": [1.0]}, {"SBX": 2.5})], readme)
     lines = readme.read_text(encoding="utf-8").splitlines()
     assert lines[0] == "before" and lines[-1] == "after" and "an old table" not in lines
-    assert "| ours beside theirs | 2 updates a second | 2× SBX | ≥ 2.5× SBX: no |" in lines
+    assert "| ours beside theirs | 2 updates a second | 2.0× SBX | ≥ 2.5× SBX: no |" in lines
     assert sum("ours beside theirs" in line for line in lines) == 1
 
 
@@ -91,6 +130,12 @@ def test_readme_has_a_place_for_the_table():
 def test_unknown_parts_are_refused(tmp_path):
     with pytest.raises(UserError, match="updates"):
         speed.main(Speed(parts=["update"], out=tmp_path))
+
+
+@pytest.mark.parametrize("option", ["repeats", "runs"])
+def test_none_at_all_is_refused(tmp_path, option):
+    with pytest.raises(UserError, match=f"--{option} is 0"):
+        speed.main(Speed(**{option: 0}, out=tmp_path))
 
 
 def test_our_own_parts_run(tmp_path):
