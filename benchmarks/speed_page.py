@@ -51,9 +51,9 @@ def page(rows: list[dict]) -> str:
     lines = [
         "# Speed, side by side\n",
         "Contestants take turns on the same machine; rates are the last run's, medians over turns (lowest and highest "
-        "in brackets). A run's ratio is the median of each turn's own; the one shown, and judged, is the median of the "
-        "runs counted beside it (lowest and highest in brackets: of the runs, or of the turns of a single one). Compile "
-        "time is not in the rates, except of whole runs; for peers it is given together with their warm-up.\n",
+        "in brackets). A run's ratio is the median of each turn's own; the one shown, and judged, is the median of as "
+        "many runs as stand beside it (lowest and highest in brackets: of the runs, or of the turns of a single one). "
+        "Compile time is not in the rates, except of whole runs; for peers it is given with their warm-up.\n",
         "| what | contestants, rate per second | ratio | runs | target | met | compile, s |",
         "|---|---|---|---|---|---|---|",
         *(line(entry) for entry in rows),
@@ -131,9 +131,10 @@ def _limits(rows: list[dict]) -> Iterator[str]:
         before = f" (in the runs before: {older})" if older else ""
         yield (
             f"- {entry['what']}, updates alone: {np.median(entry['rates'][OURS]):,.0f} a second, "
-            f"{entry['share']:.0%} of the limit of {entry['limit']:,.0f}{before}. An update is {work['FLOP'] / 1e6:.1f} MFLOP "
-            f"of matrix products, {work['bytes'] / 1e6:.2f} MB and {work['numbers']:,.0f} random numbers; this "
-            f"machine's rates, measured in the same turns at this layer's size: {rates}.\n"
+            f"{entry['share']:.0%} of the limit of {entry['limit']:,.0f}{before}. An update is "
+            f"{work['FLOP'] / 1e6:.1f} MFLOP of matrix products, {work['bytes'] / 1e6:.2f} MB and "
+            f"{work['numbers']:,.0f} random numbers; this machine's rates, measured in the same turns at this "
+            f"layer's size: {rates}.\n"
         )
 
 
