@@ -261,7 +261,8 @@ def grid_rows(options: Speed) -> Iterator[dict]:
     size, steps = (Size(16, 16, 8), 20) if options.smoke else (Size(64, 128, 32), 200)
     both, programs = speed_parts.grid(options.task, size, steps)
     name = f"DAI, {options.task}, T_change 4 × {size.members // 4} seeds against {size.members} seeds"
-    yield row("grid", name, {both[1].name: 1 / 1.10}, both, options.repeats, programs=programs)
+    repeats = options.repeats if options.smoke else max(5, options.repeats)
+    yield row("grid", name, {both[1].name: 1 / 1.10}, both, repeats, programs=programs)
 
 
 def run_rows(options: Speed) -> Iterator[dict]:
