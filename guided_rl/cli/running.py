@@ -10,7 +10,7 @@ from rich.console import Console
 from guided_rl.cli.watch import watching
 from guided_rl.config import RunConfig
 from guided_rl.guides.quotes import experts_behind
-from guided_rl.reporting import collect, figures, plot_style, records, summary_tables
+from guided_rl.reporting import collect, records, summary_tables
 from guided_rl.reporting.tables import Table, to_rich
 from guided_rl.training.checkpoint import differences
 from guided_rl.training.offline import keep_agents
@@ -57,6 +57,8 @@ def show_sweep(record: records.Record, parameter: str, folder: Path) -> None:
 
 def save_sweep(record: records.Record, parameter: str, folder: Path) -> None:
     """The sweep's plot as `sweep_<parameter>.svg` and `.png` in `folder`; a sweep of one value has none."""
+    from guided_rl.reporting import figures, plot_style  # half a second of matplotlib, which `run` does without
+
     figure = figures.sweep([record], parameter)
     if figure is not None:
         print(f"plot in {plot_style.save(figure, folder, f'sweep_{parameter}')[1]}")
