@@ -1,10 +1,10 @@
 """Returns beside SBX's: our SAC and TD3 against theirs, every setting written out.
 
     python -m benchmarks.reference                     # the seeds below; finished peer seeds are reused
-    python -m benchmarks.reference --ours 48 --peers 32
+    python -m benchmarks.reference --only td3/HalfCheetah-v5 --ours 48 --peers 32
 
-Ours runs as one population per (algorithm, task); SBX runs one process per seed in the peers'
-environment, one per core at a time. Every evaluation episode of both sides goes to
+Ours runs as one population per (algorithm, task), and goes on where it was stopped; SBX runs one
+process per seed in the peers' environment, one per core at a time. Every evaluation episode of both sides goes to
 `results/reference/sbx.parquet`, verdicts and provenance to `sbx.json`, both to `sbx.md` with a
 figure.
 
@@ -19,14 +19,16 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import shutil
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import tyro
 
@@ -35,7 +37,7 @@ from benchmarks.peers.environment import HERE, peer_variables, peers_python
 from guided_rl.config import RunConfig
 from guided_rl.devices import cores
 from guided_rl.envs.references import REFERENCES
-from guided_rl.errors import UserError, told
+from guided_rl.errors import UserError, told, unknown
 from guided_rl.reporting.provenance import provenance
 from guided_rl.reporting.storage import replace_file
 
@@ -70,6 +72,7 @@ class Reference:
       ours: seeds of ours per algorithm and task.
       peers: seeds of SBX's, with the two terms of its losses that differ replaced by the papers'.
       published: seeds of SBX as published, shown beside them and not judged.
+      only: what to run, such as td3/HalfCheetah-v5, beside the stored rows of the rest; all of it if none is given.
       smoke: a run of seconds with tiny settings, to see that every part works.
       out: folder of the results.
     """
@@ -77,6 +80,7 @@ class Reference:
     ours: int = 32
     peers: int = 20
     published: int = 0
+    only: list[str] = field(default_factory=list)
     smoke: bool = False
     out: Path = ROOT / "results" / "reference"
 
@@ -102,7 +106,9 @@ def our_returns(algorithm: str, task: str, settings: Settings, seeds: int) -> np
         evaluations=settings.points,
         episodes=settings.episodes,
     )
-    result = train(config)
+    folder = ROOT / "runs" / "reference" / f"{algorithm}-{task}-{seeds}-{settings.steps}"
+    result = train(config, folder=folder)
+    shutil.rmtree(folder)
     if (result.died_at >= 0).any():
         raise UserError(
             f"seeds {np.flatnonzero(result.died_at >= 0).tolist()} of {algorithm} on {task} turned non-finite"
@@ -152,29 +158,55 @@ def rows(side: str, algorithm: str, task: str, steps: np.ndarray, returns: np.nd
     return pa.table(columns)
 
 
-def collect(options: Reference, settings: Settings) -> tuple[pa.Table, dict[str, str]]:
-    """Every episode of both sides, and the peers' versions."""
-    parts, versions = [], {}
-    wanted = {"paper": options.peers, "published": options.published}
-    for algorithm, task in PAIRS:
-        steps = settings.steps // settings.points * np.arange(1, settings.points + 1)
-        print(f"{algorithm} on {task}: {options.ours} seeds of ours, {wanted} of SBX's", flush=True)
-        parts.append(rows("ours", algorithm, task, steps, our_returns(algorithm, task, settings, options.ours)))
-        for equations, count in wanted.items():
-            if not count:
-                continue
-            with ThreadPoolExecutor(cores()) as pool:
-                jobs = [pool.submit(peer_run, algorithm, task, s, settings, equations) for s in range(count)]
-                runs = [job.result() for job in jobs]
-            versions |= runs[0]["versions"]
-            returns = np.array([run["returns"] for run in runs]).swapaxes(0, 1)
-            side = "sbx" if equations == "paper" else "sbx-published"
-            parts.append(rows(side, algorithm, task, np.array(runs[0]["steps"]), returns))
-    return pa.concat_tables(parts).unify_dictionaries(), versions
+def name(pair: tuple[str, str]) -> str:
+    """`algorithm/task`, as `--only` has it."""
+    return "/".join(pair)
 
 
-def write(options: Reference, settings: Settings, table: pa.Table, versions: dict[str, str]) -> None:
+def compared(pair: tuple[str, str], options: Reference, settings: Settings) -> tuple[pa.Table, dict[str, Any]]:
+    """Every episode of both sides on one pair, and where they came from."""
+    algorithm, task = pair
+    wanted, versions = {"paper": options.peers, "published": options.published}, {}
+    steps = settings.steps // settings.points * np.arange(1, settings.points + 1)
+    print(f"{algorithm} on {task}: {options.ours} seeds of ours, {wanted} of SBX's", flush=True)
+    parts = [rows("ours", algorithm, task, steps, our_returns(algorithm, task, settings, options.ours))]
+    for equations, count in wanted.items():
+        if not count:
+            continue
+        with ThreadPoolExecutor(cores()) as pool:
+            jobs = [pool.submit(peer_run, algorithm, task, s, settings, equations) for s in range(count)]
+            runs = [job.result() for job in jobs]
+        versions |= runs[0]["versions"]
+        returns = np.array([run["returns"] for run in runs]).swapaxes(0, 1)
+        side = "sbx" if equations == "paper" else "sbx-published"
+        parts.append(rows(side, algorithm, task, np.array(runs[0]["steps"]), returns))
+    return pa.concat_tables(parts), {"provenance": provenance(), "peers": versions}
+
+
+def stored(out: Path, settings: Settings, pair: tuple[str, str]) -> tuple[pa.Table, dict[str, Any]]:
+    """`compared`, from the files in `out`."""
+    facts = json.loads((out / "sbx.json").read_text()) if (out / "sbx.json").exists() else {}
+    kept = {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(settings).items()}
+    if facts.get("settings") != kept or name(pair) not in facts["origins"]:
+        raise UserError(f"{out} has no rows of {name(pair)} at these settings; leave --only out")
+    table = pq.read_table(out / "sbx.parquet")
+    algorithm, task = pair
+    chosen = (pc.field("algorithm") == algorithm) & (pc.field("task") == task)
+    return table.filter(chosen), facts["origins"][name(pair)]
+
+
+def collect(options: Reference, settings: Settings) -> list[tuple[pa.Table, dict[str, Any]]]:
+    """Rows and origin of every pair: what was not asked for first, so that nothing is run in vain."""
+    anew = [pair for pair in PAIRS if not options.only or name(pair) in options.only]
+    found = {pair: stored(options.out, settings, pair) for pair in PAIRS if pair not in anew}
+    found |= {pair: compared(pair, options, settings) for pair in anew}
+    return [found[pair] for pair in PAIRS]
+
+
+def write(options: Reference, settings: Settings, found: list[tuple[pa.Table, dict[str, Any]]]) -> None:
     """The parquet, JSON, page and figure."""
+    tables, origins = zip(*found, strict=True)
+    table = pa.concat_tables(tables).unify_dictionaries()
     sink = io.BytesIO()
     pq.write_table(table, sink, compression="zstd", write_statistics=False)
     random = {task: REFERENCES[task].random.mean for _, task in PAIRS}
@@ -182,8 +214,7 @@ def write(options: Reference, settings: Settings, table: pa.Table, versions: dic
         "settings": asdict(settings),
         "random": random,
         "verdicts": reference_page.verdicts(table, random),
-        "peers": versions,
-        "provenance": provenance(),
+        "origins": {name(pair): origin for pair, origin in zip(PAIRS, origins, strict=True)},
     }
     text = json.dumps(facts, indent=1) + "\n"
     replace_file(options.out / "sbx.parquet", sink.getvalue())
@@ -195,10 +226,14 @@ def main(options: Reference) -> None:
     settings = Settings()
     if options.smoke:
         settings = Settings(steps=400, points=2, episodes=1, capacity=400, warmup=200, batch=32)
-        options = Reference(2, 1, 1, True, options.out if options.out != Reference.out else ROOT / "runs" / "reference")
+        out = options.out if options.out != Reference.out else ROOT / "runs" / "reference"
+        options = replace(options, ours=2, peers=1, published=1, out=out)
     if options.ours < 2 or options.peers < 1:
         raise UserError("give at least 2 seeds of ours and 1 of SBX's")
-    write(options, settings, *collect(options, settings))
+    for pair in options.only:
+        if pair not in map(name, PAIRS):
+            raise unknown("pair", pair, map(name, PAIRS))
+    write(options, settings, collect(options, settings))
     print((options.out / "sbx.md").read_text())
 
 

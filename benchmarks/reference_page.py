@@ -104,21 +104,29 @@ def figure(table: pa.Table) -> Any:
 
 def page(facts: Mapping[str, Any]) -> str:
     """The Markdown page."""
-    settings, origin, peers = facts["settings"], facts["provenance"], facts["peers"]
+    settings = facts["settings"]
     head = "| algorithm | task | ours (seeds) | SBX (seeds) | random | ours − SBX [95 %] | 0 inside | within ±25 % of "
     lines = [head + "return | … of return above random | verdict | SBX as published (seeds) |", "|---" * 11 + "|"]
     lines += [_row(v) for v in facts["verdicts"]]
     listed = "\n".join(f"- {name}: {value}" for name, value in settings.items())
-    versions = ", ".join(f"{name} {version}" for name, version in peers.items())
-    ours = ", ".join(f"{name} {origin['versions'][name]}" for name in ("jax", "mujoco", "gymnasium"))
-    dirty = " with local changes" if origin["dirty"] else ""
+    origins: dict[str, list[str]] = {}
+    for pair, origin in facts["origins"].items():
+        origins.setdefault(_origin(**origin), []).append(pair)
+    sources = "\n".join(f"- {', '.join(names)}: {text}" for text, names in origins.items())
     return (
         "# Returns beside SBX\n\nMean AUC, the mean return over all evaluation points, of our SAC and TD3 and of SBX's "
         f"at the same settings.\n\n{chr(10).join(lines)}\n\n{EXPLANATION}\n![Learning curves](sbx-curves.png)\n\n"
-        f"## Settings\n\n{listed}\n\n{DIFFERENCES}\n## Provenance\n\nOurs: commit {str(origin['commit'])[:7]}{dirty}, "
-        f"{ours}, {origin['cores']} cores, {origin['date'][:10]}. SBX: {versions}. Every evaluation episode of every "
+        f"## Settings\n\n{listed}\n\n{DIFFERENCES}\n## Provenance\n\n{sources}\n\nEvery evaluation episode of every "
         "seed is in `sbx.parquet`; `tests/benchmarks/test_reference.py` computes the table anew from it.\n"
     )
+
+
+def _origin(provenance: Mapping[str, Any], peers: Mapping[str, str]) -> str:
+    versions = ", ".join(f"{name} {version}" for name, version in peers.items())
+    ours = ", ".join(f"{name} {provenance['versions'][name]}" for name in ("jax", "mujoco", "gymnasium"))
+    dirty = " with local changes" if provenance["dirty"] else ""
+    commit, cores, date = str(provenance["commit"])[:7], provenance["cores"], provenance["date"][:10]
+    return f"ours at commit {commit}{dirty}, {ours}, {cores} cores, {date}; SBX's {versions}."
 
 
 def _row(v: Mapping[str, Any]) -> str:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from benchmarks import reference, reference_page
-from benchmarks.reference import Settings, peer_arguments
+from benchmarks.reference import Reference, Settings, peer_arguments
+from guided_rl.errors import UserError
 
-FOLDER = reference.Reference.out
+FOLDER = Reference.out
 
 
 @pytest.fixture(scope="module")
@@ -79,3 +81,30 @@ def test_peer_gets_our_settings():
     assert words[words.index("--hidden") + 1 : words.index("--hidden") + 3] == ["64", "64"]
     rate = float(words[words.index("--tau") + 1])
     assert 1 - (1 - rate) ** 2 == pytest.approx(0.005)
+
+
+def drawn(pair, options, settings):
+    """Rows of seeds that nobody trained."""
+    steps, seeds = np.arange(1, settings.points + 1), {"ours": options.ours, "sbx": options.peers}
+    returns = lambda side, n: np.random.default_rng(len(side)).normal(100.0, 1.0, (settings.points, n, 2))
+    parts = [reference.rows(side, *pair, steps, returns(side, n)) for side, n in seeds.items()]
+    origin = {"provenance": reference.provenance(), "peers": {"sbx-rl": str(options.peers)}}
+    return pa.concat_tables(parts), origin
+
+
+def test_one_pair_run_anew_leaves_the_others_as_they_are(tmp_path, monkeypatch):
+    monkeypatch.setattr(reference, "compared", drawn)
+    reference.main(Reference(ours=10, peers=10, out=tmp_path))
+    first = json.loads((tmp_path / "sbx.json").read_text())
+    reference.main(Reference(ours=14, peers=12, only=["td3/Hopper-v5"], out=tmp_path))
+    second = json.loads((tmp_path / "sbx.json").read_text())
+    assert [(v["ours_seeds"], v["sbx_seeds"]) for v in second["verdicts"]] == [(10, 10)] * 3 + [(14, 12)]
+    assert second["verdicts"][:3] == first["verdicts"][:3]
+    assert [origin["peers"]["sbx-rl"] for origin in second["origins"].values()] == ["10", "10", "10", "12"]
+    assert (tmp_path / "sbx.md").read_text() == reference_page.page(second)
+
+
+@pytest.mark.parametrize(("pair", "told"), [("td3/Hopper", "td3/Hopper-v5"), ("td3/Hopper-v5", "leave --only out")])
+def test_a_pair_that_is_unknown_or_the_only_one_is_refused(tmp_path, pair, told):
+    with pytest.raises(UserError, match=told):
+        reference.main(Reference(only=[pair], out=tmp_path))
