@@ -50,7 +50,7 @@ class Speed:
     Attributes:
       parts: any of physics, collect, updates, iql, loop, brax, members, execution, grid,
         runs, start, and sac-eo and compile, of some ten minutes each; all but these two if none is given.
-      repeats: turns per row; whole runs take one, those to the first updates and brax's two at most.
+      repeats: turns per row; whole runs take one, those to the first updates, brax's and members' two at most.
       runs: how many runs of this command a row tells the median of, this one included; 1 forgets
         the earlier ones, as suits code that has become faster.
       task: of everything but physics, which has tasks of its own, and rejax's row.
@@ -233,7 +233,7 @@ def member_rows(options: Speed) -> Iterator[dict]:
             name = f"{members} seed{'s'[: members > 1]}"
             loops.append(Contestant(name, loop.run, loop.work, loop.unit, loop.compile_seconds))
         what = f"SAC, {task}, {width}×{width}, batch {batch}, by number of seeds"
-        yield row("members", what, {}, loops, options.repeats)
+        yield row("members", what, {}, loops, min(2, options.repeats))
 
 
 def execution_rows(options: Speed) -> Iterator[dict]:
