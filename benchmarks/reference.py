@@ -187,7 +187,7 @@ def stored(out: Path, settings: Settings, pair: tuple[str, str]) -> tuple[pa.Tab
     """`compared`, from the files in `out`."""
     facts = json.loads((out / "sbx.json").read_text()) if (out / "sbx.json").exists() else {}
     kept = {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(settings).items()}
-    if facts.get("settings") != kept or name(pair) not in facts["origins"]:
+    if facts.get("settings") != kept or name(pair) not in facts.get("origins", {}):
         raise UserError(f"{out} has no rows of {name(pair)} at these settings; leave --only out")
     table = pq.read_table(out / "sbx.parquet")
     algorithm, task = pair
