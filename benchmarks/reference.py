@@ -28,7 +28,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import tyro
 
@@ -169,7 +168,7 @@ def compared(pair: tuple[str, str], options: Reference, settings: Settings) -> t
     wanted, versions = {"paper": options.peers, "published": options.published}, {}
     steps = settings.steps // settings.points * np.arange(1, settings.points + 1)
     print(f"{algorithm} on {task}: {options.ours} seeds of ours, {wanted} of SBX's", flush=True)
-    parts = [rows("ours", algorithm, task, steps, our_returns(algorithm, task, settings, options.ours))]
+    parts = []
     for equations, count in wanted.items():
         if not count:
             continue
@@ -180,19 +179,18 @@ def compared(pair: tuple[str, str], options: Reference, settings: Settings) -> t
         returns = np.array([run["returns"] for run in runs]).swapaxes(0, 1)
         side = "sbx" if equations == "paper" else "sbx-published"
         parts.append(rows(side, algorithm, task, np.array(runs[0]["steps"]), returns))
+    # Ours last: a peer that fails then costs nothing, since finished peer seeds are kept.
+    parts.insert(0, rows("ours", algorithm, task, steps, our_returns(algorithm, task, settings, options.ours)))
     return pa.concat_tables(parts), {"provenance": provenance(), "peers": versions}
 
 
 def stored(out: Path, settings: Settings, pair: tuple[str, str]) -> tuple[pa.Table, dict[str, Any]]:
     """`compared`, from the files in `out`."""
     facts = json.loads((out / "sbx.json").read_text()) if (out / "sbx.json").exists() else {}
-    kept = {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(settings).items()}
-    if facts.get("settings") != kept or name(pair) not in facts.get("origins", {}):
+    if facts.get("settings") != json.loads(json.dumps(asdict(settings))) or name(pair) not in facts.get("origins", {}):
         raise UserError(f"{out} has no rows of {name(pair)} at these settings; leave --only out")
     table = pq.read_table(out / "sbx.parquet")
-    algorithm, task = pair
-    chosen = (pc.field("algorithm") == algorithm) & (pc.field("task") == task)
-    return table.filter(chosen), facts["origins"][name(pair)]
+    return table.filter(reference_page.of_pair(*pair)), facts["origins"][name(pair)]
 
 
 def collect(options: Reference, settings: Settings) -> list[tuple[pa.Table, dict[str, Any]]]:

@@ -18,10 +18,14 @@ from guided_rl.reporting.storage import replace_file
 NAMES = {"ours": "ours", "sbx": "SBX, the papers' losses", "sbx-published": "SBX as published"}
 
 
+def of_pair(algorithm: str, task: str) -> pc.Expression:
+    """Which rows are of one pair."""
+    return (pc.field("algorithm") == algorithm) & (pc.field("task") == task)
+
+
 def curves(table: pa.Table, side: str, algorithm: str, task: str) -> tuple[np.ndarray, np.ndarray]:
     """Steps [points] and mean return [seeds, points] of one side of one pair; empty where it did not run."""
-    chosen = (pc.field("side") == side) & (pc.field("algorithm") == algorithm) & (pc.field("task") == task)
-    part = table.filter(chosen)
+    part = table.filter((pc.field("side") == side) & of_pair(algorithm, task))
     seed, step = (np.asarray(part[name].to_numpy()) for name in ("seed", "step"))
     seeds, steps = np.unique(seed), np.unique(step)
     values = np.asarray(part["episode_return"].to_numpy(), np.float64)
