@@ -1,12 +1,13 @@
 """Returns beside SBX's: our SAC and TD3 against theirs, every setting written out.
 
     python -m benchmarks.reference                     # the seeds below; finished peer seeds are reused
-    python -m benchmarks.reference --only td3/HalfCheetah-v5 --ours 48 --peers 32
+    python -m benchmarks.reference --only td3/HalfCheetah-v5 --ours 48 --peers 32 --more   # beside the stored seeds
 
 Ours runs as one population per (algorithm, task), and goes on where it was stopped; SBX runs one
-process per seed in the peers' environment, one per core at a time. Every evaluation episode of both sides goes to
-`results/reference/sbx.parquet`, verdicts and provenance to `sbx.json`, both to `sbx.md` with a
-figure.
+process per seed in the peers' environment, one per core at a time. An interval that is too wide
+can be narrowed over several days: `--more` keeps the seeds that are stored and runs the next ones.
+Every evaluation episode of both sides goes to `results/reference/sbx.parquet`, verdicts and
+provenance to `sbx.json`, both to `sbx.md` with a figure.
 
 The learning rate is that of the tables at preset cpu, and the TD3 paper's: at 3e-4 nobody learns
 HalfCheetah within 30k steps, and a quarter of nothing is no bound. The numbers of seeds were fixed
@@ -42,6 +43,7 @@ from guided_rl.reporting.storage import replace_file
 
 ROOT = Path(__file__).parents[1]
 ONE_THREAD = {"XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false", "OMP_NUM_THREADS": "1"}
+EQUATIONS = {"sbx": "paper", "sbx-published": "published"}
 PAIRS = tuple((algorithm, task) for task in ("HalfCheetah-v5", "Hopper-v5") for algorithm in ("sac", "td3"))
 
 
@@ -72,6 +74,7 @@ class Reference:
       peers: seeds of SBX's, with the two terms of its losses that differ replaced by the papers'.
       published: seeds of SBX as published, shown beside them and not judged.
       only: what to run, such as td3/HalfCheetah-v5, beside the stored rows of the rest; all of it if none is given.
+      more: keep the seeds that are stored of it, and run only those that are missing up to the numbers above.
       smoke: a run of seconds with tiny settings, to see that every part works.
       out: folder of the results.
     """
@@ -80,11 +83,12 @@ class Reference:
     peers: int = 20
     published: int = 0
     only: list[str] = field(default_factory=list)
+    more: bool = False
     smoke: bool = False
     out: Path = ROOT / "results" / "reference"
 
 
-def our_returns(algorithm: str, task: str, settings: Settings, seeds: int) -> np.ndarray:
+def our_returns(algorithm: str, task: str, settings: Settings, seeds: range) -> np.ndarray:
     """Evaluation returns [points, seeds, episodes] of our population."""
     from guided_rl.training.run import train  # imports JAX's backend, which the page does not need
 
@@ -96,7 +100,8 @@ def our_returns(algorithm: str, task: str, settings: Settings, seeds: int) -> np
         task=task,
         method=algorithm,
         steps=settings.steps,
-        seeds=seeds,
+        seeds=len(seeds),
+        first_seed=seeds.start,
         hparams={**rates, **own, "gamma": settings.gamma, "tau": settings.tau},
         hidden=settings.hidden,
         batch=settings.batch,
@@ -105,13 +110,12 @@ def our_returns(algorithm: str, task: str, settings: Settings, seeds: int) -> np
         evaluations=settings.points,
         episodes=settings.episodes,
     )
-    folder = ROOT / "runs" / "reference" / f"{algorithm}-{task}-{seeds}-{settings.steps}"
+    folder = ROOT / "runs" / "reference" / f"{algorithm}-{task}-{seeds.start}-{seeds.stop}-{settings.steps}"
     result = train(config, folder=folder)
     shutil.rmtree(folder)
     if (result.died_at >= 0).any():
-        raise UserError(
-            f"seeds {np.flatnonzero(result.died_at >= 0).tolist()} of {algorithm} on {task} turned non-finite"
-        )
+        dead = result.seeds[result.died_at >= 0].tolist()
+        raise UserError(f"seeds {dead} of {algorithm} on {task} turned non-finite")
     return result.history.evaluation["episode_return"][:, :, result.protocols.index("policy")]
 
 
@@ -147,12 +151,12 @@ def peer_run(algorithm: str, task: str, seed: int, settings: Settings, equations
     return json.loads(kept.read_text())
 
 
-def rows(side: str, algorithm: str, task: str, steps: np.ndarray, returns: np.ndarray) -> pa.Table:
+def rows(side: str, algorithm: str, task: str, steps: np.ndarray, returns: np.ndarray, first_seed: int = 0) -> pa.Table:
     """`returns` [points, seeds, episodes] as one row per episode."""
     point, seed, episode = (index.ravel() for index in np.indices(returns.shape))
     text = {"side": side, "algorithm": algorithm, "task": task}
     columns = {name: pa.array([value] * returns.size).dictionary_encode() for name, value in text.items()}
-    columns |= {"seed": seed.astype(np.int32), "step": np.asarray(steps)[point].astype(np.int32)}
+    columns |= {"seed": (first_seed + seed).astype(np.int32), "step": np.asarray(steps)[point].astype(np.int32)}
     columns |= {"episode": episode.astype(np.int16), "episode_return": returns.ravel().astype(np.float32)}
     return pa.table(columns)
 
@@ -162,46 +166,63 @@ def name(pair: tuple[str, str]) -> str:
     return "/".join(pair)
 
 
-def compared(pair: tuple[str, str], options: Reference, settings: Settings) -> tuple[pa.Table, dict[str, Any]]:
-    """Every episode of both sides on one pair, and where they came from."""
+def compared(
+    pair: tuple[str, str], seeds: dict[str, range], settings: Settings
+) -> tuple[list[pa.Table], list[dict[str, Any]]]:
+    """Every episode of the named seeds of each side on one pair, and where they came from."""
     algorithm, task = pair
-    wanted, versions = {"paper": options.peers, "published": options.published}, {}
+    seeds = {side: numbers for side, numbers in seeds.items() if numbers}
+    if not seeds:
+        return [], []
+    counts = {side: len(numbers) for side, numbers in seeds.items()}
+    print(f"{algorithm} on {task}: {counts} seeds to run", flush=True)
+    parts, versions = [], {}
     steps = settings.steps // settings.points * np.arange(1, settings.points + 1)
-    print(f"{algorithm} on {task}: {options.ours} seeds of ours, {wanted} of SBX's", flush=True)
-    parts = []
-    for equations, count in wanted.items():
-        if not count:
+    for side, equations in EQUATIONS.items():
+        if side not in seeds:
             continue
         with ThreadPoolExecutor(cores()) as pool:
-            jobs = [pool.submit(peer_run, algorithm, task, s, settings, equations) for s in range(count)]
+            jobs = [pool.submit(peer_run, algorithm, task, s, settings, equations) for s in seeds[side]]
             runs = [job.result() for job in jobs]
         versions |= runs[0]["versions"]
         returns = np.array([run["returns"] for run in runs]).swapaxes(0, 1)
-        side = "sbx" if equations == "paper" else "sbx-published"
-        parts.append(rows(side, algorithm, task, np.array(runs[0]["steps"]), returns))
+        parts.append(rows(side, algorithm, task, np.array(runs[0]["steps"]), returns, seeds[side].start))
     # Ours last: a peer that fails then costs nothing, since finished peer seeds are kept.
-    parts.insert(0, rows("ours", algorithm, task, steps, our_returns(algorithm, task, settings, options.ours)))
-    return pa.concat_tables(parts), {"provenance": provenance(), "peers": versions}
+    if "ours" in seeds:
+        returns = our_returns(algorithm, task, settings, seeds["ours"])
+        parts.insert(0, rows("ours", algorithm, task, steps, returns, seeds["ours"].start))
+    return parts, [{"seeds": counts, "provenance": provenance(), "peers": versions}]
 
 
-def stored(out: Path, settings: Settings, pair: tuple[str, str]) -> tuple[pa.Table, dict[str, Any]]:
+def stored(out: Path, settings: Settings, pair: tuple[str, str]) -> tuple[list[pa.Table], list[dict[str, Any]]]:
     """`compared`, from the files in `out`."""
     facts = json.loads((out / "sbx.json").read_text()) if (out / "sbx.json").exists() else {}
     if facts.get("settings") != json.loads(json.dumps(asdict(settings))) or name(pair) not in facts.get("origins", {}):
-        raise UserError(f"{out} has no rows of {name(pair)} at these settings; leave --only out")
+        raise UserError(f"{out} has no rows of {name(pair)} at these settings; leave --only and --more out")
     table = pq.read_table(out / "sbx.parquet")
-    return table.filter(reference_page.of_pair(*pair)), facts["origins"][name(pair)]
+    return [table.filter(reference_page.of_pair(*pair))], facts["origins"][name(pair)]
 
 
-def collect(options: Reference, settings: Settings) -> list[tuple[pa.Table, dict[str, Any]]]:
-    """Rows and origin of every pair: what was not asked for first, so that nothing is run in vain."""
-    anew = [pair for pair in PAIRS if not options.only or name(pair) in options.only]
-    found = {pair: stored(options.out, settings, pair) for pair in PAIRS if pair not in anew}
-    found |= {pair: compared(pair, options, settings) for pair in anew}
-    return [found[pair] for pair in PAIRS]
+def missing(options: Reference, origins: list[dict[str, Any]]) -> dict[str, range]:
+    """Seeds of each side that the numbers asked for have beyond those that stand in `origins`."""
+    wanted = {"ours": options.ours, "sbx": options.peers, "sbx-published": options.published}
+    have = {side: sum(origin["seeds"].get(side, 0) for origin in origins) for side in wanted}
+    return {side: range(have[side], count) for side, count in wanted.items()}
 
 
-def write(options: Reference, settings: Settings, found: list[tuple[pa.Table, dict[str, Any]]]) -> None:
+def collect(options: Reference, settings: Settings) -> list[tuple[pa.Table, list[dict[str, Any]]]]:
+    """Rows and origins of every pair: what is stored first, so that nothing is run in vain."""
+    asked = [pair for pair in PAIRS if not options.only or name(pair) in options.only]
+    keep = PAIRS if options.more else [pair for pair in PAIRS if pair not in asked]
+    found = {pair: stored(options.out, settings, pair) for pair in keep}
+    for pair in asked:
+        tables, origins = found.get(pair, ([], []))
+        more, of_more = compared(pair, missing(options, origins), settings)
+        found[pair] = [*tables, *more], [*origins, *of_more]
+    return [(pa.concat_tables(found[pair][0]), found[pair][1]) for pair in PAIRS]
+
+
+def write(options: Reference, settings: Settings, found: list[tuple[pa.Table, list[dict[str, Any]]]]) -> None:
     """The parquet, JSON, page and figure."""
     tables, origins = zip(*found, strict=True)
     table = pa.concat_tables(tables).unify_dictionaries()

@@ -114,9 +114,9 @@ def page(facts: Mapping[str, Any]) -> str:
     lines += [_row(v) for v in facts["verdicts"]]
     listed = "\n".join(f"- {name}: {value}" for name, value in settings.items())
     origins: dict[str, list[str]] = {}
-    for pair, origin in facts["origins"].items():
-        origins.setdefault(_origin(**origin), []).append(pair)
-    sources = "\n".join(f"- {', '.join(names)}: {text}" for text, names in origins.items())
+    for pair, parts in facts["origins"].items():
+        origins.setdefault("; then ".join(_origin(**part) for part in parts), []).append(pair)
+    sources = "\n".join(f"- {', '.join(names)}: {text}." for text, names in origins.items())
     return (
         "# Returns beside SBX\n\nMean AUC, the mean return over all evaluation points, of our SAC and TD3 and of SBX's "
         f"at the same settings.\n\n{chr(10).join(lines)}\n\n{EXPLANATION}\n![Learning curves](sbx-curves.png)\n\n"
@@ -125,12 +125,15 @@ def page(facts: Mapping[str, Any]) -> str:
     )
 
 
-def _origin(provenance: Mapping[str, Any], peers: Mapping[str, str]) -> str:
+def _origin(seeds: Mapping[str, int], provenance: Mapping[str, Any], peers: Mapping[str, str]) -> str:
+    """Which seeds one run of the command added, by what."""
+    counts = ", ".join(f"{count} of {NAMES[side]}" for side, count in seeds.items())
     versions = ", ".join(f"{name} {version}" for name, version in peers.items())
     ours = ", ".join(f"{name} {provenance['versions'][name]}" for name in ("jax", "mujoco", "gymnasium"))
     dirty = " with local changes" if provenance["dirty"] else ""
     commit, cores, date = str(provenance["commit"])[:7], provenance["cores"], provenance["date"][:10]
-    return f"ours at commit {commit}{dirty}, {ours}, {cores} cores, {date}; SBX's {versions}."
+    theirs = f"; SBX's {versions}" if peers else ""
+    return f"{counts}, {date}, {cores} cores, at commit {commit}{dirty}, {ours}{theirs}"
 
 
 def _row(v: Mapping[str, Any]) -> str:

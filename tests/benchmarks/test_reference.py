@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -83,28 +82,69 @@ def test_peer_gets_our_settings():
     assert 1 - (1 - rate) ** 2 == pytest.approx(0.005)
 
 
-def drawn(pair, options, settings):
-    """Rows of seeds that nobody trained."""
-    steps, seeds = np.arange(1, settings.points + 1), {"ours": options.ours, "sbx": options.peers}
-    returns = lambda side, n: np.random.default_rng(len(side)).normal(100.0, 1.0, (settings.points, n, 2))
-    parts = [reference.rows(side, *pair, steps, returns(side, n)) for side, n in seeds.items()]
-    origin = {"provenance": reference.provenance(), "peers": {"sbx-rl": str(options.peers)}}
-    return pa.concat_tables(parts), origin
+def untrained(monkeypatch):
+    """Seeds that nobody trained: every return is the seed's own number; which were asked for, by side."""
+    asked = {"ours": [], "sbx": []}
+
+    def ours(algorithm, task, settings, seeds):
+        asked["ours"] += seeds
+        return np.broadcast_to(np.array(seeds, float)[None, :, None], (settings.points, len(seeds), 2))
+
+    def peer(algorithm, task, seed, settings, equations):
+        asked["sbx"].append(seed)
+        steps = 3_000 * np.arange(1, settings.points + 1)
+        returns = np.full((settings.points, 2), float(seed))
+        return {"versions": {"sbx-rl": "1"}, "steps": steps.tolist(), "returns": returns.tolist()}
+
+    monkeypatch.setattr(reference, "our_returns", ours)
+    monkeypatch.setattr(reference, "peer_run", peer)
+    return asked
 
 
 def test_one_pair_run_anew_leaves_the_others_as_they_are(tmp_path, monkeypatch):
-    monkeypatch.setattr(reference, "compared", drawn)
+    untrained(monkeypatch)
     reference.main(Reference(ours=10, peers=10, out=tmp_path))
     first = json.loads((tmp_path / "sbx.json").read_text())
     reference.main(Reference(ours=14, peers=12, only=["td3/Hopper-v5"], out=tmp_path))
     second = json.loads((tmp_path / "sbx.json").read_text())
     assert [(v["ours_seeds"], v["sbx_seeds"]) for v in second["verdicts"]] == [(10, 10)] * 3 + [(14, 12)]
     assert second["verdicts"][:3] == first["verdicts"][:3]
-    assert [origin["peers"]["sbx-rl"] for origin in second["origins"].values()] == ["10", "10", "10", "12"]
+    counts = [[part["seeds"] for part in parts] for parts in second["origins"].values()]
+    assert counts == [[{"ours": 10, "sbx": 10}]] * 3 + [[{"ours": 14, "sbx": 12}]]
     assert (tmp_path / "sbx.md").read_text() == reference_page.page(second)
 
 
-@pytest.mark.parametrize(("pair", "told"), [("td3/Hopper", "td3/Hopper-v5"), ("td3/Hopper-v5", "leave --only out")])
+def test_more_seeds_join_those_that_are_stored(tmp_path, monkeypatch):
+    untrained(monkeypatch)
+    reference.main(Reference(ours=10, peers=10, out=tmp_path))
+    asked = untrained(monkeypatch)
+    options = Reference(ours=13, peers=12, only=["td3/Hopper-v5"], more=True, out=tmp_path)
+    reference.main(options)
+    assert asked == {"ours": [10, 11, 12], "sbx": [10, 11]}
+    table, facts = pq.read_table(tmp_path / "sbx.parquet"), json.loads((tmp_path / "sbx.json").read_text())
+    for side, count in (("ours", 13), ("sbx", 12)):
+        _, values = reference_page.curves(table, side, "td3", "Hopper-v5")
+        np.testing.assert_array_equal(values[:, 0], np.arange(count))
+    assert [part["seeds"] for part in facts["origins"]["td3/Hopper-v5"]] == [
+        {"ours": 10, "sbx": 10},
+        {"ours": 3, "sbx": 2},
+    ]
+    asked = untrained(monkeypatch)
+    reference.main(options)  # nothing is missing any more
+    assert asked == {"ours": [], "sbx": []}
+    assert json.loads((tmp_path / "sbx.json").read_text()) == facts
+
+
+def test_more_seeds_need_stored_ones_at_the_same_settings(tmp_path, monkeypatch):
+    asked = untrained(monkeypatch)
+    with pytest.raises(UserError, match="leave --only and --more out"):
+        reference.main(Reference(more=True, out=tmp_path))
+    assert asked == {"ours": [], "sbx": []}
+
+
+@pytest.mark.parametrize(
+    ("pair", "told"), [("td3/Hopper", "td3/Hopper-v5"), ("td3/Hopper-v5", "leave --only and --more out")]
+)
 def test_a_pair_that_is_unknown_or_the_only_one_is_refused(tmp_path, pair, told):
     with pytest.raises(UserError, match=told):
         reference.main(Reference(only=[pair], out=tmp_path))
