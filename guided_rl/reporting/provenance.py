@@ -26,6 +26,7 @@ PACKAGES = [
     "numpy",
     "guided-rl",
 ]
+KINDS = {"family": "cpu family", "model": "model"}
 _PACKAGE = Path(__file__).resolve().parents[1]
 
 
@@ -42,6 +43,7 @@ def provenance(engine: Any = None) -> dict[str, Any]:
         "versions": {name: _version(name) for name in PACKAGES},
         "python": platform.python_version(),
         "platform": f"{platform.system()} {platform.machine()}",
+        "processor": _processor(),
         "device": f"{jax.device_count()} × {jax.devices()[0].device_kind}",
         "backend": jax.default_backend(),
         "cores": _cores(),
@@ -57,6 +59,14 @@ def _version(name: str) -> str | None:
         return importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
         return None
+
+
+def _processor(facts: Path = Path("/proc/cpuinfo")) -> str:
+    """The processor's kind: compiled programs differ with it, and so do rates and results' last bits."""
+    lines = facts.read_text().partition("\n\n")[0].splitlines() if facts.exists() else []
+    told = {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    named = told.get("model name") or platform.processor() or platform.machine()
+    return ", ".join([named, *(f"{name} {told[key]}" for name, key in KINDS.items() if key in told)])
 
 
 def _precision() -> str:

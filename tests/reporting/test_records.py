@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import platform
 import signal
 import subprocess
 import sys
@@ -17,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from guided_rl.errors import UserError
-from guided_rl.reporting import records, storage
+from guided_rl.reporting import provenance, records, storage
 from tests.reporting.synthetic import constant, make_record
 
 EXPERT = records.Expert("halfcheetah-100-a", 4000.0, 250_000, "sha256:00")
@@ -135,7 +136,7 @@ def test_an_unwritable_place_is_one_sentence(tmp_path):
 
 KILLED = """
 import os, signal, sys
-from guided_rl.reporting import records, storage
+from guided_rl.reporting import provenance, records, storage
 from tests.reporting.synthetic import make_record
 calls, rename = 0, os.rename
 def strike(a, b):
@@ -167,6 +168,24 @@ def test_provenance_names_versions_and_device_but_not_the_machine():
     assert facts["cores"] >= 1
     assert facts["precision"].startswith("float32")
     assert os.uname().nodename not in json.dumps(facts)
+
+
+@pytest.mark.parametrize(
+    ("cpuinfo", "told"),
+    [
+        (
+            "processor\t: 0\ncpu family\t: 25\nmodel\t\t: 1\nmodel name\t: Epyc\n\nprocessor\t: 1\n",
+            "Epyc, family 25, model 1",
+        ),
+        ("processor\t: 0\nCPU part\t: 0xd0c\n", None),
+        (None, None),
+    ],
+)
+def test_the_processor_is_told_by_its_kind(tmp_path, cpuinfo, told):
+    path = tmp_path / "cpuinfo"
+    if cpuinfo is not None:
+        path.write_text(cpuinfo)
+    assert provenance._processor(path) == (told or platform.processor() or platform.machine())
 
 
 def test_plain_makes_json_of_anything():
