@@ -18,6 +18,7 @@ import functools
 import json
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -51,8 +52,8 @@ class Speed:
       parts: any of physics, collect, updates, iql, loop, brax, members, execution, grid,
         runs, start, and sac-eo and compile, of some ten minutes each; all but these two if none is given.
       repeats: turns per row; whole runs take one, those to the first updates, brax's and members' two at most.
-      runs: how many runs of this command a row tells the median of, this one included; 1 forgets
-        the earlier ones, as suits code that has become faster.
+      runs: how many runs of this command on this kind of machine a row tells the median of, this one included;
+        1 forgets the earlier ones, as suits code that has become faster.
       task: of everything but physics, which has tasks of its own, and rejax's row.
       full: whole runs of 64 seeds and 20,000 updates as well.
       smoke: tiny pieces of work, to see that every part runs; its numbers mean nothing.
@@ -99,6 +100,11 @@ def row(
         **extra,
         "provenance": provenance(),
     }
+
+
+def piece(members: int) -> int:
+    """Steps of a piece of a small network's loop: some seconds' work, the same in every row that times this loop."""
+    return min(1_500, max(16, 4_800 // members))
 
 
 def named(task: str, size: Size, algorithm: str = "SAC") -> str:
@@ -185,10 +191,10 @@ def loop_rows(options: Speed) -> Iterator[dict]:
     cases = [
         ("SAC", *same, Size(256, 256, 1), 250, 400, 0, {"SBX": 1.0}),
         ("SAC", *same, Size(256, 256, 4), 120, 400, 150, {"SBX": 2.0, "SB3": 3.0}),
-        ("SAC", *same, Size(64, 128, 16), 300, 1200, 0, {"SBX": 5.0}),
-        ("SAC", *same, Size(64, 128, 64), 80, 1200, 0, {"SBX": 8.0}),
-        ("SAC", CARTPOLE, "suite:cartpole-swingup", Size(32, 256, 64), 80, 1200, 0, {"SBX": 7.0}),
-        ("TD3", *same, Size(64, 128, 16), 300, 1200, 0, {"SBX": 1.0}),
+        ("SAC", *same, Size(64, 128, 16), piece(16), 1200, 0, {"SBX": 5.0}),
+        ("SAC", *same, Size(64, 128, 64), piece(64), 1200, 0, {"SBX": 8.0}),
+        ("SAC", CARTPOLE, "suite:cartpole-swingup", Size(32, 256, 64), piece(64), 1200, 0, {"SBX": 7.0}),
+        ("TD3", *same, Size(64, 128, 16), piece(16), 1200, 0, {"SBX": 1.0}),
     ]
     if options.smoke:
         cases = [(name, *same, Size(16, 16, 2), 20, 20, sb3, {"SBX": 1.0}) for name, sb3 in (("SAC", 20), ("TD3", 0))]
@@ -223,25 +229,26 @@ def brax_rows(options: Speed) -> Iterator[dict]:
 
 def member_rows(options: Speed) -> Iterator[dict]:
     """The loop's rate over the number of members, the largest population first."""
-    cases = [(options.task, 64, 128, 3_000), (CARTPOLE, 32, 256, 3_000)]
+    cases, sizes = [(options.task, 64, 128), (CARTPOLE, 32, 256)], (256, 64, 16, 4, 1)
     if options.smoke:
-        cases = [(options.task, 16, 16, 60)]
-    for task, width, batch, updates in cases:
+        cases, sizes = [(options.task, 16, 16)], (2, 1)
+    for task, width, batch in cases:
         loops = []
-        for members in (2, 1) if options.smoke else (256, 64, 16, 4, 1):
-            loop = speed_parts.loop(task, "sac", Size(width, batch, members), max(4, updates // members))
+        for members in sizes:
+            steps = 30 if options.smoke else piece(members)
             name = f"{members} seed{'s'[: members > 1]}"
-            loops.append(Contestant(name, loop.run, loop.work, loop.unit, loop.compile_seconds))
+            loops.append(speed_parts.loop(task, "sac", Size(width, batch, members), steps, name))
         what = f"SAC, {task}, {width}×{width}, batch {batch}, by number of seeds"
         yield row("members", what, {}, loops, min(2, options.repeats))
 
 
 def execution_rows(options: Speed) -> Iterator[dict]:
     """Members one by one, as on CPU, against batched together, as on accelerators."""
-    cases = [(options.task, Size(64, 128, 16), 200), (CARTPOLE, Size(32, 256, 64), 80)]
+    cases = [(options.task, Size(64, 128, 16)), (CARTPOLE, Size(32, 256, 64))]
     if options.smoke:
-        cases = [(options.task, Size(16, 16, 2), 20)]
-    for task, size, steps in cases:
+        cases = [(options.task, Size(16, 16, 2))]
+    for task, size in cases:
+        steps = 20 if options.smoke else piece(size.members)
         both = [speed_parts.loop(task, "sac", size, steps, name, execution=name) for name in ("map", "vmap")]
         yield row("execution", f"{named(task, size)}, members one by one", {}, both, options.repeats)
 
@@ -331,22 +338,25 @@ def merged(old: list[dict], new: dict, runs: int) -> list[dict]:
     """Old rows with the new one in the place of the one it repeats, whose figures stay in it as `earlier`.
 
     Args:
-      runs: the most that a row tells of, itself included.
+      runs: the most that a row keeps of a machine, itself included.
     """
     rows = {(entry["part"], entry["what"]): entry for entry in old}
     key = new["part"], new["what"]
-    rows[key] = {**new, "earlier": earlier(rows[key], new)[: runs - 1] if key in rows else []}
+    rows[key] = {**new, "earlier": earlier(rows[key], new, runs) if key in rows else []}
     return [rows[key] for key in sorted(rows, key=lambda key: (PARTS.index(key[0]), key[1]))]
 
 
-def earlier(entry: dict, later: dict) -> list[dict]:
-    """The figures of a row and of those before it, newest first: none from another machine or uncommitted code."""
-    facts, same = entry["provenance"], ("platform", "device", "cores")
-    if any(facts[name] != later["provenance"][name] for name in same):
-        return []
+def earlier(entry: dict, later: dict, runs: int) -> list[dict]:
+    """The figures of a row and of those before it, newest first: none of uncommitted code, `runs` of a machine."""
+    facts = entry["provenance"]
     figures = {name: entry[name] for name in ("rates", "ratio", "share") if name in entry}
-    told = {**figures, "commit": facts["commit"], "date": facts["date"]}
-    return [*([] if facts["dirty"] else [told]), *entry.get("earlier", [])]
+    told = {**figures, "commit": facts["commit"], "date": facts["date"], "machine": speed_page.machine(facts)}
+    kept, seen = [], Counter([speed_page.machine(later["provenance"])])
+    for run in [*([] if facts["dirty"] else [told]), *entry.get("earlier", [])]:
+        seen[run["machine"]] += 1
+        if seen[run["machine"]] <= runs:
+            kept.append(run)
+    return kept
 
 
 def show_in_readme(rows: list[dict], readme: Path = README) -> None:

@@ -11,14 +11,25 @@ from benchmarks.speed_parts import OURS
 OURS_ALONE = ("collect", "members", "execution", "grid", "compile")
 
 
+def machine(facts: dict) -> str:
+    """The kind of machine that a run's provenance tells of, on which alone rates can be compared."""
+    named = facts.get("processor", f"{facts['platform']}, processor not recorded")
+    return f"{named}, {facts['cores']} cores" + ("" if facts["backend"] == "cpu" else f", {facts['device']}")
+
+
 def runs(entry: dict) -> list[dict]:
-    """The figures of a row's own run and of those kept from before it, newest first."""
-    return [entry, *entry.get("earlier", [])]
+    """The figures of a row's own run and of those kept from before it on the same kind of machine, newest first."""
+    here = machine(entry["provenance"])
+    return [entry, *(run for run in entry.get("earlier", []) if run["machine"] == here)]
 
 
 def ratios(entry: dict) -> dict[str, list[float]]:
     """The ratio of ours to each of the others in every run that has it."""
-    return {name: [run["ratio"][name] for run in runs(entry) if name in run["ratio"]] for name in entry["ratio"]}
+    return _of_each(entry, runs(entry))
+
+
+def _of_each(entry: dict, told: list[dict]) -> dict[str, list[float]]:
+    return {name: [run["ratio"][name] for run in told if name in run["ratio"]] for name in entry["ratio"]}
 
 
 def our_rate(entry: dict) -> float:
@@ -60,6 +71,7 @@ def page(rows: list[dict]) -> str:
         "",
         *_limits(rows),
         *_computed(rows),
+        *_others(rows),
         *sorted({_origin(entry["provenance"]) for entry in rows}),
         "",
     ]
@@ -68,16 +80,32 @@ def page(rows: list[dict]) -> str:
 
 def beside_others(rows: list[dict]) -> str:
     """The rows that set us beside somebody else, in few words, as Markdown: medians over runs, and their range."""
-    lines = ["| what | ours | against | asked |", "|---|---|---|---|"]
-    for entry in rows:
-        if entry["part"] in OURS_ALONE:
-            continue
-        rate = _number(our_rate(entry))
-        against = ", ".join(f"{_over_runs(values)} {name}" for name, values in ratios(entry).items())
-        asked, said = _asked(entry)
+    shown = [entry for entry in rows if entry["part"] not in OURS_ALONE]
+    more = any(_elsewhere(entry) for entry in shown)
+    lines = ["| what | ours | against |" + " on another machine |" * more + " asked |", "|---" * (4 + more) + "|"]
+    for entry in shown:
         unit = entry["unit"] if " per " in entry["unit"] else f"{entry['unit']} a second"
-        lines.append(f"| {entry['what']} | {rate} {unit} | {against} | {', '.join(asked) or '–'}: {said} |")
-    return "\n".join(lines).replace("–: –", "–")
+        cells = [entry["what"], f"{_number(our_rate(entry))} {unit}", _against(ratios(entry))]
+        cells += ["; ".join(text for _, _, text in _elsewhere(entry))] * more
+        asked, said = _asked(entry)
+        cells.append(f"{', '.join(asked)}: {said}" if asked else "–")
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _against(over: dict[str, list[float]]) -> str:
+    """Ratios to each of the others, medians and ranges over runs."""
+    return ", ".join(f"{_over_runs(values)} {name}" for name, values in over.items() if values)
+
+
+def _elsewhere(entry: dict) -> list[tuple[str, int, str]]:
+    """Another kind of machine, its number of runs, and the ratios that it had."""
+    theirs: dict[str, list[dict]] = {}
+    for run in entry.get("earlier", []):
+        theirs.setdefault(run["machine"], []).append(run)
+    theirs.pop(machine(entry["provenance"]), None)
+    found = [(named, len(told), _against(_of_each(entry, told))) for named, told in theirs.items()]
+    return [one for one in found if one[2]]
 
 
 def _over_runs(values: list[float]) -> str:
@@ -147,8 +175,16 @@ def _computed(rows: list[dict]) -> Iterator[str]:
             yield f"- Computed, not run: 64 seeds of a million steps at the rates of {entry['what']}: {text}.\n"
 
 
+def _others(rows: list[dict]) -> Iterator[str]:
+    """What the same rows said on other kinds of machines."""
+    for entry in rows:
+        for named, count, text in _elsewhere(entry):
+            runs = f"{count} run{'s'[: count > 1]}"
+            yield f"- {entry['what']}, on another machine ({named}; {runs}): {text}.\n"
+
+
 def _origin(facts: dict) -> str:
     dirty = " with local changes" if facts["dirty"] else ""
     versions = ", ".join(f"{name} {facts['versions'][name]}" for name in ("jax", "mujoco", "mujoco-mjx"))
     commit = str(facts["commit"])[:7]
-    return f"Measured {facts['date'][:10]} at commit {commit}{dirty}, {facts['cores']} cores, {versions}."
+    return f"Measured {facts['date'][:10]} at commit {commit}{dirty}, {machine(facts)}, {versions}."

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -177,7 +178,12 @@ class Population:
 
 def loop(task: str, algorithm: str, size: Size, steps: int, name: str = OURS, **how: str) -> Contestant:
     """Our whole loop at one update per environment step; `how` says what is not as usual, as for `Population`."""
-    return Population(task, methods.build(algorithm), size, steps, **how).contestant(name)
+    return _learning(task, algorithm, size, steps, **{"execution": default_execution(), **how}).contestant(name)
+
+
+@functools.cache  # rows that time the same population share it, since most of a row's time is compilation
+def _learning(task: str, algorithm: str, size: Size, steps: int, **how: str) -> Population:
+    return Population(task, methods.build(algorithm), size, steps, **how)
 
 
 def updates(task: str, algorithm: str, size: Size, steps: int, **how: str) -> Population:

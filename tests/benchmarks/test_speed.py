@@ -94,10 +94,30 @@ def test_the_median_of_the_last_runs_is_shown_and_judged():
     assert speed_page.ratios(entry) == {"SBX": [1.0, 1.0]} and not speed_page.met(entry)
 
 
-@pytest.mark.parametrize("facts", [{"cores": 64}, {"device": "1 × cuda"}])
-def test_runs_of_another_machine_are_not_kept(facts):
-    (entry,) = measured(measured([], 5.0, **facts), 2.0)
-    assert speed_page.ratios(entry) == {"SBX": [2.0]}
+@pytest.mark.parametrize("facts", [{"cores": 64}, {"backend": "gpu", "device": "1 × H200"}, {"processor": "another"}])
+def test_runs_of_another_machine_are_told_apart(facts):
+    rows = measured(measured([], 5.0, **facts), 2.0)
+    assert speed_page.ratios(rows[0]) == {"SBX": [2.0]}
+    assert "| 1 |" in speed_page.line(rows[0])
+    told = [line for line in speed_page.page(rows).splitlines() if "on another machine" in line]
+    assert len(told) == 1 and "1 run): 5.0× SBX" in told[0]
+    assert "| 2 updates a second | 2.0× SBX | 5.0× SBX | ≥ 2× SBX" in speed_page.beside_others(rows)
+    (entry,) = measured(rows, 3.0, **facts)
+    assert speed_page.ratios(entry) == {"SBX": [3.0, 5.0]}, "each machine has its own last runs"
+
+
+def test_each_machine_keeps_as_many_runs():
+    rows: list[dict] = []
+    for ratio in (1.0, 2.0, 3.0):
+        rows = measured(measured(rows, ratio, runs=2), 10 * ratio, runs=2, processor="another")
+    (entry,) = rows
+    assert speed_page.ratios(entry) == {"SBX": [30.0, 20.0]}
+    assert [run["ratio"]["SBX"] for run in entry["earlier"]] == [3.0, 20.0, 2.0]
+
+
+def test_a_machine_is_not_named_where_that_was_not_recorded():
+    facts = {"platform": "Linux x86_64", "cores": 2, "backend": "cpu"}
+    assert speed_page.machine(facts) == "Linux x86_64, processor not recorded, 2 cores"
 
 
 def test_runs_of_uncommitted_code_are_not_kept():
