@@ -30,6 +30,7 @@ from guided_rl.errors import UserError
 from guided_rl.guides.base import Guide
 from guided_rl.methods.base import Method, Setup
 from guided_rl.methods.networks import DeterministicActor
+from guided_rl.training.plan import devices_for
 from guided_rl.training.population import Trainer
 from guided_rl.training.run import default_execution
 from guided_rl.training.sharding import SPLIT, place, population_mesh, sharded
@@ -147,15 +148,17 @@ class Population:
         capacity, warmup = (1, 0) if method.offline else (CAPACITY, WARMUP)
         loop = Loop(size.batch, capacity, warmup, warmup, execution=execution or default_execution())
         self.trainer = trainer = Trainer(env, method, setup, loop)
-        self.size, self.steps, self.mesh = size, steps, population_mesh(size.members)
-        values = {name: jnp.full(size.members, value, jnp.float32) for name, value in method.hparams.items()}
+        devices = devices_for(size.members, loop.execution)
+        self.size, self.steps, self.mesh = size, steps, population_mesh(devices)
+        real = jnp.arange(-(-size.members // devices) * devices) < size.members
+        seeds = jnp.where(real, jnp.arange(len(real)), 0)
+        values = {name: jnp.full(len(real), value, jnp.float32) for name, value in method.hparams.items()}
         if guide is not None:
-            guide = jax.vmap(guide.of)(jnp.arange(size.members))
+            guide = jax.vmap(guide.of)(seeds)
         rows = (1, FROZEN, trainer.layout.width)
         offline = jax.random.normal(jax.random.key(0), rows) if method.needs_dataset else None
-        self.inputs = place(Inputs(values, guide, offline), self.mesh, INPUTS)
-        seeds = place(jnp.arange(size.members), self.mesh, SPLIT)
-        self.state = trainer.init(self.mesh)(seeds, self.inputs)
+        self.inputs = place(Inputs(values, guide, real, offline), self.mesh, INPUTS)
+        self.state = trainer.init(self.mesh)(place(seeds, self.mesh, SPLIT), self.inputs)
         begin = time.perf_counter()
         self.chunk = trainer.chunk(self.mesh, steps)
         with jax.default_matmul_precision(precision):

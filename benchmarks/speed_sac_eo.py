@@ -45,7 +45,7 @@ def imitation(population: Population, fitting: Fitting, times: int):
     trainer, batch = population.trainer, population.size.batch
     rows = trainer.layout.unpack(population.inputs.offline[0, :batch])
 
-    def gradients(agents, hp, step):
+    def gradients(agents, hp, step, real):
         def member(agent, hp):
             ctx = Context(hp, step, None, setup=trainer.setup)
 
@@ -56,12 +56,13 @@ def imitation(population: Population, fitting: Fitting, times: int):
 
             return jax.lax.fori_loop(0, times, one, jax.tree.map(jnp.zeros_like, agent.params["actor"]))
 
-        return over_members(trainer.loop.execution, step)(member)(agents, hp)
+        return over_members(trainer.loop.execution, jnp.sum(real))(member)(agents, hp)
 
     state = population.state
     agents, hp, step = jax.tree.map(jnp.copy, (state.members.agent, population.inputs.hp, state.step))
-    program = sharded(gradients, population.mesh, (SPLIT, SPLIT, SAME), SPLIT).lower(agents, hp, step).compile()
-    return lambda: program(agents, hp, step)
+    read = agents, hp, step, population.inputs.real
+    program = sharded(gradients, population.mesh, (SPLIT, SPLIT, SAME, SPLIT), SPLIT).lower(*read).compile()
+    return lambda: program(*read)
 
 
 def products(population: Population, fitting: Fitting):
@@ -70,7 +71,7 @@ def products(population: Population, fitting: Fitting):
     widths = (setup.observation_size + setup.action_size, *fitting.hidden, setup.observation_size + 1)
     rounds = fitting.epochs * fitting.window // fitting.batch
 
-    def refits(x, step):
+    def refits(x, real):
         weights = tuple(jnp.full((MODELS, a, b), 1e-3) for a, b in itertools.pairwise(widths))
 
         def member(x):
@@ -86,9 +87,9 @@ def products(population: Population, fitting: Fitting):
 
             return jax.lax.fori_loop(0, rounds, one, weights)
 
-        return over_members(population.trainer.loop.execution, step)(member)(x)
+        return over_members(population.trainer.loop.execution, jnp.sum(real))(member)(x)
 
-    x = jnp.ones((population.size.members, MODELS, fitting.batch, widths[0]))
-    step = jnp.copy(population.state.step)
-    program = sharded(refits, population.mesh, (SPLIT, SAME), SPLIT).lower(x, step).compile()
-    return lambda: program(x, step)
+    real = population.inputs.real
+    x = jnp.ones((len(real), MODELS, fitting.batch, widths[0]))
+    program = sharded(refits, population.mesh, (SPLIT, SPLIT), SPLIT).lower(x, real).compile()
+    return lambda: program(x, real)

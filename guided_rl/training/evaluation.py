@@ -55,6 +55,7 @@ def evaluator(env: Env, method: Method, setup: Setup, episodes: int, execution: 
                 ]
             )
 
+        each = over_members(execution, jnp.sum(inputs.real))
         state, keys = jax.vmap(start, in_axes=(0, None))(seeds, step)
         zeros = jnp.zeros(state.reward.shape)
 
@@ -64,7 +65,7 @@ def evaluator(env: Env, method: Method, setup: Setup, episodes: int, execution: 
         def advance(carry):
             state, result, active, time = carry
             step_keys = jax.vmap(lambda k: jax.random.fold_in(k, time))(keys)
-            actions = over_members(execution, step)(act)(agents, inputs.hp, inputs.guide, state.obs, step_keys)
+            actions = each(act)(agents, inputs.hp, inputs.guide, state.obs, step_keys)
             state = jax.vmap(jax.vmap(jax.vmap(env.step)))(state, actions, active)
             live = active.astype(jnp.float32)
             failed = live * state.done * (1.0 - state.info["truncation"])

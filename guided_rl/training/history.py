@@ -60,6 +60,11 @@ class History:
             means["training_return"] = sums["episode_return"] / sums["episodes"]
         return {**means, "episodes": sums["episodes"], "failures": sums["failures"]}
 
+    def of_first(self, count: int) -> History:
+        """The same arrays, of the first `count` members."""
+        first = lambda values: {k: v if v.ndim == 1 else v[:, :count] for k, v in values.items()}
+        return History(first(self.evaluation), first(self.training))
+
     def tree(self) -> dict[str, dict[str, np.ndarray]]:
         """As a pytree, for checkpoints."""
         return {"evaluation": self.evaluation, "training": self.training}

@@ -79,12 +79,10 @@ def make_plan(session: Session) -> Plan:
     per_member = two - one
     shared = 0 if session.offline is None else session.offline.nbytes
     temporary, constant = temporary_bytes(session)
-    # XLA compiles a lone device's program otherwise, and rounds it otherwise: one by one, two are the least.
-    least = min(len(jax.devices()), 2 if session.loop.execution == "map" else 1)
-    devices = max(least, min(len(jax.devices()), population))
+    devices = devices_for(population, session.loop.execution)
     fit = max(1, (available // devices - shared - constant) // (per_member + temporary))
     waves = -(-population // (int(fit) * devices))
-    devices = max(least, min(devices, -(-population // waves)))
+    devices = devices_for(-(-population // waves), session.loop.execution)
     width = -(-population // (waves * devices)) * devices
     return Plan(
         population=population,
@@ -97,6 +95,15 @@ def make_plan(session: Session) -> Plan:
         available_bytes=available,
         updates=population * max(0, session.config.steps - session.loop.learning_starts),
     )
+
+
+def devices_for(members: int, execution: str) -> int:
+    """How many devices so many members are spread over.
+
+    XLA compiles a lone device's program otherwise, and rounds it otherwise: one by one, two are the least.
+    """
+    least = 2 if execution == "map" else 1
+    return min(len(jax.devices()), max(least, members))
 
 
 def abstract_population(session: Session, width: int) -> Population:

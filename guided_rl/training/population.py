@@ -31,8 +31,11 @@ class Trainer:
     def __init__(self, env: Env, method: Method, setup: Setup, loop: Loop):
         self.env, self.method, self.setup, self.loop = env, method, setup, loop
         self.layout = Layout.of(setup.observation_size, setup.action_size, method.columns(setup))
-        self.each = functools.partial(over_members, loop.execution)
         self.drawn = loop.batch * method.draws
+
+    def each(self, inputs: Inputs) -> Callable[[Callable], Callable]:
+        """How this device runs a function of one member for all of its members."""
+        return over_members(self.loop.execution, jnp.sum(inputs.real))
 
     def init(self, mesh: Mesh) -> Callable[[jax.Array, Inputs], Population]:
         """A fresh population for member seeds [population]."""
@@ -46,9 +49,9 @@ class Trainer:
     def _init(self, seeds: jax.Array, inputs: Inputs) -> Population:
         """A fresh population for member seeds [population]."""
         rows = functools.partial(offline_rows, inputs.offline)
-        members = self.each(jnp.min(seeds))(lambda seed, hp, guide: self._init_member(seed, hp, guide, rows(seed)))(
-            seeds, inputs.hp, inputs.guide
-        )
+        everyone = jnp.sum(seeds >= 0)  # what only fills up a device is a proper member at first: it is stepped too
+        init = lambda seed, hp, guide: self._init_member(seed, hp, guide, rows(seed))
+        members = over_members(self.loop.execution, everyone)(init)(seeds, inputs.hp, inputs.guide)
         replay = jnp.zeros((seeds.shape[0], self.loop.capacity, self.layout.width), self.loop.replay_dtype)
         return Population(members, replay, jnp.int32(0))
 
@@ -93,15 +96,15 @@ class Trainer:
         population, totals = carry
         step = population.step
         choose = functools.partial(self._choose, step=step)
-        executed, stored = self.each(step)(choose)(population.members, inputs.hp, inputs.guide)
+        executed, stored = self.each(inputs)(choose)(population.members, inputs.hp, inputs.guide)
         members, rows, ended = jax.vmap(self._live)(population.members, executed, stored)
         if self.method.arrive is not None:
             arrive = functools.partial(self._arrive, step=step)
-            rows = {**rows, **self.each(step)(arrive)(members, rows["next_obs"], inputs.hp, inputs.guide)}
+            rows = {**rows, **self.each(inputs)(arrive)(members, rows["next_obs"], inputs.hp, inputs.guide)}
         rows = jax.vmap(self.layout.pack)(rows)
         if self.method.observe is not None:
             observe = functools.partial(self._observe, step=step)
-            agents = self.each(step)(observe)(members.agent, ended, inputs.hp, inputs.guide)
+            agents = self.each(inputs)(observe)(members.agent, ended, inputs.hp, inputs.guide)
             members = members.replace(agent=agents)
         members = members.replace(env=self._reset_ended(members, step))
         replay = insert(population.replay, rows, population.step)
@@ -187,7 +190,7 @@ class Trainer:
 
         def everyone(agents: Agent) -> Agent:
             m = population.members
-            return self.each(step)(refit)(m.key, m.seed, agents, population.replay, inputs.hp, inputs.guide)
+            return self.each(inputs)(refit)(m.key, m.seed, agents, population.replay, inputs.hp, inputs.guide)
 
         agents = jax.lax.cond((step > starts) & fresh, everyone, lambda a: a, population.members.agent)
         return population.replace(members=population.members.replace(agent=agents))
@@ -222,7 +225,7 @@ class Trainer:
 
         members = population.members
         rows = jax.vmap(sample)(members.key, members.seed, population.replay, inputs.hp)
-        agents, metrics = self.each(step)(learn)(members.key, members.agent, inputs.hp, inputs.guide, rows)
+        agents, metrics = self.each(inputs)(learn)(members.key, members.agent, inputs.hp, inputs.guide, rows)
         totals = totals.replace(
             updates=totals.updates + 1,
             metrics=jax.tree.map(jnp.add, totals.metrics, metrics),

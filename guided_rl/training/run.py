@@ -168,13 +168,14 @@ class Session:
         return found
 
     def inputs(self, members: np.ndarray) -> Inputs:
-        """What the chosen members read: hyper-parameters, their expert, shared data."""
+        """What the chosen members read: hyper-parameters, their expert, shared data; a repeated one fills up."""
         hp = {name: jnp.asarray(values[members]) for name, values in self.hparams.items()}
         guide = self.guide
         if guide is not None:
             guide = jax.vmap(guide.of)(jnp.asarray(self.seeds[members]))
         offline = None if self.offline is None else jnp.asarray(self.offline)
-        return Inputs(hp, guide, offline)
+        real = jnp.arange(len(members)) < len(np.unique(members))
+        return Inputs(hp, guide, real, offline)
 
     @functools.cached_property
     def one_member(self) -> Population:

@@ -73,13 +73,17 @@ class Population:
 
 @struct.dataclass
 class Inputs:
-    """What a population reads but never changes: [population, ...], but for the shared data."""
+    """What a population reads but never changes: [population, ...], but for the shared data.
+
+    `real` tells members from the rows behind them that only fill up the last devices' share.
+    """
 
     hp: HParams
     guide: Guide | None
+    real: jax.Array
     offline: jax.Array | None = None
 
 
 POPULATION = Population(members=SPLIT, replay=SPLIT, step=SAME)
-INPUTS = Inputs(hp=SPLIT, guide=SPLIT, offline=SAME)
+INPUTS = Inputs(hp=SPLIT, guide=SPLIT, real=SPLIT, offline=SAME)
 TOTALS = Totals(episodes=SPLIT, episode_return=SPLIT, failures=SPLIT, updates=SAME, metrics=SPLIT)

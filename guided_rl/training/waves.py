@@ -35,7 +35,8 @@ class Progress:
       point: index of the evaluation point; step: environment steps per member.
       seeds, points: seed and grid-point index of this wave's members [population].
       history: all measurements so far. alive: which members are healthy [population].
-      agents: the learners, leaves [population, ...], where they lie on the devices.
+      agents: the learners, where they lie on the devices, leaves [population, ...] and perhaps rows
+        behind those that only fill up the last device.
       seconds: wall time of training and evaluation so far in this process.
     """
 
@@ -58,6 +59,7 @@ class Wave:
     def __init__(self, session: Session, members, checkpoints, observers, stop, checkpoint_seconds, clock):
         self.session, self.members, self.checkpoints = session, members, checkpoints
         self.observers, self.stop, self.checkpoint_seconds, self.clock = observers, stop, checkpoint_seconds, clock
+        self.count = len(np.unique(members))  # what fills up the last devices is a repeated member
         self.inputs = place(session.inputs(members), session.mesh, INPUTS)
         self.seeds = place(jnp.asarray(session.seeds[members]), session.mesh, SPLIT)
 
@@ -73,11 +75,9 @@ class Wave:
             step += chunk
             if step % config.interval == 0:
                 history.record(point, to_host(self._evaluate(population)))
-                alive = to_host(population.members.alive)
-                seconds = time.monotonic() - begun
-                seeds, points = session.seeds[self.members], session.points[self.members]
+                seen = self._seen(point, step, population, history, time.monotonic() - begun)
                 for observe in self.observers:
-                    observe(Progress(point, step, seeds, points, history, alive, population.members.agent, seconds))
+                    observe(seen)
             stopped, due = any_of(self.stop.is_set(), time.monotonic() - saved >= self.checkpoint_seconds)
             if self.checkpoints and (due or stopped or step >= config.steps):
                 self._save(step, population, history)
@@ -88,6 +88,13 @@ class Wave:
                     + ("; run the same command to go on" if self.checkpoints else "; nothing was saved")
                 )
         return history, to_host(population.members.died_at), to_host(population.members.agent)
+
+    def _seen(self, point: int, step: int, population: Population, history: History, seconds: float) -> Progress:
+        session, members = self.session, self.members[: self.count]
+        alive = to_host(population.members.alive)[: self.count]
+        shown = history.of_first(self.count)
+        agents = population.members.agent
+        return Progress(point, step, session.seeds[members], session.points[members], shown, alive, agents, seconds)
 
     def _program(self, name: str) -> Callable:
         return self.session.program(name, len(self.members))

@@ -70,7 +70,11 @@ def population(method, trust: float | None = None, **hp: float):
     env, setup, mesh = make("PointFall"), Setup(6, 2, (8, 8), STEPS), population_mesh(1)
     trainer = Trainer(env, method, setup, LOOP)
     values = {k: jnp.full(2, v, jnp.float32) for k, v in {**method.hparams, **hp}.items()}
-    inputs = place(Inputs(values, None if trust is None else jax.vmap(guide(trust, 2).of)(jnp.arange(2))), mesh, INPUTS)
+    inputs = place(
+        Inputs(values, None if trust is None else jax.vmap(guide(trust, 2).of)(jnp.arange(2)), jnp.ones(2, bool)),
+        mesh,
+        INPUTS,
+    )
     start = trainer.init(mesh)(place(jnp.arange(2), mesh, SPLIT), inputs)
     trained, totals = trainer.chunk(mesh, STEPS)(start, inputs)
     assert int(totals.updates) == STEPS

@@ -70,7 +70,11 @@ def learned(name: str, timeout_is_terminal: bool):
     values = {**method.hparams, "gamma": GAMMA, "tau": 0.05, "actor_lr": 1e-3, "critic_lr": 1e-3, **quiet}
     loop = Loop(64, STEPS, 500, 500, timeout_is_terminal=timeout_is_terminal)
     trainer, mesh = Trainer(env, method, setup, loop), population_mesh(SEEDS)
-    inputs = place(Inputs({k: jnp.full(SEEDS, v, jnp.float32) for k, v in values.items()}, None), mesh, INPUTS)
+    inputs = place(
+        Inputs({k: jnp.full(SEEDS, v, jnp.float32) for k, v in values.items()}, None, jnp.ones(SEEDS, bool)),
+        mesh,
+        INPUTS,
+    )
     population = trainer.init(mesh)(place(jnp.arange(SEEDS), mesh, SPLIT), inputs)
     population, _ = trainer.chunk(mesh, STEPS)(population, inputs)
     agent = jax.device_get(population.members.agent)

@@ -13,7 +13,7 @@ from pathlib import Path
 from guided_rl.errors import Interrupted
 from guided_rl.training.processes import leads
 from guided_rl.training.run import Session
-from tests.training.small import everything, small
+from tests.training.small import SEEDS, everything, small
 
 
 def main(folder: str, stop_at: str, out: str) -> None:
@@ -22,7 +22,7 @@ def main(folder: str, stop_at: str, out: str) -> None:
             os.kill(os.getpid(), signal.SIGTERM)
 
     try:
-        result = Session(small(seeds=6)).run(folder, (stop,), checkpoint_seconds=1e9)
+        result = Session(small(seeds=SEEDS)).run(folder, (stop,), checkpoint_seconds=1e9)
     except Interrupted:
         return
     if leads():

@@ -65,6 +65,23 @@ def test_waves_do_not_matter(monkeypatch):
         assert_same(member(waves, seed), member(crowd(3), seed))
 
 
+@pytest.mark.skipif(len(jax.devices()) != 2, reason="three members fill two devices with one row to spare")
+def test_what_fills_up_a_device_is_neither_trained_nor_seen():
+    session, seen = Session(small(seeds=3)), []
+    result = session.run(None, [seen.append], 0.0)
+    assert session.plan.width == 4
+    assert all(p.seeds.tolist() == [0, 1, 2] and p.alive.shape == (3,) for p in seen)
+    assert seen[-1].history.evaluation["episode_return"].shape[1] == 3
+    assert_same(jax.tree.map(lambda leaf: leaf[:3], seen[-1].agents), result.agents)
+    inputs = session.inputs(session.plan.waves()[0])
+    population = session.program("init", 4)(jax.numpy.arange(4) % 3, inputs)
+    for _ in range(2):  # the first only fills the replay
+        population, totals = session.program("chunk", 4)(population, inputs)
+    updated = jax.tree.leaves(population.members.agent.params)
+    assert all(not leaf[3].any() for leaf in updated) and any(leaf[2].any() for leaf in updated)
+    assert totals.metrics["critic_loss"].tolist()[3] == 0.0
+
+
 def test_a_grid_member_is_that_hyper_parameter_given_directly():
     grid = run(small(seeds=2, grid={"gamma": (0.9, 0.99)}))
     assert_same(member(grid, SEED - 1, point=1), member(crowd(3), SEED - 1))

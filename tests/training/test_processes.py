@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pickle
 import socket
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.training.small import assert_same, everything, learned, run, small
+from tests.training.small import SEEDS, assert_same, everything, learned, run, small
 
 SCRIPT, ROOT = Path(__file__).with_name("one_of_several.py"), Path(__file__).parents[2]
 
@@ -34,13 +35,14 @@ def together(count: int, threads: int, *arguments: str) -> None:
 
 @pytest.fixture(scope="module")
 def alone():
-    result = run(small(seeds=6))
+    result = run(small(seeds=SEEDS))
     assert learned(result)
     return everything(result)
 
 
 def test_eight_devices_give_what_these_give(alone, tmp_path):
     together(1, 8, str(tmp_path / "run"), "0", str(tmp_path / "out"))
+    assert json.loads((tmp_path / "run" / "plan.json").read_text())["width"] == 16, "two rows for each of eight"
     assert_same(pickle.loads((tmp_path / "out").read_bytes()), alone)
 
 
