@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from scipy import stats
+import scipy  # which imports scipy.stats, most of a second, at its first use
 
 CONFIDENCE = 0.95
 LEAST_SEEDS = 10
@@ -102,7 +102,7 @@ def mean(values: np.ndarray, axis: int = -1) -> np.ndarray:
 
 def iqm(values: np.ndarray, axis: int = -1) -> np.ndarray:
     """Mean of the middle half, the interquartile mean (Agarwal et al. 2021)."""
-    return stats.trim_mean(values, 0.25, axis=axis)
+    return scipy.stats.trim_mean(values, 0.25, axis=axis)
 
 
 def standard_deviation(values: np.ndarray, axis: int = -1) -> np.ndarray:
@@ -116,7 +116,7 @@ def mean_interval(sample: Sample, confidence: float = CONFIDENCE) -> Interval:
     value = float(np.mean(sample.values)) if sample.n else np.nan
     if sample.n < 2:
         return _without(value, sample.n, f"{sample.n} seeds have no spread")
-    low, high = stats.ttest_1samp(sample.values, 0.0).confidence_interval(confidence)
+    low, high = scipy.stats.ttest_1samp(sample.values, 0.0).confidence_interval(confidence)
     return _fewer(value, low, high, sample.n)
 
 
@@ -151,7 +151,7 @@ def difference(a: Sample, b: Sample, paired: bool = False, confidence: float = C
     value = float(np.mean(a.values) - np.mean(b.values)) if n else np.nan
     if n < 2:
         return _without(value, n, f"{n} seeds have no spread")
-    welch = stats.ttest_ind(a.values, b.values, equal_var=False).confidence_interval(confidence)
+    welch = scipy.stats.ttest_ind(a.values, b.values, equal_var=False).confidence_interval(confidence)
     return _fewer(value, *welch, n)
 
 
@@ -227,7 +227,7 @@ def interval(
         drawn = statistic(*[v[index] for v, index in zip(values, chosen, strict=True)], axis=-1)
         low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
     else:
-        low, high = stats.bootstrap(
+        low, high = scipy.stats.bootstrap(
             values,
             statistic,
             n_resamples=RESAMPLES,
@@ -242,8 +242,8 @@ def interval(
 
 def expanded(confidence: float, n: int) -> float:
     """The level at which a percentile bootstrap of n normal values is as wide as Student's t."""
-    tail = stats.t.isf((1 - confidence) / 2, n - 1) * np.sqrt(n / (n - 1))
-    return float(1 - 2 * stats.norm.sf(tail))
+    tail = scipy.stats.t.isf((1 - confidence) / 2, n - 1) * np.sqrt(n / (n - 1))
+    return float(1 - 2 * scipy.stats.norm.sf(tail))
 
 
 def steps_to(values: np.ndarray, steps: np.ndarray, threshold: float) -> np.ndarray:
@@ -271,8 +271,8 @@ def seeds_needed(a: Sample, b: Sample, power: float = 0.8, most: int = 10_000) -
     if gap == 0 or variance == 0:
         return None
     n = np.arange(2, most + 1)
-    critical = stats.t.isf((1 - CONFIDENCE) / 2, 2 * (n - 1))
-    found = stats.nct.sf(critical, 2 * (n - 1), gap / np.sqrt(variance / n)) >= power
+    critical = scipy.stats.t.isf((1 - CONFIDENCE) / 2, 2 * (n - 1))
+    found = scipy.stats.nct.sf(critical, 2 * (n - 1), gap / np.sqrt(variance / n)) >= power
     return int(n[found.argmax()]) if found.any() else None
 
 

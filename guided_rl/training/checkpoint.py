@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import functools
 import json
 import logging
 import os
@@ -20,7 +21,6 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-import orbax.checkpoint as ocp
 
 from guided_rl.errors import UserError
 from guided_rl.prng import KEYS
@@ -127,7 +127,14 @@ class Checkpoints:
 
     def __init__(self, folder: Path):
         self.folder = folder.absolute()
-        self._orbax = ocp.Checkpointer(ocp.StandardCheckpointHandler())
+
+    def open(self) -> None:
+        """Load Orbax, which takes a second: a good time is while programs are being compiled."""
+        _ = self._orbax
+
+    @functools.cached_property
+    def _orbax(self) -> Any:
+        return _ocp().Checkpointer(_ocp().StandardCheckpointHandler())
 
     def latest(self) -> Path | None:
         """The newest complete checkpoint."""
@@ -143,7 +150,9 @@ class Checkpoints:
         old = [p for p in self.folder.glob("step_*") if p.name != f"step_{step}"]
         try:
             with _quiet():
-                self._orbax.save(self.folder / f"step_{step}", args=ocp.args.StandardSave(_to_arrays(tree)), force=True)
+                self._orbax.save(
+                    self.folder / f"step_{step}", args=_ocp().args.StandardSave(_to_arrays(tree)), force=True
+                )
         except (OSError, ValueError) as error:
             full = "No space left on device"
             reason = full if full in str(error) else str(error).splitlines()[0]
@@ -165,7 +174,7 @@ class Checkpoints:
         shapes = jax.eval_shape(_to_arrays, like)
         abstract = jax.tree.map(lambda x, s: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=s), shapes, shardings)
         try:
-            tree = self._orbax.restore(path, args=ocp.args.StandardRestore(abstract))
+            tree = self._orbax.restore(path, args=_ocp().args.StandardRestore(abstract))
         except Exception as error:
             raise UserError(
                 f"the checkpoint {path} cannot be read ({str(error).splitlines()[0]}); remove it to start afresh"
@@ -175,6 +184,12 @@ class Checkpoints:
     def remove(self) -> None:
         """Delete every checkpoint."""
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _ocp() -> Any:
+    import orbax.checkpoint
+
+    return orbax.checkpoint
 
 
 @contextlib.contextmanager

@@ -11,6 +11,7 @@ import contextlib
 import functools
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from guided_rl import envs, methods
 from guided_rl.config import RunConfig, check
 from guided_rl.data.datasets import find_dataset
 from guided_rl.data.demonstrations import content_hash
+from guided_rl.devices import cores
 from guided_rl.envs.base import Env
 from guided_rl.errors import UserError
 from guided_rl.guides import find_guide
@@ -146,7 +148,9 @@ class Session:
         self.plan = make_plan(self)
         self.mesh = population_mesh(self.plan.devices)
         self.compile_seconds = 0.0
-        self._programs: dict[tuple[str, int], Callable] = {}
+        self._programs: dict[tuple[str, int], Future[Callable]] = {}
+        # Processes that share a program must compile in one order.
+        self._compilers = ThreadPoolExecutor(cores() if jax.process_count() == 1 else 1)
 
     def _offline(self, given: np.ndarray | None) -> np.ndarray | None:
         if not self.method.needs_dataset:
@@ -227,12 +231,20 @@ class Session:
         )
 
     def program(self, name: str, width: int) -> Callable:
-        """`init`, `chunk` or `evaluate` for `width` members, compiled at its first use, its time counted apart."""
-        if (name, width) not in self._programs:
-            begun = time.monotonic()
-            self._programs[name, width] = self.lowered(name, width).compile()
-            self.compile_seconds += time.monotonic() - begun
-        return self._programs[name, width]
+        """`init`, `chunk` or `evaluate` for `width` members, compiled at its first use, the wait counted apart."""
+        self.prepare(width, name)
+        begun = time.monotonic()
+        program = self._programs[name, width].result()
+        self.compile_seconds += time.monotonic() - begun
+        return program
+
+    def prepare(self, width: int, *names: str) -> None:
+        """Let programs be compiled side by side, each while the next is traced; the longest first."""
+        begun = time.monotonic()
+        for name in names:
+            if (name, width) not in self._programs:
+                self._programs[name, width] = self._compilers.submit(self.lowered(name, width).compile)
+        self.compile_seconds += time.monotonic() - begun
 
     def lowered(self, name: str, width: int) -> Any:
         """The program `name` for `width` members, before it is compiled."""

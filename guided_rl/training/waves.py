@@ -105,6 +105,10 @@ class Wave:
 
     def _restore(self) -> tuple[Population, History]:
         session, width = self.session, len(self.members)
+        fresh = self.checkpoints is None or self.checkpoints.latest() is None
+        session.prepare(width, "chunk", *(["init"] if fresh else []), "evaluate")
+        if self.checkpoints:
+            self.checkpoints.open()
         found = restored(session, width, self.checkpoints) if self.checkpoints else None
         if found is not None:
             return found
