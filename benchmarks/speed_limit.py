@@ -83,7 +83,7 @@ def _everywhere(name: str, unit: str, work: float, function: Any, *arrays: jax.A
 
 
 def rates(size: Size, precision: str = "default") -> list[Contestant]:
-    """Matrix products as large as a hidden layer's, copies, and normals as an update draws them.
+    """Matrix products as a hidden layer's forward and backward pass has them, copies, and normals as an update draws.
 
     Where members are batched (`vmap`), so are these products.
     """
@@ -93,6 +93,9 @@ def rates(size: Size, precision: str = "default") -> list[Contestant]:
     weight = jnp.linalg.qr(jax.random.normal(key, (*stack, size.width, size.width)))[0]
     product = functools.partial(jnp.matmul, precision=None if precision == "default" else precision)
     chain = lambda x, w: jax.lax.scan(lambda x, _: (product(x, w), None), x, length=REPEATS)[0]
+    gradient = lambda x, w: jax.lax.scan(
+        lambda g, _: (product(jnp.swapaxes(x, -1, -2), product(x, g)) / x.shape[-2], None), w, length=REPEATS // 2
+    )[0]
     copy = lambda x: jax.lax.fori_loop(0, 10, lambda i, x: x + 1.0, x)
     draw = lambda x: jax.lax.fori_loop(
         0, REPEATS, lambda i, x: x + normal(jax.random.key(i, impl=KEYS), x.shape), x[..., :16]
@@ -101,6 +104,7 @@ def rates(size: Size, precision: str = "default") -> list[Contestant]:
     copied = jnp.zeros(COPIED["cpu" if jax.default_backend() == "cpu" else "else"])
     return [
         _everywhere("matrix products", "FLOP", flops, chain, x, weight),
+        _everywhere("matrix products, backward", "FLOP", flops, gradient, x, weight),
         _everywhere("copying", "bytes", 10 * 2 * copied.nbytes, copy, copied),
         _everywhere("normals", "numbers", REPEATS * x[..., :16].size, draw, x),
     ]

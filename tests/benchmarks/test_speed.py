@@ -47,6 +47,17 @@ def test_an_updates_work_is_that_of_its_networks():
     assert work.bytes > 2 * 4 * 3 * (16 * 16 + 2 * 16 * 16)
 
 
+def test_the_limit_is_what_the_machine_can_do_at_best():
+    population = speed_parts.updates("InvertedPendulum-v5", "sac", Size(16, 8, 2), 4)
+    names = ("matrix products", "matrix products, backward", "copying", "normals")
+    machine = [Contestant(name, lambda: 0.0, 1.0, "") for name in names]
+    rates = {"guided-rl": [1.0, 2.0, 9.0], **{name: [1e9, 4e9, 2e9] for name in names}, names[1]: [8e9, 1e9, 1e9]}
+    found = speed.beside_limit(population, Contestant("guided-rl", lambda: 0.0, 1.0, ""), machine, rates)
+    work = speed_limit.count(population)
+    limit = 1 / (work.flops / 8e9 + work.bytes / 4e9 + work.numbers / 4e9)
+    assert found["limit"] == pytest.approx(limit, rel=1e-3) and found["share"] == pytest.approx(2.0 / limit, abs=1e-3)
+
+
 def judged(rates: dict[str, list[float]], targets: dict[str, float], **extra) -> dict:
     contestants = [Contestant(name, lambda: 0.0, 1.0, "updates") for name in rates]
     return speed.row("loop", "ours beside theirs", targets, contestants, 0, rates, **extra)
@@ -59,6 +70,7 @@ def test_a_ratio_is_the_median_of_each_turns_own():
     assert speed_page.met(entry)
     assert not speed_page.met(judged({"guided-rl": [10.0], "SBX": [5.0]}, {"SBX": 2.1}))
     assert not speed_page.met(judged({"guided-rl": [10.0], "SBX": [5.0]}, {}, share=0.8, least_share=0.85))
+    assert not speed_page.met(judged({"guided-rl": [10.0], "SBX": [5.0]}, {}, share=1.1, least_share=0.85))
     assert not speed_page.met(judged({"guided-rl": [10.0], "SBX": [5.0]}, {}, programs=2))
     assert not speed_page.met(judged({"guided-rl": [10.0], "SBX": [5.0]}, {}, least_rate=11.0))
     slow = {"slowest": {"cached": ["sac chunk", 5.1]}, "most": {"cached": 5.0}}
