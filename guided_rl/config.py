@@ -50,7 +50,8 @@ class RunConfig:
       capacity: replay rows per member; None is min(1M, steps).
       evaluations: evenly spaced evaluation points.
       episodes: evaluation episodes per point and protocol.
-      physics: `auto`, `native` or `mjx`.
+      physics: `native`, `mjx` or `mjx:fast`; `auto` is native on CPU, and on an accelerator whichever of
+        the first two is measured to step this population faster.
       block: environment steps collected before as many updates.
       timeout_is_terminal: do not bootstrap through the time limit.
       execution: `vmap` (members batched) or `map` (one by one on each device); `auto` is map on CPU.

@@ -30,6 +30,7 @@ def run_table(session: Session) -> Table:
         ("warm-up", f"{loop.learning_starts:,} steps, {loop.random_steps:,} of them uniformly random"),
         ("evaluation", f"every {config.interval:,} steps, {config.episodes} episodes of {', '.join(method.policies)}"),
         *[(name, text) for name, text in schedules(session)],
+        *engine(session),
         ("live state", f"{plan.state_bytes:,} bytes ({megabytes(plan.state_bytes)}), exact"),
         ("inputs", f"{plan.input_bytes:,} bytes ({megabytes(plan.input_bytes)}), exact"),
         ("temporaries", f"about {megabytes(plan.temporary_bytes)}"),
@@ -37,6 +38,12 @@ def run_table(session: Session) -> Table:
         ("time", "not known on this device and engine" if seconds is None else f"about {duration(seconds)}, compiled"),
     ]
     return Table(f"{method.name} on {config.task}", ("", ""), tuple(rows), 2)
+
+
+def engine(session: Session) -> list[tuple[str, str]]:
+    """Which engine was found to be faster, where that had to be found."""
+    rates = ", ".join(f"{name} {rate:,.0f}" for name, rate in session.engine_rates.items())
+    return [("engine", f"{session.env.engine.name}, by env steps a second: {rates}")] if rates else []
 
 
 def schedules(session: Session) -> list[tuple[str, str]]:

@@ -31,6 +31,7 @@ from guided_rl.errors import UserError
 from guided_rl.guides import find_guide
 from guided_rl.guides.base import Guide
 from guided_rl.methods.base import Method, Setup
+from guided_rl.training import engines
 from guided_rl.training.cache import enable_compile_cache
 from guided_rl.training.checkpoint import Checkpoints, Clock, own
 from guided_rl.training.evaluation import evaluator
@@ -127,7 +128,8 @@ class Session:
         self.config = config
         self.method = methods.build(config.method, config.options)
         check(config, self.method)
-        self.env = envs.make(config.task, config.physics)
+        engine, self.engine_rates = engines.choose(config)
+        self.env = envs.make(config.task, engine)
         sizes = self.env.observation_size, self.env.action_size
         self.loop = loop_settings(config, self.method)
         self.setup = Setup(
@@ -201,6 +203,7 @@ class Session:
         with contextlib.ExitStack() as stack:
             if folder is not None:
                 plan = {"width": self.plan.width, "chunk": self.plan.chunk}
+                plan |= {"engine": self.env.engine.name} if self.engine_rates else {}
                 stack.enter_context(held_by_lead(own(Path(folder), self.config.to_json(), self._advice(), plan)))
             clock = Clock(None if folder is None else Path(folder))
             stop = stack.enter_context(stop_on_interrupt())
