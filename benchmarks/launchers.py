@@ -21,7 +21,7 @@ from typing import Any
 
 from benchmarks.cells import Cell
 from benchmarks.running import ROOT, Place, finished, run_cell
-from guided_rl import methods
+from guided_rl import methods, variables
 from guided_rl.config import check
 from guided_rl.errors import Interrupted, UserError
 from guided_rl.training.checkpoint import wait_for_owner
@@ -65,7 +65,7 @@ def on_ray(place: Place, cells: Sequence[Cell], say: Say) -> None:
     ray = _ray()
     with _cluster(ray), stop_on_interrupt() as stop:
         nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-        share = share_of(nodes, int(os.environ.get("GUIDED_RL_THREADS", 0)), _memory_asked())
+        share = share_of(nodes, variables.threads(), variables.memory())
         say(f"Ray: {len(nodes)} nodes; {share}")
         task = ray.remote(
             num_cpus=share.cpus,
@@ -251,7 +251,3 @@ def _environment(share: Share) -> dict[str, str]:
         "GUIDED_RL_THREADS": str(max(share.cpus, LEAST_THREADS)),
         "PYTHONPATH": str(ROOT),
     }
-
-
-def _memory_asked() -> int:
-    return int(float(os.environ.get("GUIDED_RL_MEMORY_GB") or 0) * 2**30)

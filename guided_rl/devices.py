@@ -7,10 +7,28 @@ import sys
 
 import jax
 
+from guided_rl import variables
+from guided_rl.errors import UserError
+
 
 def cores() -> int:
     """`$GUIDED_RL_THREADS`, else the cores this process may use."""
-    return int(os.environ.get("GUIDED_RL_THREADS", 0)) or len(os.sched_getaffinity(0))
+    return variables.threads() or len(os.sched_getaffinity(0))
+
+
+def backend() -> str:
+    """The platform that JAX runs on: `cpu`, `gpu` or `tpu`.
+
+    Raises:
+      UserError: JAX finds no device, as where `$JAX_PLATFORMS` names one that is not there.
+    """
+    try:
+        return jax.default_backend()
+    except (AssertionError, RuntimeError) as error:
+        asked = os.environ.get("JAX_PLATFORMS")
+        why = f" ({str(error).splitlines()[0]})" if str(error) else ""
+        mend = f"unset JAX_PLATFORMS={asked}, or run make setup for that device" if asked else "run make setup anew"
+        raise UserError(f"JAX finds no device to run on{why}; {mend}") from error
 
 
 def join_processes() -> None:
@@ -41,4 +59,6 @@ def one_device_per_core() -> None:
         if jax.config.jax_num_cpu_devices <= 0 and "host_platform_device_count" not in os.environ.get("XLA_FLAGS", ""):
             jax.config.update("jax_num_cpu_devices", cores())
     except RuntimeError:  # the backend is running: keep the devices it has
+        pass
+    except UserError:  # GUIDED_RL_THREADS cannot be read: whatever runs next says so, an import must not
         pass

@@ -14,7 +14,9 @@ import jax
 import jax.numpy as jnp
 
 from guided_rl import envs, gl
+from guided_rl import variables as given
 from guided_rl.cli import checkout
+from guided_rl.devices import backend
 from guided_rl.errors import UserError
 from guided_rl.guides.find import expert_folders
 from guided_rl.physics import ENGINES, make_engine
@@ -27,21 +29,20 @@ HIT, MISS = "/jax/compilation_cache/cache_hits", "/jax/compilation_cache/cache_m
 
 @dataclass(frozen=True)
 class Finding:
-    """One line of the examination: what it is about, what was found, and what to mend, if anything."""
+    """One line of the examination: what was found, and what to mend, if anything."""
 
-    about: str
     found: str
     wrong: str = ""
 
 
 def examine(say: Callable[[str], None] = print) -> list[str]:
     """Print every finding and then what is wrong; returns the latter."""
-    findings = [
-        check() for check in (python, packages, devices, engines, cache, disk, wandb, experts, tables, pictures)
-    ]
-    for finding in findings:
-        say(f"{finding.about:<10} {finding.found}")
-    wrong = [finding.wrong for finding in findings if finding.wrong]
+    wrong: list[str] = []
+    for about, check in CHECKS.items():
+        finding = guarded(about, check)
+        say(f"{about:<10} {finding.found}")
+        if finding.wrong and finding.wrong not in wrong:  # one cause may fail several checks
+            wrong.append(finding.wrong)
     say("")
     for sentence in wrong:
         say(f"wrong: {sentence}")
@@ -50,8 +51,34 @@ def examine(say: Callable[[str], None] = print) -> list[str]:
     return wrong
 
 
+def guarded(about: str, check: Callable[[], Finding]) -> Finding:
+    """What a check finds; that it failed is a finding too, since whatever is wrong is what we are here to say."""
+    try:
+        return check()
+    except UserError as error:
+        return Finding("cannot be examined", str(error))
+    except Exception as error:
+        return Finding("cannot be examined", f"{about} cannot be examined ({reason(error)})")
+
+
+def reason(error: Exception) -> str:
+    """An error's kind and the first line of what it says."""
+    return ": ".join([type(error).__name__, *str(error).splitlines()[:1]])
+
+
 def python() -> Finding:
-    return Finding("python", f"{sys.version.split()[0]} in {sys.prefix}")
+    return Finding(f"{sys.version.split()[0]} in {sys.prefix}")
+
+
+def variables() -> Finding:
+    """What the environment asks of the suite and of JAX."""
+    asked = [f"{name}={value}" for name, value in sorted(os.environ.items()) if name.startswith(("GUIDED_RL_", "JAX_"))]
+    found, wrong = ", ".join(asked) or "none that starts with GUIDED_RL_ or JAX_", ""
+    try:
+        given.check()
+    except UserError as error:
+        wrong = str(error)
+    return Finding(found, wrong)
 
 
 def packages() -> Finding:
@@ -60,34 +87,45 @@ def packages() -> Finding:
     wrong = f"not installed: {', '.join(missing)}; run make setup" if missing else ""
     if versions["mujoco"] != versions["mujoco-mjx"]:
         wrong = f"mujoco {versions['mujoco']} beside mujoco-mjx {versions['mujoco-mjx']}; run make setup"
-    return Finding("packages", ", ".join(f"{name} {version}" for name, version in versions.items()), wrong)
+    return Finding(", ".join(f"{name} {version}" for name, version in versions.items()), wrong)
 
 
 def devices() -> Finding:
-    found = f"{jax.device_count()} × {jax.devices()[0].device_kind} ({jax.default_backend()})"
-    idle_gpu = jax.default_backend() == "cpu" and shutil.which("nvidia-smi") is not None
+    platform = backend()
+    found = f"{jax.device_count()} × {jax.devices()[0].device_kind} ({platform})"
+    idle_gpu = platform == "cpu" and shutil.which("nvidia-smi") is not None
     wrong = "there is an NVIDIA driver but JAX runs on the CPU; run make setup DEVICE=cuda" if idle_gpu else ""
-    return Finding("devices", found, wrong)
+    return Finding(found, wrong)
 
 
 def engines() -> Finding:
     """Whether each engine takes the smallest task; MJX is only traced, since compiling it takes long."""
+    backend()
     states, wrong = [], ""
     simulation = envs.TASKS["InvertedPendulum-v5"]().simulation
-    start = jnp.zeros(simulation.model.nq), jnp.zeros(simulation.model.nv)
+    start, control = (jnp.zeros(simulation.model.nq), jnp.zeros(simulation.model.nv)), jnp.zeros(simulation.model.nu)
     for name in ENGINES:
         try:
-            init = make_engine(simulation, name).init
-            jax.block_until_ready(init(*start)) if name == "native" else jax.eval_shape(init, *start)
-            states.append(f"{name} works")
-        except Exception as error:  # whatever is wrong with an engine is what we are here to say
+            engine = make_engine(simulation, name)
+            one_step = lambda qpos, qvel, engine=engine: engine.step(engine.init(qpos, qvel), control)
+            if name == "native":
+                jax.block_until_ready(one_step(*start))
+                states.append(f"{name} took a step")
+            else:
+                jax.eval_shape(one_step, *start)
+                states.append(f"{name} was only traced")
+        except UserError as error:
             states.append(f"{name} fails")
-            wrong = f"the engine {name} fails ({type(error).__name__}: {error})"
-    return Finding("engines", ", ".join(states), wrong)
+            wrong = wrong or str(error)
+        except Exception as error:
+            states.append(f"{name} fails")
+            wrong = wrong or f"the engine {name} fails ({reason(error)})"
+    return Finding(", ".join(states), wrong)
 
 
 def cache() -> Finding:
     """Size of the compile cache, and whether a small program is found in it or can be put there."""
+    backend()
     enable_compile_cache()
     folder = Path(jax.config.jax_compilation_cache_dir)
     try:
@@ -95,11 +133,11 @@ def cache() -> Finding:
         files = [path for path in folder.iterdir() if path.is_file()]
         size, programs = sum(p.stat().st_size for p in files), sum(p.name.endswith("-cache") for p in files)
     except OSError as error:
-        return Finding("cache", str(folder), f"the compile cache {folder} cannot be read ({error.strerror})")
+        return Finding(str(folder), f"the compile cache {folder} cannot be read ({error.strerror})")
     found = f"{folder}: {programs} programs, {size / 2**20:.0f} MiB, at most {_limit()}"
     if not os.access(folder, os.W_OK):
-        return Finding("cache", found, f"the compile cache {folder} cannot be written; set GUIDED_RL_CACHE elsewhere")
-    return Finding("cache", f"{found}; a small program was {_probe()}")
+        return Finding(found, f"the compile cache {folder} cannot be written; set GUIDED_RL_CACHE elsewhere")
+    return Finding(f"{found}; a small program was {_probe()}")
 
 
 def _limit() -> str:
@@ -125,7 +163,7 @@ def _probe() -> str:
 def disk() -> Finding:
     free = shutil.disk_usage(Path.cwd()).free
     wrong = f"only {free / 2**30:.1f} GiB of disk are free here; checkpoints may not fit" if free < LITTLE_DISK else ""
-    return Finding("disk", f"{free / 2**30:.0f} GiB free", wrong)
+    return Finding(f"{free / 2**30:.0f} GiB free", wrong)
 
 
 def wandb() -> Finding:
@@ -135,28 +173,28 @@ def wandb() -> Finding:
     try:
         import wandb
     except ImportError:
-        return Finding("W&B", "not installed", "W&B is not installed, so runs are not logged to it; run make setup")
+        return Finding("not installed", "W&B is not installed, so runs are not logged to it; run make setup")
     asked = _asked_mode()
-    return Finding("W&B", f"{asked} by the environment" if asked else f"{_login_mode(wandb)} by login")
+    return Finding(f"{asked} by the environment" if asked else f"{_login_mode(wandb)} by login")
 
 
 def experts() -> Finding:
     found = {path.stem: path.parent for folder in expert_folders() for path in sorted(folder.glob("*.npz"))}
     if not found:
-        return Finding("experts", "none", "there are no experts, so guides such as bc are missing; run make experts")
-    return Finding("experts", ", ".join(sorted(found)))
+        return Finding("none", "there are no experts, so guides such as bc are missing; run make experts")
+    return Finding(", ".join(sorted(found)))
 
 
 def tables() -> Finding:
     try:
-        return Finding("tables", ", ".join(checkout.tables().TABLES))
+        return Finding(", ".join(checkout.tables().TABLES))
     except UserError as error:
-        return Finding("tables", "none", str(error))
+        return Finding("none", str(error))
 
 
 def pictures() -> Finding:
     kind = os.environ.get("MUJOCO_GL") or ("a screen" if "DISPLAY" in os.environ else gl.first_working())
-    return Finding("pictures", f"by {kind}" if kind else f"none, so no videos; {gl.INSTALL}")
+    return Finding(f"by {kind}" if kind else f"none, so no videos; {gl.INSTALL}")
 
 
 def _version(name: str) -> str | None:
@@ -166,4 +204,16 @@ def _version(name: str) -> str | None:
         return None
 
 
-CHECKS = (python, packages, devices, engines, cache, disk, wandb, experts, tables, pictures)
+CHECKS: dict[str, Callable[[], Finding]] = {
+    "python": python,
+    "variables": variables,
+    "packages": packages,
+    "devices": devices,
+    "engines": engines,
+    "cache": cache,
+    "disk": disk,
+    "W&B": wandb,
+    "experts": experts,
+    "tables": tables,
+    "pictures": pictures,
+}

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from guided_rl import gl
+from guided_rl import gl, variables
 from guided_rl.errors import Interrupted, UserError
 
 
@@ -20,14 +20,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
       SystemExit: from the parser, for `--help` (0) and for options that it cannot read (2).
     """
     try:
-        _parse(sys.argv[1:] if arguments is None else list(arguments)).execute()
+        given = sys.argv[1:] if arguments is None else list(arguments)
+        command = _parse(given)
+        if given[0] != "doctor":  # which lists what is wrong with them beside all else
+            variables.check()
+        return command.execute() or 0
     except UserError as error:
         print(error, file=sys.stderr)
         return 2
     except (Interrupted, KeyboardInterrupt) as stop:
         print(str(stop) or "stopped; what was saved stays", file=sys.stderr)
         return 130
-    return 0
 
 
 def _parse(arguments: list[str]):

@@ -218,12 +218,12 @@ class Video:
 
 @dataclass(frozen=True)
 class Doctor:
-    """Print devices, versions, engines, compile cache, W&B and experts, and what is wrong."""
+    """Print devices, versions, engines, compile cache, W&B and experts, and what is wrong: then exit status 2."""
 
-    def execute(self) -> None:
+    def execute(self) -> int:
         from guided_rl.doctor import examine
 
-        examine()
+        return 2 if examine() else 0
 
 
 Command = (

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import jax
-
+from guided_rl.devices import backend
 from guided_rl.errors import unknown
 from guided_rl.physics.base import Data, Engine, Simulation
 
@@ -23,7 +22,7 @@ def make_engine(sim: Simulation, name: str = "auto") -> Engine:
       UserError: no engine of that name, or the model needs something that the engine lacks.
     """
     if name == "auto":
-        name = "native" if jax.default_backend() == "cpu" else "mjx"
+        name = "native" if backend() == "cpu" else "mjx"
     if name == "native":
         from guided_rl.physics.native import NativeEngine
 

@@ -100,8 +100,9 @@ def _circle_obs(point: jax.Array) -> jax.Array:
 
 
 def _fall_obs(block: float) -> Callable[[jax.Array], jax.Array]:
-    zero = jnp.float32(0)
-    return lambda p: point_fall.observe(point_fall.Maze(p[0], p[1], zero, jnp.float32(block), zero))
+    """Observation of a point with the block at `block`; plain NumPy, so that no import starts JAX's backend."""
+    zero = np.float32(0)
+    return lambda p: point_fall.observe(point_fall.Maze(p[0], p[1], zero, np.float32(block), zero))
 
 
 CHARTS = {

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import jax
 import numpy as np
 
+from guided_rl import variables
 from guided_rl.training.checkpoint import tree_bytes
 from guided_rl.training.processes import least_of
 
@@ -66,10 +67,7 @@ def own_memory_limit() -> int:
     limits = [(device.memory_stats() or {}).get("bytes_limit") for device in jax.local_devices()]
     if all(limits):
         return int(MEMORY_SHARE * sum(limits))
-    limit = os.environ.get("GUIDED_RL_MEMORY_GB")
-    if limit:
-        return int(float(limit) * 2**30)
-    return int(MEMORY_SHARE * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    return variables.memory() or int(MEMORY_SHARE * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
 
 
 def make_plan(session: Session) -> Plan:

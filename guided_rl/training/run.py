@@ -25,7 +25,7 @@ from guided_rl import envs, methods
 from guided_rl.config import RunConfig, check
 from guided_rl.data.datasets import find_dataset
 from guided_rl.data.demonstrations import content_hash
-from guided_rl.devices import cores
+from guided_rl.devices import backend, cores
 from guided_rl.envs.base import Env
 from guided_rl.errors import UserError
 from guided_rl.guides import find_guide
@@ -117,7 +117,7 @@ def loop_settings(config: RunConfig, method: Method) -> Loop:
 
 def default_execution() -> str:
     """`map` on CPU, where it keeps seeds independent and cores busy; `vmap` on accelerators."""
-    return "map" if jax.default_backend() == "cpu" else "vmap"
+    return "map" if backend() == "cpu" else "vmap"
 
 
 class Session:

@@ -166,6 +166,26 @@ def test_mjx_says_what_it_lacks(capsys, monkeypatch):
     envs.make.cache_clear()
 
 
+@pytest.mark.parametrize("name", ["GUIDED_RL_THREADS", "GUIDED_RL_MEMORY_GB"])
+@pytest.mark.parametrize("value", ["abc", "-1", "nan"])
+def test_a_number_that_cannot_be_read_from_the_environment_is_one_sentence(name, value, capsys, monkeypatch):
+    monkeypatch.setenv(name, value)
+    sentence = refused(capsys, "plan", *TINY)
+    assert name in sentence and repr(value) in sentence and "unset it" in sentence
+
+
+ALONE = "import sys; from guided_rl.cli import main; sys.exit(main(sys.argv[1:]))"
+
+
+def test_variables_that_are_read_at_import_are_one_sentence():
+    """Threads are read when the package is imported, and JAX looks for its devices once per process."""
+    for variables, words in ({"GUIDED_RL_THREADS": "abc"}, "'abc'"), ({"JAX_PLATFORMS": "rocm"}, "no device"):
+        command = [sys.executable, "-c", ALONE, "plan", *TINY]
+        done = subprocess.run(command, env={**os.environ, **variables}, capture_output=True, text=True)
+        assert done.returncode == 2
+        assert words in done.stderr and next(iter(variables)) in done.stderr and "Traceback" not in done.stderr
+
+
 @pytest.mark.parametrize("variables", [{"GUIDED_RL_PROCESSES": "x"}, {"GUIDED_RL_PROCESSES": "2"}])
 def test_processes_that_cannot_be_joined_are_one_sentence(variables):
     command = [sys.executable, "-c", "import guided_rl"]

@@ -98,14 +98,6 @@ def test_evaluate_plays_the_random_policy(capsys):
     assert "random on InvertedPendulum-v5:" in capsys.readouterr().out
 
 
-def test_doctor_finds_this_machine(capsys):
-    assert main(["doctor"]) == 0
-    out = capsys.readouterr().out
-    for about in ("devices", "engines", "cache", "W&B", "experts"):
-        assert about in out
-    assert "native works" in out and "mjx works" in out
-
-
 def test_the_package_is_imported_without_its_parts():
     code = "import sys, guided_rl; assert 'mujoco' not in sys.modules and 'flax' not in sys.modules; guided_rl.train"
     subprocess.run([sys.executable, "-c", code], check=True)
