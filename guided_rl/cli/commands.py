@@ -10,7 +10,7 @@ from typing import Annotated
 
 import tyro
 
-from guided_rl.cli.settings import Population, default_folder, floats
+from guided_rl.cli.settings import Physics, Population, Task, default_folder, floats
 from guided_rl.errors import UserError
 
 Positional = tyro.conf.Positional
@@ -75,7 +75,8 @@ class Sweep(Population):
 class Plan(Population):
     """Say what a run will take before anything compiles: memory, waves, time, schedules in steps.
 
-    Takes the options of `run`. With --table, the cells of a paper's table and their cost instead.
+    Takes the options of `run`, and lists the method's hyper-parameters and switches with what they may be.
+    With --table, the cells of a paper's table and their cost instead.
 
     Attributes:
       table: a paper's table, such as dai.
@@ -102,7 +103,6 @@ class Table:
       name: of the paper, such as dai.
       preset: smoke (seconds), quick (minutes), cpu (hours) or paper (an accelerator).
       seeds: per cell; the preset's own number if not given.
-      physics: auto, native or mjx.
       launcher: local, one cell after another, or ray, as many as a Ray cluster takes at once.
       tasks: only these.
       cells: only those whose name matches one of these patterns, such as 'PointFall__*'; `plan --table` lists them.
@@ -112,7 +112,7 @@ class Table:
     name: Positional[str]
     preset: str = "quick"
     seeds: int | None = None
-    physics: str = "auto"
+    physics: Physics = "auto"
     launcher: str = "local"
     tasks: tuple[str, ...] = ()
     cells: tuple[str, ...] = ()
@@ -162,18 +162,16 @@ class Evaluate:
         guided-rl evaluate HalfCheetah-v5 bc@50
 
     Attributes:
-      task: as in `run`.
       guide: who plays, as in `run`; `random` plays uniform actions.
       episodes: per expert.
       seed: of the episodes.
-      physics: auto, native or mjx.
     """
 
-    task: Positional[str]
+    task: Positional[Task]
     guide: Positional[str]
     episodes: int = 100
     seed: int = 0
-    physics: str = "auto"
+    physics: Physics = "auto"
 
     def execute(self) -> None:
         from guided_rl.cli.evaluating import evaluate
@@ -190,24 +188,22 @@ class Video:
         guided-rl video HalfCheetah-v5 --guide bc --out cheetah.gif
 
     Attributes:
-      task: as in `run`.
       guide: who plays, as in `run`; `random` plays uniform actions.
       folder: a run's folder: its learner plays instead.
       seed: of the episode and, with --folder, which learner.
       out: the file; <task>.gif if not given.
       size: width and height in pixels.
       steps: at most so many control steps.
-      physics: auto, native or mjx.
     """
 
-    task: Positional[str]
+    task: Positional[Task]
     guide: str = "random"
     folder: Path | None = None
     seed: int = 0
     out: Path | None = None
     size: tuple[int, int] = (480, 360)
     steps: int = 1000
-    physics: str = "auto"
+    physics: Physics = "auto"
 
     def execute(self) -> None:
         from guided_rl import video
@@ -241,4 +237,5 @@ Command = (
 def parse(arguments: Sequence[str] | None) -> Command:
     """The command that the arguments spell."""
     about = "Does expert guidance make this agent learn faster, by how much, and am I sure?"
-    return tyro.cli(Command, args=arguments, prog="guided-rl", description=about)
+    config = (tyro.conf.PositionalMetavarFromFieldName,)
+    return tyro.cli(Command, args=arguments, prog="guided-rl", description=about, config=config)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import math
+
 from guided_rl.cli.checkout import tables
 from guided_rl.cli.running import show
-from guided_rl.config import RunConfig
+from guided_rl.config import RunConfig, check
+from guided_rl.methods import Method, build, switches
 from guided_rl.reporting.progress import duration
 from guided_rl.reporting.tables import Table, steps
 from guided_rl.training.cost import expected_seconds
@@ -12,7 +16,10 @@ from guided_rl.training.run import Session
 
 
 def show_run(config: RunConfig) -> None:
-    """Print a population's size, schedules, memory and time."""
+    """Print what the method can be told, before its guide or dataset is asked for, and the population's cost."""
+    method = build(config.method, config.options)
+    check(config, method)
+    show(hparams_table(config, method), switches_table(config))
     show(run_table(Session(config)))
 
 
@@ -53,6 +60,39 @@ def schedules(session: Session) -> list[tuple[str, str]]:
         values = sorted({float(v) for v in session.hparams[name]})
         shown.append((name, ", ".join(f"{v:g} = step {round(v * session.config.steps):,}" for v in values)))
     return shown
+
+
+def hparams_table(config: RunConfig, method: Method) -> Table:
+    """Every hyper-parameter of the method: its default, its values in this run, and the range it may have."""
+    rows, given = [], config.member_hparams(method)
+    for name, default in method.hparams.items():
+        here = ", ".join(f"{value:g}" for value in sorted({float(v) for v in given[name]}))
+        rows.append((name, f"{default:g}", here, allowed(*method.ranges.get(name, (-math.inf, math.inf)))))
+    columns = ("Hyper-parameter (--set, --grid)", "Default", "Here", "Allowed")
+    return Table(f"Hyper-parameters of {config.method}", columns, tuple(rows), 1)
+
+
+def switches_table(config: RunConfig) -> Table:
+    """Every static switch of the method: its default, and its value in this run."""
+    rows = [
+        (name, _spelled(default), _spelled(config.options.get(name, default)))
+        for name, default in switches(config.method).items()
+    ]
+    return Table(f"Static switches of {config.method}", ("Switch (--option)", "Default", "Here"), tuple(rows), 1)
+
+
+def allowed(low: float, high: float) -> str:
+    """A closed interval as one reads it."""
+    if math.isinf(low) and math.isinf(high):
+        return "any number"
+    if math.isinf(high):
+        return f"at least {low:g}"
+    return f"at most {high:g}" if math.isinf(low) else f"{low:g} to {high:g}"
+
+
+def _spelled(value: object) -> str:
+    """A switch's value as `--option` takes it."""
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def show_table(name: str, preset: str, physics: str) -> None:

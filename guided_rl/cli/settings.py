@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,9 +13,23 @@ from typing import Annotated, Any
 import tyro
 
 from guided_rl.config import RunConfig
+from guided_rl.envs import OWN_TASKS, TASKS
 from guided_rl.errors import UserError
+from guided_rl.methods import METHODS
+from guided_rl.physics import ENGINES
 
 Assignments = tyro.conf.UseAppendAction[tuple[str, ...]]
+
+
+def named(known: Iterable[str], *others: str) -> str:
+    """All names that an option takes, as its help; made from where they are defined, so never out of date."""
+    return f"{', '.join(known)}{'; ' if others else ''}{' or '.join(others)}."
+
+
+TASK = named((*TASKS, *OWN_TASKS), "brax:<name>", "a task of your own, file.py:function")
+METHOD = named(METHODS, "a method of your own, file.py:NAME")
+Task = Annotated[str, tyro.conf.arg(help=TASK)]
+Physics = Annotated[str, tyro.conf.arg(help=named(("auto", *ENGINES), "auto is native on CPU, else mjx"))]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,10 +38,13 @@ class Population(RunConfig):
 
     Attributes:
       grid: hyper-parameter and its values, as t_change=0.1,0.5; every combination runs for every seed.
-      hparams: a hyper-parameter's value, as gamma=0.98.
-      options: a static switch of the method, as stored=policy.
+      hparams: a hyper-parameter's value, as gamma=0.98; `guided-rl plan --method METHOD` lists them all.
+      options: a static switch of the method, as stored=policy; `guided-rl plan --method METHOD` lists them all.
     """
 
+    task: Task = RunConfig.task
+    method: Annotated[str, tyro.conf.arg(help=METHOD)] = RunConfig.method
+    physics: Physics = RunConfig.physics
     grid: Annotated[Assignments, tyro.conf.arg(metavar="NAME=X,Y")] = ()
     hparams: Annotated[Assignments, tyro.conf.arg(name="set", metavar="NAME=X")] = ()
     options: Annotated[Assignments, tyro.conf.arg(name="option", metavar="NAME=WORD")] = ()

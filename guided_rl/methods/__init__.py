@@ -71,7 +71,7 @@ METHODS: dict[str, Method | Callable[..., Method]] = {
 
 COMMON = {"random_warmup": False}  # switches that every method has, as fields of `Method`
 
-__all__ = ["METHODS", "Method", "build"]
+__all__ = ["METHODS", "Method", "build", "switches"]
 
 
 def build(name: str, options: Mapping[str, Any] | None = None) -> Method:
@@ -80,18 +80,12 @@ def build(name: str, options: Mapping[str, Any] | None = None) -> Method:
     Raises:
       UserError: unknown method or switch, or a value the switch does not take.
     """
-    if is_plugin(name):
-        entry = load(name)
-    elif name in METHODS:
-        entry = METHODS[name]
-    else:
-        raise unknown("method", name, METHODS)
+    entry, known = _entry(name)
     options = dict(options or {})
-    known = {} if isinstance(entry, Method) else inspect.signature(entry).parameters
-    switches = [*known, *(name for name in COMMON if name not in known)]
+    takes = [*known, *(name for name in COMMON if name not in known)]
     for option, value in options.items():
-        if option not in switches:
-            raise unknown(f"switch of method {name!r}", option, switches)
+        if option not in takes:
+            raise unknown(f"switch of method {name!r}", option, takes)
         default = known[option].default if option in known else COMMON[option]
         if isinstance(default, bool) and not isinstance(value, bool):
             raise UserError(f"switch {option} of method {name!r} is {value!r}; give true or false")
@@ -100,3 +94,26 @@ def build(name: str, options: Mapping[str, Any] | None = None) -> Method:
     if not isinstance(method, Method):
         raise UserError(f"{name} gave a {type(method).__name__}, not a guided_rl.methods.Method; return a Method")
     return dataclasses.replace(method, **changes) if changes else method
+
+
+def switches(name: str) -> dict[str, Any]:
+    """The static switches of the method `name` and their defaults.
+
+    Raises:
+      UserError: unknown method.
+    """
+    _, known = _entry(name)
+    method = build(name)
+    common = {option: getattr(method, option) for option in COMMON if option not in known}
+    return {**{option: parameter.default for option, parameter in known.items()}, **common}
+
+
+def _entry(name: str) -> tuple[Method | Callable[..., Method], Mapping[str, inspect.Parameter]]:
+    """What a name stands for, and the switches that it takes besides the common ones."""
+    if is_plugin(name):
+        entry = load(name)
+    elif name in METHODS:
+        entry = METHODS[name]
+    else:
+        raise unknown("method", name, METHODS)
+    return entry, {} if isinstance(entry, Method) else inspect.signature(entry).parameters

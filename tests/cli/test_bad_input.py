@@ -90,14 +90,6 @@ def test_what_the_parser_cannot_read_exits_with_2(arguments, capsys):
     assert capsys.readouterr().err
 
 
-@pytest.mark.parametrize("command", ["run", "sweep", "plan", "table", "report", "evaluate", "video", "doctor"])
-def test_help_says_what_every_option_is(command, capsys):
-    with pytest.raises(SystemExit) as stop:
-        main([command, "--help"])
-    assert stop.value.code == 0
-    assert f"usage: guided-rl {command}" in capsys.readouterr().out
-
-
 @pytest.fixture
 def weights(tmp_path) -> Path:
     """Expert weights for the pendulum that advise nothing."""

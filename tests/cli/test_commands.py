@@ -13,7 +13,7 @@ import pytest
 from guided_rl.cli import main, running
 from guided_rl.cli.settings import default_folder
 from guided_rl.cli.watch import watching
-from guided_rl.methods import METHODS, build
+from guided_rl.methods import METHODS, build, switches
 from guided_rl.reporting import records
 from tests.training.small import small
 
@@ -69,6 +69,25 @@ def test_plan_says_what_it_will_take(capsys):
     out = capsys.readouterr().out
     assert "3 seeds × 2 grid points = 6 members" in out
     assert "exact" in out and "about" in out and "60 steps, 60 of them uniformly random" in out
+
+
+def test_plan_lists_what_a_method_can_be_told_even_where_its_guide_is_missing(capsys):
+    options = ["--method", "dai-sac", "--option", "stored=policy", "--grid", "t_change=0.1,0.5"]
+    assert main(["plan", *SMALL, *options]) == 2
+    said = capsys.readouterr()
+    rows = [tuple(line.split(maxsplit=3)) for line in said.out.splitlines()]
+    assert ("gamma", "0.99", "0.99", "0 to 1") in [tuple(part.strip() for part in row) for row in rows]
+    assert all(any(row and row[0] == name for row in rows) for name in build("dai-sac").hparams)
+    assert any(row[:3] == ("t_change", "0.5", "0.1,") for row in rows)
+    assert ("stored", "executed", "policy") in rows and ("random_warmup", "false", "false") in rows
+    assert "--guide bc" in said.err
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_switches_are_those_that_a_method_takes_at_their_defaults(name):
+    found = switches(name)
+    told = build(name, found)
+    assert told.hparams == build(name).hparams and told.random_warmup == build(name).random_warmup
 
 
 @pytest.mark.parametrize(
