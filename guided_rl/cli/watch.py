@@ -10,6 +10,7 @@ import numpy as np
 
 from guided_rl.reporting.progress import Progress as Bar
 from guided_rl.reporting.wandb_log import Logger
+from guided_rl.training.history import History
 from guided_rl.training.run import Observer, Progress, Session
 
 
@@ -49,29 +50,36 @@ def _move(bar: Bar, session: Session, seen: Progress) -> None:
 
 
 class _Curves:
-    """One logger per wave, opened at its first evaluation point."""
+    """One logger for all waves, opened at the first evaluation point.
+
+    The population's own curve begins with the last wave, since W&B takes the steps of a run in order only.
+    """
 
     def __init__(self, session: Session, group: str, folder: Path, bar: Bar):
         self.session, self.group, self.folder, self.bar = session, group, folder, bar
-        self.wave, self.logger = -1, None
+        self.logger = None
 
     def __call__(self, seen: Progress) -> None:
-        wave = _wave(self.session, seen)
-        members = self.session.plan.waves()[wave]
-        real = np.unique(members, return_index=True)[1]  # the last wave's padding has no curve of its own
-        if wave != self.wave:
-            self.finish()
-            self.wave, self.logger = wave, self._open(members[real])
-        evaluation = seen.history.evaluation["episode_return"][seen.point]
-        metrics = {f"return/{n}": evaluation[:, i].mean(-1) for i, n in enumerate(self.session.method.policies)}
-        training = {name: values[seen.point] for name, values in seen.history.training_means().items()}
-        self.logger.log(seen.step, {name: values[real] for name, values in {**metrics, **training}.items()})
+        plan = self.session.plan
+        self.logger = self.logger or self._open()
+        parts = [self._metrics(history, seen.point) for history in (*seen.earlier, seen.history)]
+        first = len(seen.earlier) * plan.width
+        real = plan.population - first  # the last wave's padding has no curve of its own
+        self.logger.log(seen.step, {name: values[:real] for name, values in parts[-1].items()}, first)
+        if real <= plan.width:
+            whole = {name: np.concatenate([part[name] for part in parts])[: plan.population] for name in parts[-1]}
+            self.logger.log_population(seen.step, whole)
 
-    def _open(self, members: np.ndarray) -> Logger:
+    def _metrics(self, history: History, point: int) -> dict[str, np.ndarray]:
+        """What one wave measured at an evaluation point, [members] each."""
+        evaluation = history.evaluation["episode_return"][point]
+        metrics = {f"return/{n}": evaluation[:, i].mean(-1) for i, n in enumerate(self.session.method.policies)}
+        return {**metrics, **{name: values[point] for name, values in history.training_means().items()}}
+
+    def _open(self) -> Logger:
         session, points = self.session, self.session.config.points()
-        values = [points[i] for i in session.points[members]]
-        config = session.config.to_json()
-        return Logger(self.folder, self.group, config, session.seeds[members], values, say=self.bar.say)
+        values = [points[i] for i in session.points]
+        return Logger(self.folder, self.group, session.config.to_json(), session.seeds, values, say=self.bar.say)
 
     def finish(self) -> None:
         if self.logger is not None:

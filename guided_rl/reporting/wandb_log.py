@@ -7,12 +7,13 @@ Nothing here may stop a training run: what goes wrong is said once, in one sente
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import json
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ def say_stderr(sentence: str) -> None:
 
 
 class Logger:
-    """Logs a population's metrics to W&B.
+    """Logs a population's metrics to W&B; runs are opened when their members are first logged.
 
     Args:
       folder: where W&B keeps its files (in `<folder>/wandb`).
@@ -53,56 +54,89 @@ class Logger:
         say: Callable[[str], None] = say_stderr,
         timeout: float = 20.0,
     ):
-        self._say, self._runs, self._population = say, [], None
+        self._say, self._folder = say, Path(folder)
+        self._first, self._runs, self._population = None, [], None
         self._labels = [_label(point) for point in points]
-        if _asked_mode() == "disabled":
+        self._start, self._mode = None, _asked_mode()
+        if self._mode == "disabled":
             return
         try:
             import wandb
         except ImportError:
             say("W&B is not installed, so nothing is logged to it; `pip install wandb` adds it")
             return
-        members = [
+        self._members = [
             (f"seed {seed}{label and ' '}{label}", {"seed": int(seed), **point})
             for seed, point, label in zip(seeds, points, self._labels, strict=True)
         ][:limit]
-        whole = ("population", {"seeds": [int(s) for s in seeds], "grid": sorted(set(self._labels))})
-        start = functools.partial(_start, wandb, Path(folder), group, plain(config), timeout, [*members, whole])
-        *self._runs, self._population = self._start_somehow(start, wandb, folder) or [None]
+        self._whole = ("population", {"seeds": [int(s) for s in seeds], "grid": sorted(set(self._labels))})
+        self._mode = self._mode or _login_mode(wandb)
+        self._start = functools.partial(_start, wandb, self._folder, group, plain(config), timeout)
 
-    def _start_somehow(self, start: Callable[[str], list[Any]], wandb: Any, folder: str | Path) -> list[Any]:
-        """The runs, online if that is wanted and works, else offline; none where not even that works."""
-        if (mode := _asked_mode() or _login_mode(wandb)) == "online":
-            try:
-                return start("online")
-            except Exception:  # W&B raises many kinds, none of which may end a training run
-                self._say("W&B cannot be reached, so this run is logged offline; `wandb sync` uploads it later")
-                mode = "offline"
-        try:
-            return start(mode)
-        except Exception as error:
-            self._say(f"W&B cannot write to {folder} ({_first_line(error)}), so nothing is logged to it")
-            return []
+    def log(self, step: int, per_member: Mapping[str, np.ndarray], first: int = 0) -> None:
+        """Log one step of the members from number `first` on, each in its own run.
 
-    def log(self, step: int, per_member: Mapping[str, np.ndarray]) -> None:
-        """Log one step of every member; metrics are [population], NaN where a member has failed."""
-        if self._population is None:
+        The runs of other members are closed then.
+
+        Args:
+          per_member: metrics, [members] each, NaN where a member has failed.
+        """
+        if self._start is None:
             return
-        try:
+        if first != self._first:
+            width = len(next(iter(per_member.values())))
+            self._turn_to(first, self._members[first : first + width])
+        with self._telling():
             for member, run in enumerate(self._runs):
-                values = {name: float(value[member]) for name, value in per_member.items()}
-                run.log(values, step=int(step))
-            self._population.log(self._aggregate(per_member), step=int(step))
-        except Exception as error:
-            self._say(f"W&B stopped taking data ({_first_line(error)}); training goes on without it")
-            self._population, self._runs = None, []
+                run.log({name: float(value[member]) for name, value in per_member.items()}, step=int(step))
+
+    def log_population(self, step: int, per_member: Mapping[str, np.ndarray]) -> None:
+        """Log one step of the whole population in its run; metrics are [population], NaN where a member has failed."""
+        with self._telling():
+            if self._population is not None:
+                self._population.log(self._aggregate(per_member), step=int(step))
 
     def finish(self) -> None:
         """Close every run."""
-        runs, self._runs, self._population = [*self._runs, self._population], [], None
+        runs, self._start = [*self._runs, self._population], None
+        self._runs, self._population = [], None
         for run in runs:
             if run is not None:
                 _quietly(run.finish)
+
+    def _turn_to(self, first: int, members: list[tuple[str, Mapping[str, Any]]]) -> None:
+        """Open these members' runs instead of the ones that are open, and the population's if it is not."""
+        for run in self._runs:
+            _quietly(run.finish)
+        wanted = [*members, *([self._whole] if self._population is None else [])]
+        started = self._start_somehow(wanted)
+        self._first, self._runs = first, started[: len(members)]
+        if started[len(members) :]:
+            self._population = started[-1]
+
+    def _start_somehow(self, wanted: list[tuple[str, Mapping[str, Any]]]) -> list[Any]:
+        """The runs, online if that is wanted and works, else offline; none, and never again, where that fails too."""
+        if self._mode == "online":
+            try:
+                return self._start(wanted, "online")
+            except Exception:  # W&B raises many kinds, none of which may end a training run
+                self._say("W&B cannot be reached, so this run is logged offline; `wandb sync` uploads it later")
+                self._mode = "offline"
+        try:
+            return self._start(wanted, self._mode)
+        except Exception as error:
+            self._say(f"W&B cannot write to {self._folder} ({_first_line(error)}), so nothing is logged to it")
+            self._start = None
+            return []
+
+    @contextlib.contextmanager
+    def _telling(self) -> Iterator[None]:
+        """An error of W&B's is said once, and ends its part in the run."""
+        try:
+            yield
+        except Exception as error:
+            self._say(f"W&B stopped taking data ({_first_line(error)}); training goes on without it")
+            self._start, self._runs, self._population = None, [], None
 
     def _aggregate(self, per_member: Mapping[str, np.ndarray]) -> dict[str, float]:
         """Mean and IQM of each metric over the finite members of each grid point."""

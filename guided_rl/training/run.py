@@ -210,7 +210,8 @@ class Session:
             waves = []
             for number, members in enumerate(self.plan.waves()):
                 checkpoints = None if folder is None else Checkpoints(Path(folder) / f"wave_{number}")
-                wave = Wave(self, members, checkpoints, observers, stop, checkpoint_seconds, clock)
+                earlier = [history for history, *_ in waves]
+                wave = Wave(self, members, checkpoints, observers, stop, checkpoint_seconds, clock, earlier)
                 waves.append(wave.run())
         history = merge([w[0] for w in waves], self.plan.population)
         died_at = np.concatenate([w[1] for w in waves])[: self.plan.population]

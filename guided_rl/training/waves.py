@@ -38,6 +38,7 @@ class Progress:
       agents: the learners, where they lie on the devices, leaves [population, ...] and perhaps rows
         behind those that only fill up the last device.
       seconds: wall time of training and evaluation so far in this process.
+      earlier: measurements of the waves before this one, all finished.
     """
 
     point: int
@@ -48,16 +49,17 @@ class Progress:
     alive: np.ndarray
     agents: Agent
     seconds: float
+    earlier: tuple[History, ...] = ()
 
 
 Observer = Callable[[Progress], None]
 
 
 class Wave:
-    """One slice of the population, as wide as the device holds."""
+    """One slice of the population, as wide as the device holds, after those that gave the histories `earlier`."""
 
-    def __init__(self, session: Session, members, checkpoints, observers, stop, checkpoint_seconds, clock):
-        self.session, self.members, self.checkpoints = session, members, checkpoints
+    def __init__(self, session: Session, members, checkpoints, observers, stop, checkpoint_seconds, clock, earlier=()):
+        self.session, self.members, self.checkpoints, self.earlier = session, members, checkpoints, tuple(earlier)
         self.observers, self.stop, self.checkpoint_seconds, self.clock = observers, stop, checkpoint_seconds, clock
         self.count = len(np.unique(members))  # what fills up the last devices is a repeated member
         self.inputs = place(session.inputs(members), session.mesh, INPUTS)
@@ -94,7 +96,8 @@ class Wave:
         alive = to_host(population.members.alive)[: self.count]
         shown = history.of_first(self.count)
         agents = population.members.agent
-        return Progress(point, step, session.seeds[members], session.points[members], shown, alive, agents, seconds)
+        who = session.seeds[members], session.points[members]
+        return Progress(point, step, *who, shown, alive, agents, seconds, self.earlier)
 
     def _program(self, name: str) -> Callable:
         return self.session.program(name, len(self.members))

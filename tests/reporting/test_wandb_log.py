@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import struct
 import subprocess
 import sys
@@ -14,7 +15,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from guided_rl.cli.watch import watching
+from guided_rl.errors import Interrupted
 from guided_rl.reporting.wandb_log import Logger
+from guided_rl.training.run import Result, Session
+from tests.training.small import small
 
 GROUP = "dai/HalfCheetah-v5/dai-sac"
 POINTS = [{"t_change": 0.1}, {"t_change": 0.5}]
@@ -80,6 +85,7 @@ def log_population(folder: Path, **options) -> list[str]:
         returns = np.arange(6, dtype=np.float32) * step
         returns[5] = np.nan
         logger.log(step, {"return/policy": returns})
+        logger.log_population(step, {"return/policy": returns})
     logger.finish()
     return sentences
 
@@ -119,6 +125,75 @@ def test_a_limit_keeps_the_population_run(tmp_path):
     log_population(tmp_path, limit=2)
     assert [run["kind"] for run in runs(tmp_path).values()].count("seed") == 2
     assert f"{GROUP} population" in runs(tmp_path)
+
+
+def test_the_limit_holds_over_all_slices_of_a_population_and_it_has_one_run(tmp_path):
+    logger = Logger(tmp_path, GROUP, {}, range(5), [{}] * 5, limit=3)
+    for first in (0, 2, 4):
+        for step in (100, 200):
+            returns = np.arange(5.0) + step
+            logger.log(step, {"return/policy": returns[first : first + 2]}, first)
+    logger.log_population(200, {"return/policy": returns})
+    logger.finish()
+    found = runs(tmp_path)
+    assert sorted(found) == [f"{GROUP} population", *(f"{GROUP} seed {seed}" for seed in range(3))]
+    assert [row["return/policy"] for row in found[f"{GROUP} seed 2"]["history"]] == [102, 202]
+    assert found[f"{GROUP} population"]["history"][-1]["return/policy/members"] == 5
+
+
+@pytest.fixture
+def nobody(monkeypatch, tmp_path):
+    """A user who has set nothing and is not logged in."""
+    monkeypatch.delenv("WANDB_MODE")
+    for name in ("NETRC", "WANDB_CONFIG_DIR"):
+        monkeypatch.setenv(name, str(tmp_path / "nowhere"))
+
+
+def train(session: Session, checkpoints: Path, curves: Path, *more) -> Result:
+    with watching(session, GROUP, curves) as observers:
+        return session.run(checkpoints, [*observers, *more], checkpoint_seconds=0.0)
+
+
+def two_waves(monkeypatch) -> Session:
+    monkeypatch.setenv("GUIDED_RL_MEMORY_GB", "1e-6")
+    session = Session(small())
+    assert [len(np.unique(members)) for members in session.plan.waves()] == [2, 1]
+    return session
+
+
+def test_training_in_two_waves_is_one_run_per_seed_and_one_for_the_population(tmp_path, monkeypatch, nobody):
+    session = two_waves(monkeypatch)
+    result = train(session, tmp_path / "run", tmp_path)
+    assert len(list(tmp_path.glob("wandb/offline-run-*"))) == 4 and not list(tmp_path.glob("wandb/run-*"))
+    found = runs(tmp_path)
+    assert len(found) == 4 and {run["group"] for run in found.values()} == {GROUP}
+    returns = result.history.evaluation["episode_return"][:, :, 0].mean(-1)
+    for seed in range(3):
+        run = found[f"{GROUP} seed {seed}"]
+        assert run["kind"] == "seed" and run["config"]["seed"] == seed
+        assert run["config"].items() >= session.config.to_json().items()
+        assert [row["_step"] for row in run["history"]] == [60, 120, 180, 240]
+        np.testing.assert_allclose([row["return/policy"] for row in run["history"]], returns[:, seed], rtol=1e-6)
+    whole = found[f"{GROUP} population"]
+    assert whole["kind"] == "population" and whole["config"]["seeds"] == [0, 1, 2]
+    assert [row["_step"] for row in whole["history"]] == [60, 120, 180, 240]
+    np.testing.assert_allclose([row["return/policy/mean"] for row in whole["history"]], returns.mean(1), rtol=1e-6)
+
+
+def test_resumed_in_the_second_wave_the_population_still_has_the_first(tmp_path, monkeypatch, nobody):
+    def interrupt(seen):
+        if seen.earlier and seen.point == 1:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(Interrupted):
+        train(two_waves(monkeypatch), tmp_path / "run", tmp_path / "first", interrupt)
+    result = train(two_waves(monkeypatch), tmp_path / "run", tmp_path / "second")
+    found = runs(tmp_path / "second")
+    assert sorted(found) == [f"{GROUP} population", f"{GROUP} seed 2"]
+    rows = found[f"{GROUP} population"]["history"]
+    assert [(row["_step"], row["return/policy/members"]) for row in rows] == [(180, 3), (240, 3)]
+    last = result.history.evaluation["episode_return"][-1, :, 0].mean()
+    assert rows[-1]["return/policy/mean"] == pytest.approx(last)
 
 
 ALONE = """
