@@ -13,7 +13,6 @@ import pytest
 
 from guided_rl.cli import main
 from guided_rl.envs import make
-from guided_rl.errors import UserError
 from guided_rl.guides.checkpoint import write_weights
 
 TINY = ["--task", "InvertedPendulum-v5", "--steps", "240", "--evaluations", "4", "--hidden", "16", "--batch", "16"]
@@ -146,16 +145,24 @@ def test_a_gl_that_is_missing_is_one_sentence(capsys, tmp_path, monkeypatch):
     assert "libegl1" in sentence and "libosmesa6" in sentence and "MUJOCO_GL" in sentence
 
 
-def test_mjx_says_what_it_lacks(capsys, monkeypatch):
-    from guided_rl import envs
+IMPLICIT = """
+import copy, dataclasses, mujoco
+from guided_rl.envs import TASKS
 
-    def lacking(*_):
-        raise UserError("MJX 3.17.0 lacks what this model needs (sensors); use physics='native'")
+def task():
+    found = TASKS["InvertedPendulum-v5"]()
+    model = copy.copy(found.simulation.model)
+    model.opt.integrator = mujoco.mjtIntegrator.mjINT_IMPLICIT  # which MJX does not have
+    return dataclasses.replace(found, simulation=dataclasses.replace(found.simulation, model=model))
+"""
 
-    monkeypatch.setattr(envs, "make_engine", lacking)
-    envs.make.cache_clear()
-    assert "MJX" in refused(capsys, "run", *TINY, "--physics", "mjx")
-    envs.make.cache_clear()
+
+def test_mjx_says_what_it_lacks(capsys, tmp_path):
+    (tmp_path / "implicit.py").write_text(IMPLICIT)
+    options = [*TINY, "--task", f"{tmp_path / 'implicit.py'}:task"]
+    sentence = refused(capsys, "run", *options, "--physics", "mjx")
+    assert "MJX" in sentence and "IMPLICIT" in sentence and "physics='native'" in sentence
+    assert main(["plan", *options, "--physics", "native"]) == 0
 
 
 @pytest.mark.parametrize("name", ["GUIDED_RL_THREADS", "GUIDED_RL_MEMORY_GB"])

@@ -153,6 +153,17 @@ def test_histories_travel_with_checkpoints(tmp_path):
     np.testing.assert_array_equal(seen[0][1][:2, :3], unbroken().history.evaluation["length"][:2])
 
 
+def test_killed_once_it_ends_like_an_unbroken_run(tmp_path):
+    command = [sys.executable, "-m", "tests.training.killed_run", str(tmp_path), "2"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    assert Checkpoints(tmp_path / "wave_0").latest().name == "step_120"
+    seen = []
+    again = run(CONFIG, folder=tmp_path, observers=[lambda progress: seen.append(progress.point)])
+    assert seen == [2, 3]
+    assert_same(everything(again), everything(unbroken()))
+
+
 @pytest.mark.slow
 def test_killed_five_times_at_random_moments_it_ends_like_an_unbroken_run(tmp_path):
     config = small(**LONG)
