@@ -238,16 +238,18 @@ class Session:
         """`init`, `chunk` or `evaluate` for `width` members, compiled at its first use, the wait counted apart."""
         self.prepare(width, name)
         begun = time.monotonic()
-        program = self._programs[name, width].result()
+        with mending():
+            program = self._programs[name, width].result()
         self.compile_seconds += time.monotonic() - begun
         return program
 
     def prepare(self, width: int, *names: str) -> None:
         """Let programs be compiled side by side, each while the next is traced; the longest first."""
         begun = time.monotonic()
-        for name in names:
-            if (name, width) not in self._programs:
-                self._programs[name, width] = self._compilers.submit(self.lowered(name, width).compile)
+        with mending():
+            for name in names:
+                if (name, width) not in self._programs:
+                    self._programs[name, width] = self._compilers.submit(self.lowered(name, width).compile)
         self.compile_seconds += time.monotonic() - begun
 
     def lowered(self, name: str, width: int) -> Any:
