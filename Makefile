@@ -14,8 +14,8 @@ CLI    := $(BIN)/guided-rl
 
 # JAX's CUDA build where a GPU answers, the plain one elsewhere.
 device := $(if $(filter auto,$(DEVICE)),$(shell nvidia-smi >/dev/null 2>&1 && echo cuda || echo cpu),$(DEVICE))
-extras := $(if $(filter cpu,$(device)),dev,dev$(comma)$(device))
 comma  := ,
+extras := $(if $(filter cpu,$(device)),dev,dev$(comma)$(device))
 ready  := .venv/ready-$(device)
 
 .DEFAULT_GOAL := help
