@@ -1,22 +1,29 @@
 """One cell of a table: where it is run and kept, whether it has a record, and running it.
 
-A finished cell leaves a record and is never run again; an interrupted one goes on from its
-checkpoint. Records of presets cpu and paper are kept in `results/`, the others in `runs/`.
+A finished cell leaves a record and is not run again while its table asks for the same settings;
+an interrupted one goes on from its checkpoint. Records of presets cpu and paper are kept in
+`results/`, the others in `runs/`.
+
+Where a table has come to ask for other settings, the cell is run again and its old record stays, also
+in reports, until the new one is whole. Seeds and the engine are chosen by a command's words, so that a
+record which differs in them is not replaced but in the way: see `refuse_to_lose`.
 """
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from benchmarks.cells import Cell, agents_file
+from benchmarks.cells import Cell, agents_file, changed
 from guided_rl.cli.watch import watching
 from guided_rl.errors import UserError
 from guided_rl.guides.quotes import experts_behind
+from guided_rl.physics import resolved
 from guided_rl.reporting import collect, records
 from guided_rl.training.checkpoint import Checkpoints, differences
 from guided_rl.training.offline import keep_agents
@@ -59,19 +66,87 @@ class Place:
         return self.root / agents_file(cell.config)
 
 
-def finished(place: Place, cell: Cell) -> bool:
-    """Whether a record of just this configuration exists.
+def changes(place: Place, cell: Cell) -> list[str] | None:
+    """`name: stored -> asked for` wherever the cell's record was made otherwise; None if it has none.
 
-    Raises:
-      UserError: there is a record of another configuration in its place.
+    An offline guide's file is named by its own cell's settings, and stands only where nothing says more.
     """
+    settings = _settings(place, cell)
+    if settings is None:
+        return None
+    found = differences(*settings)
+    return [change for change in found if not change.startswith("guide: offline:")] or found
+
+
+def _settings(place: Place, cell: Cell) -> tuple[dict[str, Any], dict[str, Any]] | None:
+    """How the cell's record was made, and how it would be now; the same `physics` where the same engine ran."""
     folder = place.record(cell)
     if not (folder / "record.json").exists():
-        return False
-    changed = differences(records.read(folder).config, cell.config.to_json())
-    if changed:
-        raise UserError(f"{folder} was made with other settings ({'; '.join(changed)}); remove it to run it again")
-    return True
+        return None
+    record = records.read(folder)
+    if _same_engine(record, cell.config.physics):
+        cell = changed(cell, {"physics": record.config["physics"]})
+    return dict(record.config), cell.config.to_json()
+
+
+def _same_engine(record: records.Record, physics: str) -> bool:
+    """Whether `physics` names what the record ran on; worlds without an engine run on any."""
+    ran = record.provenance.get("engine")
+    preset = record.provenance.get("engine_options", {}).get("preset", "xml")
+    return ran is None or resolved(physics) == (ran if preset == "xml" else f"{ran}:{preset}")
+
+
+def finished(place: Place, cell: Cell) -> bool:
+    """Whether the cell has a record of just these settings; one of others is not believed, and stays until replaced."""
+    return changes(place, cell) == []
+
+
+def standing(place: Place, cell: Cell) -> str:
+    """`to run`, `done`, or, with what differs, `to run again` or `in the way`: not to be replaced."""
+    found = changes(place, cell)
+    if not found:
+        return "to run" if found is None else "done"
+    return f"{'in the way' if _chosen(place, cell, False) else 'to run again'} ({'; '.join(found)})"
+
+
+def refuse_to_lose(place: Place, cells: Sequence[Cell], seeds_chosen: bool) -> None:
+    """Refuse to replace records that another choice of seeds or engine made, also of what the cells need.
+
+    Args:
+      seeds_chosen: whether the command says how many seeds, rather than the table.
+
+    Raises:
+      UserError: the first such record, how it was made, and what to do.
+    """
+    for cell in with_needs(cells):
+        if lost := _chosen(place, cell, seeds_chosen):
+            stored = " and ".join(f"{name} {value}" for name, (value, _) in lost.items())
+            asked = " and ".join(f"{name} {value}" for name, (_, value) in lost.items())
+            raise UserError(
+                f"{place.record(cell)} was made with {stored}, and a record with {asked} would replace it; "
+                f"ask for {stored}, move that folder away, or use guided-rl run, which has a folder of its own"
+            )
+
+
+def _chosen(place: Place, cell: Cell, seeds_chosen: bool) -> dict[str, tuple[Any, Any]]:
+    """What a command's words set and the cell's record has otherwise, as (stored, asked for).
+
+    To forget words that made more seeds, or took another engine, loses as much as to give them.
+    """
+    settings = _settings(place, cell)
+    if settings is None:
+        return {}
+    old, new = settings
+    found = {name: (old[name], new[name]) for name in ("seeds", "physics") if old[name] != new[name]}
+    if "seeds" in found and old["seeds"] < new["seeds"] and not seeds_chosen:
+        del found["seeds"]
+    return found
+
+
+def with_needs(cells: Sequence[Cell]) -> list[Cell]:
+    """The cells and what they need, each once."""
+    needs = [cell.needs for cell in cells if cell.needs is not None]
+    return list({cell.name: cell for cell in [*needs, *cells]}.values())
 
 
 def run_cell(place: Place, cell: Cell, say: Callable[[str], None], label: str = "") -> None:

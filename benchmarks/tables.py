@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from benchmarks import dai, pag, pex, sac_eo
-from benchmarks.cells import PaperTable, cells_of, sweep_cell
+from benchmarks.cells import Cell, PaperTable, cells_of, sweep_cell
 from benchmarks.launchers import LAUNCHERS, Launcher
-from benchmarks.running import ROOT, Place, finished, records_root
+from benchmarks.running import ROOT, Place, changes, finished, records_root, refuse_to_lose, standing, with_needs
 from guided_rl.errors import UserError, unknown
 from guided_rl.reporting import page, records, report
 
@@ -40,21 +40,25 @@ def run_table(
     say: Callable[[str], None] = print,
     root: Path = ROOT,
 ) -> report.Content:
-    """Run the cells that have no record yet, then build the report from the records alone.
+    """Run the cells that have no record of what the table asks for, then build the report from the records alone.
+
+    A record of other settings stays, and in the report, until its cell has been run again.
 
     Args:
       tasks, names: which cells, as for `cells_of`.
       root: the checkout, or a folder like it.
 
     Raises:
-      UserError: an unknown name, or a setting that cannot run, before anything is trained.
+      UserError: an unknown name, a setting that cannot run, or a record that would be lost by the choice
+        of seeds or engine, before anything is trained.
     """
     launch = find_launcher(launcher)
     table, place = find_table(name), Place(name, preset, root)
     cells = cells_of(table, preset, seeds, physics, tasks, names)
+    refuse_to_lose(place, cells, seeds is not None)
     missing = [cell for cell in cells if not finished(place, cell)]
     say(f"{table.title}, preset {preset}: {len(cells)} cells, {len(cells) - len(missing)} of them done before")
-    launch(place, missing, say)
+    _launch(launch, place, missing, say)
     return build_report(name, preset, root)
 
 
@@ -68,12 +72,28 @@ def run_sweep(
     launcher: str = "local",
     say: Callable[[str], None] = print,
 ) -> records.Record:
-    """Run the cell that sweeps one of the paper's axes on a task, if it has no record yet."""
+    """Run the cell that sweeps one of the paper's axes on a task, as `run_table` does, and read its record."""
     launch, place = find_launcher(launcher), Place(name, preset)
     cell = sweep_cell(find_table(name), axis, preset, task, seeds, physics)
+    refuse_to_lose(place, [cell], seeds is not None)
     if not finished(place, cell):
-        launch(place, [cell], say)
+        _launch(launch, place, [cell], say)
     return records.read(place.record(cell))
+
+
+def _launch(launch: Launcher, place: Place, cells: Sequence[Cell], say: Callable[[str], None]) -> None:
+    """Run the cells, and say before which records that replaces."""
+    for cell in with_needs(cells):
+        runs = cell in cells or not place.agents(cell).exists()
+        if runs and (found := changes(place, cell)):
+            say(f"{cell.name}: to run again ({'; '.join(found)}); its record stays until the new one is whole")
+    launch(place, cells, say)
+
+
+def planned(name: str, preset: str, physics: str = "auto") -> list[tuple[Cell, str]]:
+    """A table's cells, each with whether it is to run, see `standing`."""
+    place = Place(name, preset)
+    return [(cell, standing(place, cell)) for cell in cells_of(find_table(name), preset, physics=physics)]
 
 
 def build_report(name: str, preset: str, root: Path = ROOT) -> report.Content:

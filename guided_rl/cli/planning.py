@@ -98,18 +98,15 @@ def _spelled(value: object) -> str:
 def show_table(name: str, preset: str, physics: str) -> None:
     """Print every cell of a paper's table with its size, and the sum."""
     module = tables()
-    found = module.find_table(name)
-    cells = module.cells_of(found, preset, None, physics, ())
-    place, rows, total = module.Place(name, preset), [], 0
-    for cell in cells:
+    title, rows, total = module.find_table(name).title, [], 0
+    for cell, standing in module.planned(name, preset, physics):
         config = cell.config
         size = f"{config.seeds} × {len(config.points())} × {steps(config.steps)}"
-        done = "done" if module.finished(place, cell) else "to run"
-        rows.append((cell.name, size, f"{cell.updates / 1e6:.2f}M", done))
+        rows.append((cell.name, size, f"{cell.updates / 1e6:.2f}M", standing))
         total += cell.updates
-    rows.append((f"{len(cells)} cells", "", f"{total / 1e6:.2f}M", ""))
+    rows.append((f"{len(rows)} cells", "", f"{total / 1e6:.2f}M", ""))
     columns = ("Cell", "Seeds × points × steps", "Seed-updates", "Record")
-    show(Table(f"{found.title}, preset {preset}", columns, tuple(rows), 1))
+    show(Table(f"{title}, preset {preset}", columns, tuple(rows), 1))
 
 
 def megabytes(size: int) -> str:

@@ -21,7 +21,9 @@ from benchmarks.cells import Cell, cells_of
 from benchmarks.launchers import LAUNCHERS, Share, share_of, submit
 from benchmarks.running import Place
 from guided_rl.errors import Interrupted, UserError
+from guided_rl.reporting import records
 from guided_rl.training.checkpoint import Checkpoints, wait_for_owner
+from tests.reporting.synthetic import make_record
 from tests.training.small import small
 
 ROOT = Path(__file__).parents[2]
@@ -213,6 +215,14 @@ def test_a_record_that_appeared_meanwhile_is_not_made_again(ray, tmp_path, monke
     leave(here.agents(offline))
     LAUNCHERS["ray"](here, [offline, online], print)
     assert ray.ran == [offline.name]
+
+
+def test_a_record_of_other_settings_does_not_count(ray, tmp_path):
+    cell, here = cells()[0], place(tmp_path)
+    made = make_record(cell.config.method, config=small(evaluations=2).to_json())
+    records.write(made, here.record(cell))
+    LAUNCHERS["ray"](here, [cell], print)
+    assert ray.ran == [cell.name]
 
 
 def test_settings_that_cannot_run_are_refused_before_anything_starts(ray, tmp_path):
