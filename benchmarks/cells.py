@@ -11,7 +11,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from guided_rl.config import RunConfig
+from guided_rl.config import RunConfig, check
 from guided_rl.errors import unknown
 from guided_rl.methods import build
 from guided_rl.reporting import report
@@ -96,7 +96,7 @@ def cells_of(
       tasks: only cells of these. names: only cells whose name matches one of these shell patterns.
 
     Raises:
-      UserError: an unknown preset or task, or a pattern that no cell matches.
+      UserError: an unknown preset or task, a pattern that no cell matches, or a setting that cannot run.
     """
     if preset not in PRESETS:
         raise unknown("preset", preset, PRESETS)
@@ -109,19 +109,29 @@ def cells_of(
         if not any(fnmatchcase(cell.name, pattern) for cell in cells):
             raise unknown(f"cell of table {table.name} at preset {preset}", pattern, {cell.name for cell in cells})
     cells = [cell for cell in cells if not names or any(fnmatchcase(cell.name, pattern) for pattern in names)]
-    changes = {"physics": physics, **({} if seeds is None else {"seeds": seeds})}
-    return [changed(cell, changes) for cell in cells]
+    return [_as_asked(cell, seeds, physics) for cell in cells]
 
 
 def sweep_cell(
     table: PaperTable, axis: str, preset: str, task: str, seeds: int | None = None, physics: str = "auto"
 ) -> Cell:
-    """The cell that sweeps one axis of the table on a task at a preset."""
+    """The cell that sweeps one axis of the table on a task at a preset.
+
+    Raises:
+      UserError: an unknown axis, preset or task, or a setting that cannot run.
+    """
     if axis not in table.grids:
         raise unknown(f"sweep of table {table.name}", axis, table.grids)
     if preset not in PRESETS:
         raise unknown("preset", preset, PRESETS)
-    return changed(table.grids[axis](preset, task), {"physics": physics, **({} if seeds is None else {"seeds": seeds})})
+    return _as_asked(table.grids[axis](preset, task), seeds, physics)
+
+
+def _as_asked(cell: Cell, seeds: int | None, physics: str) -> Cell:
+    """The cell with the user's choices, and checked, so that a mistake in them is told before records are looked at."""
+    cell = changed(cell, {"physics": physics, **({} if seeds is None else {"seeds": seeds})})
+    check(cell.config, build(cell.config.method, cell.config.options))
+    return cell
 
 
 def changed(cell: Cell, changes: Mapping[str, Any]) -> Cell:

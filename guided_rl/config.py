@@ -14,6 +14,7 @@ import numpy as np
 from guided_rl.errors import UserError, unknown
 from guided_rl.methods.base import Method
 from guided_rl.methods.networks import ACTIVATIONS
+from guided_rl.physics import resolved
 
 # What older records do not say, because there was nothing else.
 YOUNGER = (
@@ -132,6 +133,7 @@ def check(config: RunConfig, method: Method) -> None:
         raise UserError(f"hidden={config.hidden} must name at least one layer of at least one unit")
     if config.warmup is not None and not 0 <= config.warmup <= 1:
         raise UserError(f"warmup={config.warmup} is a share of the budget; give a number in [0, 1]")
+    resolved(config.physics)
     if config.activation not in ACTIVATIONS:
         raise unknown("activation", config.activation, ACTIVATIONS)
     words = {"execution": ("auto", "vmap", "map"), "replay_dtype": REPLAY_DTYPES, "matmul_precision": PRECISIONS}

@@ -8,7 +8,7 @@ from guided_rl.envs import dm_control_suite, gymnasium_mujoco, mazes, point_circ
 from guided_rl.envs.base import Env, MujocoEnv, State, Task
 from guided_rl.envs.jax_env import JaxEnv
 from guided_rl.errors import UserError, unknown
-from guided_rl.physics import ENGINES, make_engine
+from guided_rl.physics import make_engine, resolved
 
 TASKS = {**gymnasium_mujoco.TASKS, **dm_control_suite.TASKS}
 # Those that equal no installed task: PAG's, where a crash ends the episode or the start differs, and D4RL's mazes.
@@ -29,6 +29,7 @@ def make(name: str, physics: str = "auto") -> Env:
       UserError: the task or the engine is unknown; the nearest names are in the sentence.
     """
     known = {**TASKS, **OWN_TASKS}
+    resolved(physics)  # also where it is not needed
     if name.startswith("brax:"):
         from guided_rl.envs.brax_adapter import BraxEnv
 
@@ -44,7 +45,5 @@ def make(name: str, physics: str = "auto") -> Env:
     else:
         raise unknown("task", name, known)
     if isinstance(task, JaxEnv):
-        if physics not in (*ENGINES, "auto"):
-            raise unknown("physics engine", physics, (*ENGINES, "auto"))
         return task
     return MujocoEnv(task, make_engine(task.simulation, physics))

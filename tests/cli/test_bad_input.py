@@ -16,6 +16,7 @@ from guided_rl.envs import make
 from guided_rl.guides.checkpoint import write_weights
 
 TINY = ["--task", "InvertedPendulum-v5", "--steps", "240", "--evaluations", "4", "--hidden", "16", "--batch", "16"]
+SWEEP = ["table", "dai", "--sweep", "t_change", "--tasks", "HalfCheetah-v5", "--preset", "cpu"]
 
 
 def refused(capsys, *arguments: str) -> str:
@@ -69,6 +70,15 @@ def refused(capsys, *arguments: str) -> str:
         (["table", "dai", "--sweep", "t_change"], ["one task", "--tasks"]),
         (["table", "dai", "--sweep", "t_change", "--tasks", "Hopper-v5", "--cells", "*"], ["leave out --cells"]),
         (["table", "dai", "--cells", "HalfCheetah-v5__sacc"], ["unknown cell", "HalfCheetah-v5__sac"]),
+        (["table", "dai", "--preset", "cpu", "--seeds", "0"], ["seeds is 0", "at least 1"]),
+        (["table", "dai", "--preset", "cpu", "--physics", "nativ"], ["physics engine 'nativ'", "native"]),
+        (["table", "pex", "--preset", "cpu", "--cells", "*pex", "--physics", "mxj"], ["physics engine 'mxj'", "mjx"]),
+        ([*SWEEP, "--seeds", "0"], ["seeds is 0"]),
+        ([*SWEEP, "--physics", "nativ"], ["physics engine 'nativ'", "native"]),
+        (["plan", "--table", "dai", "--preset", "quick", "--physics", "bogus"], ["physics engine 'bogus'", "native"]),
+        (["plan", "--task", "brax:fast", "--physics", "bogus"], ["physics engine 'bogus'", "native"]),
+        (["evaluate", "brax:fast", "random", "--physics", "bogus"], ["physics engine 'bogus'"]),
+        (["evaluate", "PointFall", "random", "--physics", "bogus"], ["physics engine 'bogus'"]),
         (["evaluate", "Hopper-v5", "random", "--episodes", "0"], ["episodes is 0"]),
         (["video", "brax:ant"], ["no MuJoCo model"]),
         (["video", "Hopper-v5", "--out", "film.avi"], [".gif", ".mp4"]),
