@@ -20,6 +20,7 @@ from guided_rl.reporting.plot_style import INK, STYLE, panels
 
 GUIDE, LEARNER, CRASH, GOAL = "#F4B183", "#BDD7EE", "#A6192E", "#009E73"
 FINE, STRIDE = 121, 12
+DEPTH_DIGITS, PUSH_DIGITS = 4, 3
 
 
 @dataclass(frozen=True)
@@ -176,7 +177,17 @@ def _grid(chart: Chart, fine: int) -> np.ndarray:
 
 
 def _evaluate(chart: Chart) -> tuple[np.ndarray, np.ndarray | None]:
-    """Whether each point of the plane is the guide's, and at every STRIDE-th of them its push, in one program."""
+    """Whether each point of the plane is the guide's, and at every STRIDE-th of them its push.
+
+    Rounded, so that every machine draws the same: compiled programs' last digits differ between processors.
+    """
+    depth, ways = _measure(chart)
+    rounded = lambda values, digits: np.round(np.asarray(values, np.float64), digits) + 0.0  # no -0: it turns arrows
+    return rounded(depth, DEPTH_DIGITS) > 0, None if ways is None else rounded(ways, PUSH_DIGITS)
+
+
+def _measure(chart: Chart) -> tuple[np.ndarray, np.ndarray | None]:
+    """How deep in the guide's region each point lies [FINE, FINE], and the pushes [n, n, 2], in one program."""
     region, grid = LOCAL_GUIDES[chart.task], _grid(chart, FINE)
     arrows = chart.heads is not None and region.script is not None
     sparse = grid[STRIDE // 2 :: STRIDE, STRIDE // 2 :: STRIDE]
@@ -184,7 +195,7 @@ def _evaluate(chart: Chart) -> tuple[np.ndarray, np.ndarray | None]:
     def both(fine: jax.Array, few: jax.Array):
         depth = jax.vmap(jax.vmap(lambda p: region.depth(chart.observe(p), jnp.float32(0))))(fine)
         push = lambda p: chart.heads(p, region.script(chart.observe(p)))
-        return depth > 0, jax.vmap(jax.vmap(push))(few) if arrows else None
+        return depth, jax.vmap(jax.vmap(push))(few) if arrows else None
 
-    inside, ways = jax.jit(both)(grid, sparse)
-    return np.asarray(inside), None if ways is None else np.asarray(ways)
+    depth, ways = jax.jit(both)(grid, sparse)
+    return np.asarray(depth), None if ways is None else np.asarray(ways)
