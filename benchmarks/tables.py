@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from benchmarks import dai, pag, pex, sac_eo
-from benchmarks.cells import Cell, PaperTable, cells_of, sweep_cell
+from benchmarks.cells import PRESETS, Cell, PaperTable, cells_of, sweep_cell
 from benchmarks.launchers import LAUNCHERS, Launcher
 from benchmarks.running import ROOT, Place, changes, finished, records_root, refuse_to_lose, standing, with_needs
 from guided_rl.errors import UserError, unknown
@@ -111,14 +111,24 @@ def build_report(name: str, preset: str, root: Path = ROOT) -> report.Content:
     return content
 
 
-def write_page(path: Path | None = None) -> Path:
-    """One HTML page of every table and preset that has records."""
-    sections = []
+def write_pages(path: Path | None = None, root: Path = ROOT) -> list[Path]:
+    """One HTML page of every table whose records are committed, and another, beside them, of those that are scratch.
+
+    Args:
+      path: of the committed records' page; `results/report.html` if None.
+
+    Raises:
+      UserError: there are no records at all.
+    """
+    pages: dict[Path, list[page.Section]] = {}  # by the folder that records and page share
     for name in TABLES:
-        for preset in ("paper", "cpu", "quick"):
-            if any((records_root(preset) / name / preset).glob("*/record.json")):
-                sections.append(report.section(build_report(name, preset)))
-    if not sections:
+        for preset in reversed(PRESETS):
+            kept = records_root(preset, root)
+            if any((kept / name / preset).glob("*/record.json")):
+                pages.setdefault(kept, []).append(report.section(build_report(name, preset, root)))
+    if not pages:
         raise UserError("there are no records to report on; run a table first, such as make table-dai")
+    committed = records_root("cpu", root)
     lead = "Does expert guidance make the agent learn faster, by how much, and how sure are we?"
-    return page.write(path or ROOT / "results" / "report.html", "guided-rl", lead, sections)
+    place = lambda kept: path if path is not None and kept == committed else kept / "report.html"
+    return [page.write(place(kept), "guided-rl", lead, sections) for kept, sections in pages.items()]

@@ -141,8 +141,10 @@ class Table:
 class Report:
     """Recompute every table, figure and claim from the stored records, and write the HTML page.
 
+    Presets smoke and quick, whose records are scratch, have a page of their own, runs/records/report.html.
+
     Attributes:
-      page: where to; results/report.html of the checkout if not given.
+      page: where to write that of presets cpu and paper; results/report.html of the checkout if not given.
     """
 
     page: Path | None = None
@@ -150,7 +152,8 @@ class Report:
     def execute(self) -> None:
         from guided_rl.cli.checkout import tables
 
-        print(f"wrote {tables().write_page(self.page)}")
+        for page in tables().write_pages(self.page):
+            print(f"wrote {page}")
 
 
 @dataclass(frozen=True)

@@ -161,6 +161,24 @@ def test_a_sweep_replaces_no_record_by_a_commands_words(place, monkeypatch):
         sweep(seeds=2)
 
 
+def test_the_committed_page_is_of_committed_records_alone(tmp_path, monkeypatch):
+    monkeypatch.setattr(tables, "TABLES", {"tiny": PaperTable("tiny", "Tiny", lambda preset: [], (), (), ())})
+    with pytest.raises(UserError, match="no records"):
+        tables.write_pages(root=tmp_path)
+    for preset in ("cpu", "paper"):
+        keep(Place("tiny", preset, tmp_path), CELLS[0])
+    (committed,) = tables.write_pages(root=tmp_path)
+    assert committed == tmp_path / "results" / "report.html"
+    before = {path: path.read_bytes() for path in (tmp_path / "results").rglob("*") if path.is_file()}
+    for preset in ("smoke", "quick"):
+        keep(Place("tiny", preset, tmp_path), CELLS[0])
+    scratch = tmp_path / "runs" / "records" / "report.html"
+    assert tables.write_pages(root=tmp_path) == [committed, scratch]
+    assert {path: path.read_bytes() for path in (tmp_path / "results").rglob("*") if path.is_file()} == before
+    assert all(f"preset {preset}" in scratch.read_text() for preset in ("smoke", "quick"))
+    assert tables.write_pages(tmp_path / "page.html", tmp_path) == [tmp_path / "page.html", scratch]
+
+
 def test_the_old_record_stays_until_the_new_one_is_whole(place, monkeypatch):
     monkeypatch.setenv("WANDB_MODE", "disabled")
     (cell, *_), old = CELLS, otherwise(CELLS[0], evaluations=2)
