@@ -14,6 +14,8 @@ expert's states than on the data that they were fitted to. There is nothing to s
 Nearest published relatives: gradient-norm balancing of several losses (Chen et al. 2018,
 GradNorm, arXiv 1711.02257) and the adaptive weight of Esser et al. 2021 (arXiv 2012.09841);
 the trust factor is SAC-EO's own disagreement, made free of units.
+
+Off: ε ≡ 0 is SAC-EO's, hence SAC; no setting gives it, since the run itself weighs.
 """
 
 from __future__ import annotations

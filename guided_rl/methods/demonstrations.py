@@ -3,6 +3,9 @@
 `bc`: the expert alone, nothing is learned. `bc-finetune`: the actor starts as a clone of the
 demonstrations and SAC goes on from there. `demos`: half of every batch comes from the
 demonstrations (Ball et al. 2023, RLPD, arXiv 2302.02948, without its other changes).
+
+Off: `demos` with `offline_ratio = 0` is SAC, bit for bit. `bc` has nothing to switch off, and `bc-finetune`
+without its cloning would be SAC from other random numbers.
 """
 
 from __future__ import annotations

@@ -11,6 +11,8 @@ averaging them all, the fixed rule this is compared with.
 Nearest published relatives: max-aggregation of oracles (Cheng et al. 2020, MAMBA), which
 compares the oracles' values instead of their actions' Q, and policy expansion (Zhang et al.
 2023, arXiv 2302.00935), whose softmax over Q also includes the learner.
+
+Off: `t_change = 0` (α ≡ 1) with `random_warmup=True` is the base, bit for bit.
 """
 
 from __future__ import annotations

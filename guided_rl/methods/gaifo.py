@@ -10,6 +10,9 @@ learner is SAC and rewards are computed when transitions are drawn, with the gra
 on the logit f at random mixtures x of both kinds, as in Kostrikov et al. 2019 (DAC, arXiv
 1809.02925). Inputs are scaled by the expert set's statistics. `reward_share` mixes the task's
 reward in: 1 is imitation alone, as published.
+
+Off: with `reward_share = 0` every update is SAC's, bit for bit, where SAC's first steps are its own policy's
+too; a whole run is SAC's to rounding, since the discriminator changes how the compiler groups sums.
 """
 
 from __future__ import annotations

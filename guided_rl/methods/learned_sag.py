@@ -13,6 +13,8 @@ rest are SAG's with λ̂ in λ's place; the guide's own λ is not read. κ = 1/2
 Nearest published relatives: imitation-bootstrapped RL (Hu et al. 2023, arXiv 2311.02198), which
 acts and bootstraps by the larger Q of two proposals, and policy expansion (Zhang et al. 2023,
 arXiv 2302.00935), whose choice is a softmax over Q; neither charges for disagreement.
+
+Off: λ̂ ≡ 0 is SAG's λ ≡ 0, hence SAC; no setting gives it, since the critics alone decide.
 """
 
 from __future__ import annotations

@@ -3,6 +3,8 @@
 `buffer`: fresh networks; half of every batch is offline data. `direct`: the offline agent goes on
 learning online, on the same batches (IQL's own fine-tuning); its target starts as a copy of its
 critic. `jsrl`: Uchendu et al. 2022, "Jump-Start Reinforcement Learning" (arXiv 2204.02372).
+
+Off: `buffer` with `offline_ratio = 0`, and `jsrl` with `handover = 0` besides, are IQL, bit for bit.
 """
 
 from __future__ import annotations
@@ -33,7 +35,8 @@ def _init_clock(key: jax.Array, ctx: Context) -> Agent:
 
 def rolled_in(ctx: Context) -> jax.Array:
     """h: steps of each episode that the guide plays, from a whole episode down to none at `handover` of the budget."""
-    return ctx.setup.episode_length * jnp.maximum(0.0, 1.0 - ctx.progress / jnp.maximum(ctx.hp["handover"], 1e-9))
+    left = jnp.maximum(0.0, 1.0 - ctx.progress / jnp.maximum(ctx.hp["handover"], 1e-9))
+    return ctx.setup.episode_length * jnp.where(ctx.hp["handover"] > 0, left, 0.0)
 
 
 def _jump_start(agent: Agent, obs: jax.Array, key: jax.Array, ctx: Context) -> Act:

@@ -14,6 +14,8 @@ whatever happens, so that DAI's convergence argument, which needs α → 1, stil
 Nearest published relative: the curriculum of jump-start RL (Uchendu et al. 2022, arXiv
 2204.02372), which shortens the guide's share of an episode when evaluations stay within a
 tolerance of the best; here the mixing weight moves, both ways, on executed episodes alone.
+
+Off: `hold = 0` leaves no episode to judge by, so α ≡ 1; with `random_warmup=True` it is the base, bit for bit.
 """
 
 from __future__ import annotations
@@ -31,8 +33,8 @@ HPARAMS = {"hold": 0.02, "rise": 0.1, "keep": 0.9, "force": 0.5}
 
 
 def remembered(agent: Agent, ctx: Context) -> jax.Array:
-    """The α that `observe` keeps."""
-    return agent.memory["alpha"]
+    """The α that `observe` keeps; 1 where the expert is never heard."""
+    return jnp.where(ctx.hp["hold"] > 0, agent.memory["alpha"], 1.0)
 
 
 def observe(agent: Agent, seen: Mapping[str, jax.Array], ctx: Context) -> Agent:

@@ -7,8 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from guided_rl.data.replay import Layout
-from guided_rl.methods import gaifo
+from guided_rl.methods import gaifo, sac
 from guided_rl.methods.base import Context, Setup
+from tests.training.small import assert_same
 
 OBS, ACTION, ROWS = 3, 1, 8
 SETUP = Setup(OBS, ACTION, (8, 8), 100)
@@ -95,3 +96,13 @@ def test_the_share_mixes_the_tasks_reward_in():
         agents.append(jax.jit(gaifo.update)(agent, rows, key, ctx)[0])
     for name in ("actor", "critic"):
         jax.tree.map(np.testing.assert_array_equal, agents[0].params[name], agents[1].params[name])
+
+
+def test_off_every_update_is_sacs_bit_for_bit():
+    ctx, rows, key = context(reward_share=0.0), batch(), jax.random.key(5)
+    agent = gaifo.init(jax.random.key(0), ctx)
+    ours, _ = gaifo.update(agent, rows, key, ctx)
+    plain, _ = sac.update(agent, rows, key, ctx)
+    for name in ("actor", "critic", "log_temperature"):
+        assert_same(ours.params[name], plain.params[name])
+        assert_same(ours.optimizers[name], plain.optimizers[name])

@@ -89,7 +89,13 @@ def plain():
 
 @pytest.mark.parametrize(
     "method, off, trust",
-    [("sag", {}, 0.0), ("pag", {}, 0.0), ("pig", {"beta": 0.0}, 1.0), ("rg", {"beta": 0.0}, 1.0)],
+    [
+        ("sag", {}, 0.0),
+        ("naive-sag", {}, 0.0),
+        ("pag", {}, 0.0),
+        ("pig", {"beta": 0.0}, 1.0),
+        ("rg", {"beta": 0.0}, 1.0),
+    ],
 )
 def test_guidance_off_is_sac_bit_for_bit(method, off, trust):
     """Whole runs under the table's settings: blocks, no warm-up, and time limits that are terminal."""
