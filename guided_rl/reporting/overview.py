@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
 
 from guided_rl.reporting import statistics
+from guided_rl.reporting.footing import footing
 from guided_rl.reporting.records import POLICY, Record
 from guided_rl.reporting.scales import ScaleOf, scale_of
 from guided_rl.reporting.statistics import Interval
 from guided_rl.reporting.summaries import protocols, sample
 from guided_rl.reporting.summary_tables import label, rank
-from guided_rl.reporting.tables import Table, estimate, few_seeds, section_starts
+from guided_rl.reporting.tables import Table, estimate, few_seeds, number, section_starts, steps
 
 FINAL = (
     "Final returns of the learner's own policy, mean of the last 10 % of evaluations; below, what else was evaluated "
     "where it ends elsewhere. Intervals are 95 %. Early returns, AUC and IQM: table of returns."
+)
+EXPERT, SPENT = "the expert's own return", "steps spent on it"
+OWN = (
+    "The expert's own return is in the same units, the mean of the experts behind a main cell over fresh episodes; "
+    "below are the environment steps spent on one of them, on average. Named where methods had different ones."
 )
 
 
@@ -31,11 +39,19 @@ def overview_table(records: Sequence[Record], title: str, scale: ScaleOf = scale
             found.setdefault(name, {})[record.task] = _ends(record, point, scale)
     rows = tuple((name, *(_text(ends.get(task, {})) for task in tasks)) for name, ends in found.items())
     data = tuple({"method": name, "final": ends} for name, ends in found.items())
+    experts = {task: _experts([r for r in records if r.task == task], scale) for task in tasks}
     normalised = [task for task in tasks if scale(task).normalises]
     raw = [task for task in tasks if task not in normalised]
     notes = [FINAL]
     notes += [f"Normalised, random 0 and expert 100: {', '.join(normalised)}."] if normalised else []
     notes += [f"Raw, for want of an expert: {', '.join(raw)}."] if raw else []
+    if any(experts.values()):
+        for name, column, show in ((EXPERT, "episode_return", number), (SPENT, "steps", steps)):
+            rows += ((name, *(_lines(experts[task], column, show) for task in tasks)),)
+            data += ({"method": name, "experts": experts},)
+            kinds.append("expert")
+        notes.append(OWN)
+    notes += footing(records)
     return Table(title, ("Method", *tasks), rows, 1, (*notes, *few_seeds(rows)), data, section_starts(kinds))
 
 
@@ -50,3 +66,22 @@ def _text(ends: Mapping[str, Interval]) -> str:
     shown = {protocol: estimate(interval) for protocol, interval in ends.items()}
     own = shown.pop(POLICY, "–")
     return "\n".join([own, *(f"{protocol} {text}" for protocol, text in shown.items() if text != own)])
+
+
+def _experts(records: Sequence[Record], scale: ScaleOf) -> dict[str, dict[str, float]]:
+    """By name, the mean return and cost of each set of experts behind main cells of a task; equals are told once."""
+    found: dict[str, dict[str, float]] = {}
+    for record in sorted(records, key=rank):
+        if record.experts and record.main:
+            returns = scale(record.task).normalise(np.array([expert.episode_return for expert in record.experts]))
+            spent = np.mean([expert.steps for expert in record.experts])
+            facts = {"episode_return": float(returns.mean()), "steps": float(spent)}
+            if facts not in found.values():
+                found[record.experts[0].name.partition(":")[0]] = facts
+    return found
+
+
+def _lines(experts: Mapping[str, Mapping[str, float]], column: str, show: Callable[[float], str]) -> str:
+    """One line for each set of experts, with its name if there are several."""
+    name = (lambda text: f"{text} ") if len(experts) > 1 else (lambda text: "")
+    return "\n".join(f"{name(text)}{show(facts[column])}" for text, facts in experts.items()) or "–"

@@ -87,7 +87,7 @@ def build(
         summary_tables.behaviour_table(records, f"{title}: what training itself returned"),
         replacements_table(records, ours, f"{title}: our methods and what they replace"),
         (published or _nothing)(records, f"{title}: beside published numbers"),
-        summary_tables.claims_table(ledger(claims, view), preset, f"{title}: claims"),
+        summary_tables.claims_table(ledger(claims, view), preset, f"{title}: claims", records),
         summary_tables.provenance_table(records, f"{title}: provenance"),
         _figures(records, title, pairs, sweeps, scale, more),
     )

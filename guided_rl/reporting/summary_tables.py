@@ -11,6 +11,7 @@ import numpy as np
 
 from guided_rl.reporting import statistics
 from guided_rl.reporting.claims import Outcome, Row
+from guided_rl.reporting.footing import few_experts, footing
 from guided_rl.reporting.progress import duration
 from guided_rl.reporting.records import POLICY, Record, find
 from guided_rl.reporting.scales import ScaleOf, scale_of
@@ -68,7 +69,8 @@ def returns_table(records: Sequence[Record], title: str, scale: ScaleOf = scale_
                 row, facts = _returns_row(record, point, protocol, scale)
                 rows.append(row)
                 data.append(facts)
-    notes = [EXPLAINED, *_scale_notes(records, scale), *_failure_notes(records), *_source_notes(records)]
+    notes = [EXPLAINED, *_scale_notes(records, scale), *footing(records)]
+    notes += [*_failure_notes(records), *_source_notes(records)]
     notes += few_seeds(rows)
     columns = (
         "Task",
@@ -125,6 +127,7 @@ def gains_table(
     notes = [
         "Gain is (method − base) / (base − random), undefined (–) where the base is not above random.",
         "Seeds needed: per method, to find the observed difference with 80 % power.",
+        *footing(main),
         *few_seeds(rows),
     ]
     return Table(title, columns, tuple(rows), 4, tuple(notes), tuple(data), section_starts([row[0] for row in rows]))
@@ -148,6 +151,7 @@ def behaviour_table(records: Sequence[Record], title: str) -> Table:
         "Mean return of the episodes that ended in the first 25 % and the last 10 % of training, with the guide where "
         "it acted and with the noise of exploration; raw returns.",
         "Failures: episodes of a seed's whole training that ended in a terminal state.",
+        *few_experts(records),
         *few_seeds(rows),
     ]
     columns = ("Task", "Method", "Early", "Final", "Failures")
@@ -176,8 +180,8 @@ def milestones_table(records: Sequence[Record], title: str, scale: ScaleOf = sca
     return Table(title, columns, tuple(rows), 2, tuple(notes), tuple(data), section_starts([row[0] for row in rows]))
 
 
-def claims_table(rows: Sequence[Row], preset: str, title: str) -> Table:
-    """Claims with their own verdict and, in another column, that of the scaled twin."""
+def claims_table(rows: Sequence[Row], preset: str, title: str, records: Sequence[Record] = ()) -> Table:
+    """Claims with their own verdict and, in another column, that of the scaled twin, judged on `records`."""
     text, data = [], []
     for row in rows:
         unit = row.claim.unit
@@ -194,7 +198,8 @@ def claims_table(rows: Sequence[Row], preset: str, title: str) -> Table:
         data.append({**facts, "outcome": _facts(row.outcome), "at_reduced_scale": row.twin and _facts(row.twin)})
     notes = [
         f"Verdicts rest on 95 % intervals of at least ten seeds. At reduced scale: preset {preset} judges the same "
-        "statement at the same fractions of its own budget; that is no verdict on the paper's claim."
+        "statement at the same fractions of its own budget; that is no verdict on the paper's claim.",
+        *footing(records),
     ]
     for row in rows:
         shown = row.twin or row.outcome

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 
-from guided_rl.reporting.overview import overview_table
+from guided_rl.reporting.overview import EXPERT, SPENT, overview_table
+from guided_rl.reporting.records import Expert
 from guided_rl.reporting.scales import Scale
 from tests.reporting.synthetic import make_record
 
@@ -44,3 +45,28 @@ def test_every_method_has_one_row_and_every_task_one_column():
 def test_a_protocol_that_ends_where_the_policy_does_is_not_repeated():
     same = make_record("dai-sac", "Ant-v5", {"policy": level(100), "mixture": level(100)})
     assert "\n" not in overview_table([same], "X", scale).rows[0][1]
+
+
+def test_the_experts_own_return_and_its_cost_close_the_table():
+    """Both experts of a set are averaged; variants are no main cells; the same numbers are told once."""
+    bc, sac = (
+        (Expert(name, 100.0 + more, 200_000, "x"), Expert(name, 140.0 + more, 300_000, "y"))
+        for name, more in (("bc", 0.0), ("sac:10", 60.0))
+    )
+    panel = tuple(dataclasses.replace(expert, name="bc+bc@50") for expert in bc)
+    found = [
+        make_record("sac", "Ant-v5", level(50)),
+        make_record("dai-sac", "Ant-v5", level(50), experts=bc),
+        make_record("experts-dai-sac", "Ant-v5", level(50), experts=panel),
+        make_record("demos-sac", "Ant-v5", level(50), experts=sac),
+        make_record("dai-sac", "Ant-v5", level(50), experts=bc[:1], variant="one expert"),
+        make_record("dai-sac", "Hopper-v5", level(50), experts=bc[:1]),
+        make_record("sac", "Swimmer-v5", level(50)),
+    ]
+    table = overview_table(found, "X", scale)
+    own, spent = table.rows[-2:]
+    assert own == (EXPERT, "bc 60.0\nsac 90.0", "100", "–")
+    assert spent == (SPENT, "bc 250k\nsac 250k", "200k", "–")
+    assert table.sections[-1] == len(table.rows) - 2
+    assert table.data[-1]["experts"]["Ant-v5"]["bc"] == {"episode_return": 60.0, "steps": 250_000.0}
+    assert EXPERT not in [row[0] for row in overview_table(found[:1], "X", scale).rows]

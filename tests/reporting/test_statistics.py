@@ -201,6 +201,35 @@ def test_simulated_coverage_of_comparisons_at_ten_seeds(monkeypatch):
     assert {name: np.mean(found) for name, found in hits.items() if np.mean(found) < COVERAGE} == {}
 
 
+def covered(experts: int, spread: float, seeds: int, runs: int = 2000) -> float:
+    """Share of simulated intervals that hold the truth, 0; experts differ by `spread` times as much as seeds.
+
+    The bootstrap draws the same places from every sample of this shape, so one set of weights serves all.
+    """
+    rng, shape = np.random.default_rng(11), sample(np.zeros(seeds), experts)
+    values = rng.normal(0, spread, (runs, experts))[:, shape.source] + rng.normal(size=(runs, seeds))
+    drawn = statistics._draw(shape, np.random.default_rng(statistics._SEED))
+    means = values @ np.stack([(drawn == place).mean(1) for place in range(seeds)])
+    level = statistics.expanded(0.95, seeds)
+    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2], axis=1)
+    first = statistics.mean_interval(Sample(values[0], shape.seeds, shape.source))
+    assert (low[0], high[0]) == pytest.approx((first.low, first.high))
+    return float(np.mean((low <= 0) & (high >= 0)))
+
+
+@pytest.mark.parametrize("experts", statistics.COVERED)
+def test_simulated_coverage_with_so_many_experts_is_what_reports_say(experts, monkeypatch):
+    monkeypatch.setattr(statistics, "RESAMPLES", 999)
+    assert covered(experts, 1.0, 10) == pytest.approx(statistics.COVERED[experts], abs=0.03)
+
+
+def test_more_seeds_do_not_mend_few_experts(monkeypatch):
+    monkeypatch.setattr(statistics, "RESAMPLES", 999)
+    assert covered(3, 3.0, 10) == pytest.approx(0.79, abs=0.03)
+    assert covered(3, 1.0, 50) == pytest.approx(0.79, abs=0.03)
+    assert covered(3, 3.0, 50) == pytest.approx(0.76, abs=0.03)
+
+
 def test_steps_to_a_threshold():
     values = np.array([[0.0, 5.0, 4.0, 9.0], [0.0, 1.0, 2.0, 3.0]])
     steps = np.array([10, 20, 30, 40])

@@ -1,0 +1,56 @@
+"""Notes on what numbers rest on: evaluations, and experts behind intervals."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from guided_rl.reporting import footing, report
+from guided_rl.reporting.records import Expert
+from guided_rl.reporting.scales import Scale
+from tests.reporting.synthetic import make_record
+
+
+def taught(experts: int, **changes):
+    return make_record("dai-sac", experts=[Expert(f"e{i}", 1.0, 1, f"{i}") for i in range(experts)], **changes)
+
+
+def evaluated(task: str, evaluations: int, episodes: int):
+    return make_record("sac", task, config={"evaluations": evaluations, "episodes": episodes})
+
+
+def test_evaluations_are_told_by_task_where_tasks_differ():
+    alike = [evaluated("Ant-v5", 20, 10), evaluated("Hopper-v5", 20, 10)]
+    assert footing.evaluations(alike) == ["Evaluations of each seed and policy: 20 points of 10 episodes."]
+    assert footing.evaluations([*alike, evaluated("Walker2d-v5", 20, 5)]) == [
+        "Evaluations of each seed and policy: "
+        "20 points of 10 episodes (Ant-v5, Hopper-v5); 20 points of 5 episodes (Walker2d-v5)."
+    ]
+    assert footing.evaluations([make_record("sac")]) == []
+
+
+@pytest.mark.parametrize(("experts", "told"), [(0, False), (1, False), (2, True), (3, True), (4, True), (5, False)])
+def test_few_experts_are_told_where_there_are_several_but_not_enough(experts, told):
+    assert bool(footing.few_experts([taught(experts)])) == told
+
+
+def test_the_note_gives_the_simulated_coverage_of_what_is_there():
+    (note,) = footing.few_experts([taught(3), taught(2), taught(1)])
+    assert "79 % with two experts, 88 % with three experts, 93 % with five experts" in note
+
+
+def test_offline_agents_of_one_source_are_one_expert():
+    record = taught(3)
+    same = tuple(dataclasses.replace(expert, source="data") for expert in record.experts)
+    assert footing.few_experts([dataclasses.replace(record, experts=same)]) == []
+
+
+def test_every_table_with_intervals_says_what_they_rest_on():
+    found = [taught(3, config={"evaluations": 20, "episodes": 5}), make_record("sac")]
+    content = report.build(found, "X", "cpu", pairs=[("dai-sac", "sac")], scale=lambda task: Scale(0.0, 200.0))
+    tables = content.tables()
+    for name in ("overview", "returns", "gains", "claims", "behaviour"):
+        assert set(footing.few_experts(found)) <= set(tables.get(name, content.overview).notes), name
+    for name in ("overview", "returns", "gains", "claims"):
+        assert any("20 points of 5 episodes" in note for note in tables[name].notes), name
