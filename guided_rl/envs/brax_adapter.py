@@ -3,8 +3,10 @@
 Episode length, truncation and the step count are kept here, so that a truncated step is
 told apart from a failure and leaves the true final observation, as in `MujocoEnv`.
 
-The other way round needs no adapter: brax's agents train on any environment of ours when
-they are given `wrap_env_fn=brax.envs.training.wrap`.
+The other way round needs no adapter: any environment of ours works behind brax's own wrappers
+(`brax.envs.training.wrap`), and brax's agents take it with `wrap_env_fn=brax.envs.training.wrap`.
+But the agents of the pinned brax 0.14 do not start under JAX 0.10, on brax's own environments neither:
+they call `jax.device_put_replicated`, which JAX removed. `tests/envs/test_brax.py` puts it back and trains one.
 """
 
 from __future__ import annotations
