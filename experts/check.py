@@ -7,6 +7,9 @@ differ by less than 5 % of the expert's return (of a clone's, the larger of its 
 expert's, since a failed clone may return next to nothing), and the interval of the difference,
 paired by start, contains 0. Several experts are judged at once, so their intervals are
 simultaneous (Šidák): 95 % for all of them together.
+
+Those are the policies at 100 %. At lower levels returns spread so much that a mean within 5 % would take
+thousands of episodes; there 50 are played and the interval alone is asked (`lower_levels`, by a slow test).
 """
 
 from __future__ import annotations
@@ -26,7 +29,7 @@ from guided_rl import envs
 from guided_rl.envs.base import MujocoEnv
 from guided_rl.envs.twins import twin_of
 from guided_rl.errors import UserError
-from guided_rl.guides.checkpoint import Layers, guide_of, read_weights
+from guided_rl.guides.checkpoint import LEVELS, Layers, guide_of, read_weights
 from guided_rl.guides.find import weights_name
 from guided_rl.training.cache import enable_compile_cache
 
@@ -36,6 +39,7 @@ PRECISION = 0.015
 FIRST_SEED = 3_000_000
 BOUND = 0.05
 SHIPPED = ("bc@100", "sac@100")
+LOWER = tuple(f"{kind}@{level}" for level in LEVELS[:-1] for kind in ("bc", "sac"))
 
 
 @dataclass(frozen=True)
@@ -61,15 +65,21 @@ class Comparison:
         half = stats.t.ppf((1 + level) / 2, pairs.size - 1) * pairs.std(ddof=1) / math.sqrt(pairs.size)
         return float(pairs.mean() - half), float(pairs.mean() + half)
 
-    def agrees(self, together: int = 1) -> bool:
+    def told_apart(self, together: int = 1) -> bool:
+        """Whether the interval of the difference excludes 0."""
         low, high = self.interval(together)
-        return abs(self.difference) < BOUND and low <= 0 <= high
+        return not low <= 0 <= high
+
+    def agrees(self, together: int = 1) -> bool:
+        return abs(self.difference) < BOUND and not self.told_apart(together)
 
 
-def compare(task: str, policy: str, episodes: int = EPISODES, experts: range | None = None) -> list[Comparison]:
+def compare(
+    task: str, policy: str, episodes: int = EPISODES, experts: range | None = None, most: int = MOST_EPISODES
+) -> list[Comparison]:
     """Each expert of `policy`, such as `bc@100`, over at least `episodes` episodes in both environments.
 
-    As many more are played, up to 400, as a standard error of 1.5 % of the return takes: the
+    As many more are played, up to `most`, as a standard error of 1.5 % of the return takes: the
     5 % are then more than three of them. How many depends on the spread alone.
 
     Raises:
@@ -83,17 +93,26 @@ def compare(task: str, policy: str, episodes: int = EPISODES, experts: range | N
     results = []
     for i in experts or range(len(quotes[policy])):
         scale = max(abs(quotes[name][i]["mean"]) for name in (policy, f"sac@{level}"))
-        returns = _returns(task, kind, _expert(layers, i), episodes, scale)
+        returns = _returns(task, kind, _expert(layers, i), episodes, most, scale)
         results.append(Comparison(f"{task} {policy} expert {i}", *returns, scale))
     return results
 
 
-def _returns(task: str, kind: str, layers: Layers, episodes: int, scale: float) -> np.ndarray:
+def lower_levels(task: str, policies: Sequence[str] = LOWER) -> list[Comparison]:
+    """Every expert of `task` below 100 %, over 50 episodes each.
+
+    Raises:
+      UserError: the task has no experts, or not these policies.
+    """
+    return [c for policy in policies for c in compare(task, policy, most=EPISODES)]
+
+
+def _returns(task: str, kind: str, layers: Layers, episodes: int, most: int, scale: float) -> np.ndarray:
     """Returns [2, episodes or more]: the twin's, then ours."""
     first = _play_both(task, kind, layers, range(FIRST_SEED, FIRST_SEED + episodes))
     pairs = first[1] - first[0]
     wanted = math.ceil((pairs.std(ddof=1) / (PRECISION * scale)) ** 2)
-    more = min(wanted, MOST_EPISODES) - episodes
+    more = min(wanted, most) - episodes
     if episodes >= EPISODES and more > 0:
         start = FIRST_SEED + episodes
         first = np.concatenate([first, _play_both(task, kind, layers, range(start, start + more))], axis=1)

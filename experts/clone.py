@@ -27,12 +27,14 @@ class Cloning:
     """How clones are made.
 
     Attributes:
+      demonstrations: episode lengths of demonstrations behind each clone.
       rate: Adam's learning rate. batch: rows per update.
       epochs: at most so many passes. patience: passes without a better validation error until
         it stops; the best parameters are kept.
       validation: share of the rows, the last ones, that only validate.
     """
 
+    demonstrations: int = 50
     rate: float = 1e-3
     batch: int = 256
     epochs: int = 200

@@ -37,6 +37,7 @@ from guided_rl.reporting.provenance import provenance
 from guided_rl.training.cache import enable_compile_cache
 from guided_rl.training.run import Interrupted, train
 
+SELECTION = " ".join(__doc__.split("\n\n", 1)[1].split())
 SEEDS, KEPT, EPISODES = 6, 3, 50
 POINTS = 40
 
@@ -164,7 +165,7 @@ def register(task: str) -> dict[str, Any]:
         "action_size": env.action_size,
         "recipe": config.to_json(),
         "bands": {name: list(band) for name, band in RECIPES[task].bands.items()},
-        "selection": " ".join(__doc__.split("\n\n", 1)[1].split()),
+        "selection": SELECTION,
         "seeds": (config.first_seed + seeds).tolist(),
         "environment_steps": {"until_chosen": {MEDIUM: ladder.steps[points].tolist()}},
         "returns": {

@@ -20,8 +20,9 @@ from typing import Any
 import jax
 import numpy as np
 
-from experts.clone import Cloning, clone
+from experts.clone import clone
 from experts.ladder import Ladder, read_ladder, trained_config
+from experts.recipes import cloning
 from guided_rl import envs
 from guided_rl.data.demonstrations import play
 from guided_rl.data.replay import Layout
@@ -37,9 +38,10 @@ from guided_rl.training.cache import enable_compile_cache
 
 FOLDER = Path(__file__).parent
 KEPT = 3
-CLONED = 50  # episode lengths of demonstrations behind each clone
 QUOTED = 100
 SELECTION_SEED, QUOTE_SEED, DEMONSTRATION_SEED, CLONING_SEED = 2_000_001, 2_000_002, 2_000_003, 2_000_004
+EVALUATION_SEEDS = {"selection": SELECTION_SEED, "quoted": QUOTE_SEED, "demonstrations": DEMONSTRATION_SEED}
+SELECTION = " ".join(__doc__.split("\n\n", 1)[1].split())
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,8 +98,9 @@ def register(task: str, folder: Path = FOLDER) -> dict[str, Any]:
     layout = Layout.of(env.observation_size, env.action_size)
     pairs = choice.points.ravel(), np.tile(choice.experts, len(LEVELS))
     sac = guide_of("sac", ladder.pick(*pairs), "sac")
-    rows = play(sac, env, CLONED, DEMONSTRATION_SEED)
-    layers, fitted = clone(rows, layout, tuple(config.hidden), CLONING_SEED)
+    how = cloning(task)
+    rows = play(sac, env, how.demonstrations, DEMONSTRATION_SEED)
+    layers, fitted = clone(rows, layout, tuple(config.hidden), CLONING_SEED, how)
     clones = guide_of("bc", layers, "bc")
     policies, quotes = {}, {}
     for kind, guide in (("bc", clones), ("sac", sac)):
@@ -136,7 +139,7 @@ def _how(config, ladder: Ladder, choice: Choice, fitted: dict[str, np.ndarray]) 
     }
     return {
         "recipe": config.to_json(),
-        "selection": " ".join(__doc__.split("\n\n", 1)[1].split()),
+        "selection": SELECTION,
         "seeds": seeds[choice.experts].tolist(),
         "trained_seeds": seeds.tolist(),
         "best_evaluation": np.round(ladder.returns.mean(-1, dtype=np.float64).max(0), 2).tolist(),
@@ -149,13 +152,23 @@ def _how(config, ladder: Ladder, choice: Choice, fitted: dict[str, np.ndarray]) 
             "until_chosen": by_level(ladder.steps[choice.points]),
         },
         "cloning": {
-            **dataclasses.asdict(Cloning()),
-            "demonstration_steps": CLONED * envs.make(config.task, "native").episode_length,
-            "demonstrations": f"{CLONED} episode lengths of the deterministic sac policy of the same level and seed",
+            **cloning_facts(config.task),
             "validation_error": by_level(fitted["validation_error"].reshape(len(LEVELS), -1)),
             "epochs": by_level(fitted["epochs"].reshape(len(LEVELS), -1)),
         },
-        "evaluation_seeds": {"selection": SELECTION_SEED, "quoted": QUOTE_SEED, "demonstrations": DEMONSTRATION_SEED},
+        "evaluation_seeds": EVALUATION_SEEDS,
+    }
+
+
+def cloning_facts(task: str) -> dict[str, Any]:
+    """How `task`'s clones are made, as JSON; `most_epochs` beside the epochs that they took."""
+    how = dataclasses.asdict(cloning(task))
+    episodes, most_epochs = how.pop("demonstrations"), how.pop("epochs")
+    return {
+        **how,
+        "most_epochs": most_epochs,
+        "demonstration_steps": episodes * envs.make(task, "native").episode_length,
+        "demonstrations": f"{episodes} episode lengths of the deterministic sac policy of the same level and seed",
     }
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from experts.check import SHIPPED, Comparison, check, compare, numpy_action
+from experts.check import LOWER, SHIPPED, Comparison, check, compare, lower_levels, numpy_action
 from experts.register import FOLDER
 from guided_rl.envs import TASKS
 from guided_rl.guides.checkpoint import guide_of, read_weights
@@ -27,6 +27,23 @@ def test_every_expert_returns_in_the_twin_what_it_returns_here(task):
     assert check(task, SHIPPED)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("policy", LOWER)
+@pytest.mark.parametrize("task", REGISTERED)
+def test_nor_can_its_lower_levels_be_told_apart(task, policy):
+    """Intervals of all that ships below 100 % together: chance would tell any apart in one of twenty such sets."""
+    found = lower_levels(task, [policy])
+    assert len(found) >= 3
+    together = len(REGISTERED) * len(LOWER) * len(found)
+    apart = {c.name: (c.twin.mean(), c.ours.mean(), c.interval(together)) for c in found if c.told_apart(together)}
+    assert apart == {}
+
+
+def test_together_the_checks_play_all_that_ships():
+    policies, _ = read_weights(FOLDER / weights_name(TASK))
+    assert {*SHIPPED, *LOWER} == set(policies)
+
+
 @pytest.mark.parametrize("policy", ["bc@50", "sac@75"])
 def test_the_numpy_forward_pass_is_the_guides(policy):
     policies, facts = read_weights(FOLDER / weights_name(TASK))
@@ -43,6 +60,7 @@ def test_agreement_needs_both_a_small_difference_and_an_interval_around_zero():
     base = draw.normal(1000, 100, 50)
     assert Comparison("same", base, base + draw.normal(0, 50, 50), 1000.0).agrees()
     assert not Comparison("shifted", base, base + 30 + draw.normal(0, 10, 50), 1000.0).agrees()
+    assert Comparison("shifted", base, base + 30 + draw.normal(0, 10, 50), 1000.0).told_apart()
     wide = np.tile([-700.0, 860.0], 25)  # 8 % on average, and so spread that zero is not excluded
     low, high = Comparison("far", base, base + wide, 1000.0).interval()
     assert low < 0 < high

@@ -12,7 +12,7 @@ from guided_rl import envs
 from guided_rl.envs import OWN_TASKS
 from guided_rl.errors import UserError
 from guided_rl.guides import find_guide
-from guided_rl.guides.checkpoint import read_facts
+from guided_rl.guides.checkpoint import read_facts, read_weights
 from guided_rl.guides.find import weights_name
 from guided_rl.guides.local import LOCAL_GUIDES, MEDIUM
 
@@ -58,3 +58,16 @@ def test_a_shipped_guide_lies_within_the_specifications_bands(task):
         assert np.all(np.abs(np.array(quoted) - middle) <= half)
         slack = 0.2 if name == "left" else half
         assert np.all(np.abs(played[name].mean(-1) - middle) <= half + slack)
+
+
+@pytest.mark.parametrize("task", SHIPPED)
+def test_what_ships_is_what_its_recipe_makes(task):
+    policies, facts = read_weights(FOLDER / weights_name(task))
+    recipe, config = medium.RECIPES[task], medium.config_of(task)
+    assert facts["recipe"] == config.to_json()
+    assert facts["bands"] == {name: list(band) for name, band in recipe.bands.items()}
+    assert facts["selection"] == medium.SELECTION
+    assert set(facts["seeds"]) <= set(range(config.first_seed, config.first_seed + config.seeds))
+    assert 1 <= len(facts["seeds"]) <= medium.KEPT
+    assert [quote["episodes"] for quote in facts["returns"][MEDIUM]] == [medium.EPISODES] * len(facts["seeds"])
+    assert tuple(layer["bias"].shape[-1] for layer in policies[MEDIUM][:-1]) == recipe.hidden

@@ -8,6 +8,7 @@ import pytest
 import experts.__main__ as command
 from experts import register as registering
 from experts.ladder import Ladder
+from experts.recipes import recipe
 from guided_rl.envs import TASKS
 from guided_rl.envs.references import EXPERT_RETURNS, REFERENCES, normalised
 from guided_rl.errors import UserError
@@ -74,6 +75,24 @@ def test_what_ships_is_whole_and_complete(task):
         assert [quote["episodes"] for quote in facts["returns"][policy]] == [100] * len(seeds)
     for name in ("recipe", "environment_steps", "random_return", "provenance", "selection"):
         assert facts[name]
+
+
+@pytest.mark.parametrize("task", SHIPPED)
+def test_what_ships_is_what_its_recipe_makes(task):
+    """In all that facts and recipe both name; older facts leave out the most epochs, which none may have exceeded."""
+    policies, facts = read_weights(registering.FOLDER / weights_name(task))
+    config, cloned = recipe(task), facts["cloning"]
+    made = registering.cloning_facts(task)
+    assert facts["recipe"] == config.to_json()
+    assert {**made, **cloned} == {**cloned, **made}
+    assert {*made} - {*cloned} <= {"most_epochs"}
+    assert max(max(epochs) for epochs in cloned["epochs"].values()) <= made["most_epochs"]
+    assert (facts["selection"], facts["evaluation_seeds"]) == (registering.SELECTION, registering.EVALUATION_SEEDS)
+    assert facts["trained_seeds"] == list(range(config.first_seed, config.first_seed + config.seeds))
+    best = np.sort(np.argsort(facts["best_evaluation"])[-registering.KEPT :])
+    assert facts["seeds"] == [facts["trained_seeds"][i] for i in best]
+    assert facts["environment_steps"]["trained_per_expert"] == config.steps
+    assert all(tuple(b["bias"].shape[-1] for b in layers[:-1]) == config.hidden for layers in policies.values())
 
 
 @pytest.mark.parametrize("task", SHIPPED)
