@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
 import shutil
 import sys
@@ -20,8 +19,8 @@ from guided_rl.devices import backend
 from guided_rl.errors import UserError
 from guided_rl.guides.find import expert_folders
 from guided_rl.physics import ENGINES, make_engine
-from guided_rl.reporting.provenance import PACKAGES
 from guided_rl.training.cache import enable_compile_cache
+from guided_rl.versions import PACKAGES, version
 
 LITTLE_DISK = 2 * 2**30
 HIT, MISS = "/jax/compilation_cache/cache_hits", "/jax/compilation_cache/cache_misses"
@@ -82,7 +81,7 @@ def variables() -> Finding:
 
 
 def packages() -> Finding:
-    versions = {name: _version(name) for name in PACKAGES}
+    versions = {name: version(name) for name in PACKAGES}
     missing = [name for name, version in versions.items() if version is None]
     wrong = f"not installed: {', '.join(missing)}; run make setup" if missing else ""
     if versions["mujoco"] != versions["mujoco-mjx"]:
@@ -195,13 +194,6 @@ def tables() -> Finding:
 def pictures() -> Finding:
     kind = os.environ.get("MUJOCO_GL") or ("a screen" if "DISPLAY" in os.environ else gl.first_working())
     return Finding(f"by {kind}" if kind else f"none, so no videos; {gl.INSTALL}")
-
-
-def _version(name: str) -> str | None:
-    try:
-        return importlib.metadata.version(name)
-    except importlib.metadata.PackageNotFoundError:
-        return None
 
 
 CHECKS: dict[str, Callable[[], Finding]] = {

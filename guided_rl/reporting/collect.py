@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -53,5 +53,12 @@ def from_result(
         failed=failed,
         wall_seconds=result.wall_seconds,
         compile_seconds=result.compile_seconds,
-        provenance=provenance(getattr(result.env, "engine", None)),
+        provenance=_origin(result),
     )
+
+
+def _origin(result: Result) -> dict[str, Any]:
+    """This process's provenance and, where it did not train all by itself, the `codes` that took part, in order."""
+    here = provenance(getattr(result.env, "engine", None))
+    own = {name: here[name] for name in ("commit", "dirty", "versions")}
+    return here if list(result.codes) in ([], [own]) else {**here, "codes": list(result.codes)}

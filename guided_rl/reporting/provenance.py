@@ -2,32 +2,17 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
 import platform
-import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import jax
 
-PACKAGES = [
-    "jax",
-    "jaxlib",
-    "mujoco",
-    "mujoco-mjx",
-    "brax",
-    "flax",
-    "optax",
-    "orbax-checkpoint",
-    "gymnasium",
-    "dm-control",
-    "numpy",
-    "guided-rl",
-]
+from guided_rl.versions import code
+
 KINDS = {"family": "cpu family", "model": "model"}
-_PACKAGE = Path(__file__).resolve().parents[1]
 
 
 def provenance(engine: Any = None) -> dict[str, Any]:
@@ -36,11 +21,8 @@ def provenance(engine: Any = None) -> dict[str, Any]:
     Args:
       engine: a `guided_rl.physics.Engine`, or None where no physics ran.
     """
-    commit, dirty = _git()
     return {
-        "commit": commit,
-        "dirty": dirty,
-        "versions": {name: _version(name) for name in PACKAGES},
+        **code(),
         "python": platform.python_version(),
         "platform": f"{platform.system()} {platform.machine()}",
         "processor": _processor(),
@@ -52,13 +34,6 @@ def provenance(engine: Any = None) -> dict[str, Any]:
         "precision": _precision(),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-
-
-def _version(name: str) -> str | None:
-    try:
-        return importlib.metadata.version(name)
-    except importlib.metadata.PackageNotFoundError:
-        return None
 
 
 def _processor(facts: Path = Path("/proc/cpuinfo")) -> str:
@@ -78,25 +53,3 @@ def _cores() -> int:
     """Cores that this process may use, which in a container are fewer than the machine has."""
     affinity = getattr(os, "sched_getaffinity", None)
     return len(affinity(0)) if affinity else os.cpu_count() or 1
-
-
-def _git() -> tuple[str | None, bool | None]:
-    """Commit of the checkout that this package is in, and whether its sources differ; None for a wheel.
-
-    `results` and README are left out, because the run that asks writes there.
-    """
-    top = _run("rev-parse", "--show-toplevel")
-    if top is None or Path(top).resolve() / _PACKAGE.name != _PACKAGE:
-        return None, None
-    changes = _run("status", "--porcelain", "--", ".", ":(top,exclude)results", ":(top,exclude)README.md")
-    return _run("rev-parse", "HEAD"), None if changes is None else bool(changes)
-
-
-def _run(*arguments: str) -> str | None:
-    try:
-        done = subprocess.run(
-            ["git", "-C", str(_PACKAGE.parent), *arguments], capture_output=True, text=True, timeout=10, check=True
-        )
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return done.stdout.strip()

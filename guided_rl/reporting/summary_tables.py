@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -215,9 +215,8 @@ def provenance_table(records: Sequence[Record], title: str) -> Table:
     rows, data = [], []
     for record in ordered(records):
         facts = record.provenance
-        commit = f"{(facts.get('commit') or '–')[:10]}{' + changes' if facts.get('dirty') else ''}"
-        versions = facts.get("versions", {})
-        shown = " ".join(f"{name} {versions[name]}" for name in ("jax", "mujoco") if versions.get(name))
+        codes = facts.get("codes") or [facts]
+        commit, shown = ("\n".join(dict.fromkeys(map(tell, codes))) for tell in (_commit, _versions))
         time = f"{duration(record.wall_seconds)} ({duration(record.compile_seconds)} compiling)"
         device = f"{facts.get('device', '–')}, {facts.get('cores', '–')} cores"
         size = f"{len(record.seeds)} × {len(record.points)} × {steps(record.budget)}"
@@ -227,6 +226,15 @@ def provenance_table(records: Sequence[Record], title: str) -> Table:
         data.append({"cell": record.cell, "config": record.config, "provenance": facts, "wall": record.wall_seconds})
     columns = ("Cell", "Seeds × points × steps", "Engine", "Device", "Wall time", "Commit", "Versions", "Date")
     return Table(title, columns, tuple(rows), 8, (), tuple(data))
+
+
+def _commit(code: Mapping[str, Any]) -> str:
+    return f"{(code.get('commit') or '–')[:10]}{' + changes' if code.get('dirty') else ''}"
+
+
+def _versions(code: Mapping[str, Any]) -> str:
+    versions = code.get("versions", {})
+    return " ".join(f"{name} {versions[name]}" for name in ("jax", "mujoco") if versions.get(name))
 
 
 def _returns_row(record: Record, point: int, protocol: str, scale: ScaleOf) -> tuple[tuple[str, ...], dict[str, Any]]:

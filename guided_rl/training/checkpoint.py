@@ -95,24 +95,35 @@ def _claim(path: Path, config: dict[str, Any], whose: str = "holds a run of anot
 
 
 class Clock:
-    """Seconds that a run has taken so far, in all the processes that worked on it."""
+    """Seconds that a run has taken so far, and the code that trained it, in all the processes that worked on it.
 
-    def __init__(self, folder: Path | None):
-        self.path = None if folder is None else folder / "seconds.json"
-        self.begun = time.monotonic()
-        try:
-            self.before = float(json.loads(self.path.read_text())) if self.path else 0.0
-        except (OSError, ValueError, TypeError):
-            self.before = 0.0
+    Attributes:
+      codes: what `guided_rl.versions.code` told in each process that kept something, in that order, repeats left out.
+    """
+
+    def __init__(self, folder: Path | None, code: dict[str, Any] | None = None):
+        self.folder, self.code, self.begun = folder, code, time.monotonic()
+        self.before = float(self._read("seconds.json", (int, float), 0.0))
+        self.codes: list[dict[str, Any]] = self._read("code.json", list, [])
 
     def seconds(self) -> float:
         return self.before + time.monotonic() - self.begun
 
     def keep(self) -> None:
         """Write it down, as far as the disk allows: a run is worth more than its stopwatch."""
+        if self.code is not None and self.codes[-1:] != [self.code]:
+            self.codes.append(self.code)
         with contextlib.suppress(OSError):
-            if self.path:
-                write_text(self.path, json.dumps(round(self.seconds(), 3)))
+            if self.folder:
+                write_text(self.folder / "seconds.json", json.dumps(round(self.seconds(), 3)))
+                write_text(self.folder / "code.json", json.dumps(self.codes, indent=1))
+
+    def _read(self, name: str, kind: Any, default: Any) -> Any:
+        try:
+            found = json.loads((self.folder / name).read_text()) if self.folder else default
+        except (OSError, ValueError):
+            return default
+        return found if isinstance(found, kind) else default
 
 
 def write_text(path: Path, text: str) -> None:

@@ -32,7 +32,7 @@ from guided_rl.guides import find_guide
 from guided_rl.guides.base import Guide
 from guided_rl.methods.base import Method, Setup
 from guided_rl.training import engines
-from guided_rl.training.cache import enable_compile_cache
+from guided_rl.training.cache import enable_compile_cache, mending
 from guided_rl.training.checkpoint import Checkpoints, Clock, own
 from guided_rl.training.evaluation import evaluator
 from guided_rl.training.history import History
@@ -42,6 +42,7 @@ from guided_rl.training.processes import held_by_lead
 from guided_rl.training.sharding import SAME, SPLIT, population_mesh, shardings
 from guided_rl.training.state import INPUTS, POPULATION, Inputs, Loop, Population
 from guided_rl.training.waves import Interrupted, Observer, Progress, Wave, merge, stop_on_interrupt
+from guided_rl.versions import code
 
 __all__ = ["Interrupted", "Observer", "Progress", "Result", "Session", "loop_settings", "train"]
 
@@ -56,6 +57,7 @@ class Result:
       steps: environment steps at each evaluation point [points].
       died_at: step at which a member turned non-finite, -1 for healthy ones [population].
       agents: final learner states, leaves [population, ...], on the host.
+      codes: commits and versions that trained it, in order; empty where no folder kept them.
     """
 
     config: RunConfig
@@ -72,6 +74,7 @@ class Result:
     wall_seconds: float
     compile_seconds: float
     plan: Plan
+    codes: tuple[dict[str, Any], ...] = ()
 
 
 def train(
@@ -205,7 +208,7 @@ class Session:
                 plan = {"width": self.plan.width, "chunk": self.plan.chunk}
                 plan |= {"engine": self.env.engine.name} if self.engine_rates else {}
                 stack.enter_context(held_by_lead(own(Path(folder), self.config.to_json(), self._advice(), plan)))
-            clock = Clock(None if folder is None else Path(folder))
+            clock = Clock(None) if folder is None else Clock(Path(folder), code())
             stop = stack.enter_context(stop_on_interrupt())
             waves = []
             for number, members in enumerate(self.plan.waves()):
@@ -232,6 +235,7 @@ class Session:
             clock.seconds(),
             self.compile_seconds,
             self.plan,
+            tuple(clock.codes),
         )
 
     def program(self, name: str, width: int) -> Callable:

@@ -9,9 +9,10 @@ import numpy as np
 from guided_rl.config import RunConfig
 from guided_rl.reporting import collect, records, summaries
 from guided_rl.training.history import History
+from guided_rl.versions import code
 
 
-def finished(config: RunConfig) -> SimpleNamespace:
+def finished(config: RunConfig, codes: tuple = ()) -> SimpleNamespace:
     """Stands in for `guided_rl.train`'s result; returns encode evaluation point, member and protocol."""
     seeds, points = config.members()
     history = History.empty(config.evaluations, len(seeds), 2, config.episodes, ("critic_loss",))
@@ -36,6 +37,7 @@ def finished(config: RunConfig) -> SimpleNamespace:
         died_at=died_at,
         wall_seconds=3.0,
         compile_seconds=1.0,
+        codes=codes,
     )
 
 
@@ -53,3 +55,12 @@ def test_a_result_becomes_a_record(tmp_path):
     np.testing.assert_array_equal(mixture.values[:, 2], [203.5, 204.5, 205.5])
     assert summaries.curves(record, point=0).failed == {6: 40}
     assert summaries.training_curves(record, "critic_loss").values[0, 0] == 2.0
+
+
+def test_provenance_names_all_code_that_took_part_where_it_was_not_this_alone():
+    config, old, own = RunConfig(steps=100, evaluations=4, episodes=2, seeds=3), {"commit": "a"}, code()
+    origin = lambda *codes: collect.from_result(finished(config, codes), "dai", "smoke", "cell").provenance
+    assert "codes" not in origin() and "codes" not in origin(own)
+    assert origin(old, own)["codes"] == [old, own]
+    assert origin(old)["codes"] == [old]
+    assert origin(old, own)["commit"] == own["commit"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import numpy as np
@@ -195,3 +196,14 @@ def test_milestones_are_the_first_evaluations_at_a_share_of_the_experts_return()
     taken = table.data[1]["steps"]["0.9"]
     np.testing.assert_array_equal(taken, [900] * 6 + [850] * 4)
     assert all(row[0] == "HalfCheetah-v5" for row in table.rows), "without an expert there is nothing to reach"
+
+
+def test_provenance_shows_every_commit_and_version_that_took_part():
+    record = make_record("sac")
+    codes = [
+        {"commit": "a" * 40, "versions": {"jax": "1"}},
+        {"commit": "b" * 40, "dirty": True, "versions": {"jax": "1"}},
+    ]
+    mixed = dataclasses.replace(record, provenance={**record.provenance, "codes": codes})
+    row = dict(zip((table := summary_tables.provenance_table([mixed], "t")).columns, table.rows[0], strict=True))
+    assert (row["Commit"], row["Versions"]) == ("aaaaaaaaaa\nbbbbbbbbbb + changes", "jax 1")

@@ -96,6 +96,21 @@ def test_the_clock_goes_on_where_it_stopped(tmp_path):
     assert Clock(tmp_path).seconds() < 10.0
 
 
+def test_a_run_that_goes_on_under_other_code_says_who_took_part(tmp_path, monkeypatch):
+    """Each that kept something, in order; reading what is finished is no part in it."""
+    old, new, newest = ({"commit": name, "dirty": False, "versions": {"jax": name}} for name in "abc")
+    under = lambda code: monkeypatch.setattr("guided_rl.training.run.code", lambda: code)
+    under(old)
+    for point in (0, 1):
+        with pytest.raises(Interrupted):
+            run(CONFIG, folder=tmp_path, observers=[interrupt_at(point)])
+    under(new)
+    assert run(CONFIG, folder=tmp_path).codes == (old, new)
+    under(newest)
+    assert run(CONFIG, folder=tmp_path).codes == (old, new)
+    assert unbroken().codes == ()
+
+
 def test_two_processes_on_one_folder_are_refused(tmp_path):
     with own(tmp_path, CONFIG.to_json()), pytest.raises(UserError, match="another process is running in"):
         run(CONFIG, folder=tmp_path)
