@@ -303,7 +303,8 @@ def _read_table(folder: Path, name: str, checksums: Mapping[str, str]) -> pa.Tab
     content = (folder / name).read_bytes()
     if hashlib.sha256(content).hexdigest() != checksums[name]:
         raise UserError(f"the record in {folder} is damaged: {name} was truncated or altered after it was written")
-    return pq.read_table(io.BytesIO(content)).unify_dictionaries()
+    # In this thread: one of Arrow's own that is still busy when the process ends aborts it, whatever its exit code.
+    return pq.ParquetFile(pa.BufferReader(content)).read(use_threads=False).unify_dictionaries()
 
 
 def _from_json(head: Mapping[str, Any], tables: Mapping[str, pa.Table]) -> Record:

@@ -162,6 +162,17 @@ def test_a_kill_before_the_rename_leaves_the_old_record(tmp_path, rename):
     assert [p.name for p in folder.parent.iterdir()] == ["cell"]
 
 
+def test_reading_starts_no_threads_that_could_abort_an_ending_process(tmp_path):
+    records.write(make_record("sac"), tmp_path / "cell")
+    code = (
+        "import os, sys; from guided_rl.reporting import records; count = lambda: len(os.listdir('/proc/self/task'));"
+        "before = count(); records.read(sys.argv[1]); print(count() - before)"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "cell")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2])
+    assert done.stdout.split() == ["0"]
+
+
 def test_provenance_names_versions_and_device_but_not_the_machine():
     facts = records.provenance()
     assert set(facts["versions"]) >= {"jax", "jaxlib", "mujoco", "mujoco-mjx", "brax", "flax", "optax", "numpy"}
