@@ -32,16 +32,28 @@ def peers_python() -> Path:
     if OWN in os.environ:
         return Path(os.environ[OWN])
     python, stamp = FOLDER / "bin" / "python", FOLDER / "requirements.sha256"
-    wanted = hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()
+    requirements = wanted_packages(REQUIREMENTS.read_text(), _on_gpu())
+    wanted = hashlib.sha256("\n".join(requirements).encode()).hexdigest()
     if python.exists() and stamp.exists() and stamp.read_text() == wanted:
         return python
     print(f"installing the peers into {FOLDER} (once, some minutes)", file=sys.stderr)
     _run(sys.executable, "-m", "venv", str(FOLDER))
-    requirements = [line for line in REQUIREMENTS.read_text().splitlines() if line and not line.startswith("#")]
     for group in (requirements[:1], requirements):
         _run(str(python), "-m", "pip", "install", "--quiet", *group)
     stamp.write_text(wanted)
     return python
+
+
+def wanted_packages(text: str, gpu: bool) -> list[str]:
+    """The requirements' lines; on a GPU the peers get JAX's CUDA build too, or they would run on the CPU beside it."""
+    lines = [line for line in text.splitlines() if line and not line.startswith("#")]
+    return [line.replace("jax==", "jax[cuda13]==", 1) if gpu and line.startswith("jax==") else line for line in lines]
+
+
+def _on_gpu() -> bool:
+    import jax
+
+    return jax.default_backend() == "gpu"
 
 
 def peer_source(name: str) -> Path:
@@ -63,10 +75,14 @@ def peer_source(name: str) -> Path:
 
 
 def peer_variables() -> dict[str, str]:
-    """This process' variables, less the Python ones that would mix the two environments."""
+    """This process' variables, less the Python ones that would mix the two environments.
+
+    On a GPU, JAX must use it in the peer too: one that cannot ends early instead of being timed on the CPU.
+    """
+    same = {"JAX_PLATFORMS": "cuda"} if _on_gpu() else {}
     if OWN in os.environ:
-        return dict(os.environ)
-    return {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONHOME")}
+        return {**os.environ, **same}
+    return {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONHOME")} | same
 
 
 def _run(*command: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 
 import jax
 import jax.numpy as jnp
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 
 from benchmarks import speed, speed_limit, speed_page, speed_parts
+from benchmarks.peers import environment
 from benchmarks.peers.environment import peer_source
 from benchmarks.speed import Speed
 from benchmarks.speed_parts import Contestant, Size
@@ -177,6 +179,17 @@ def test_our_own_parts_run(tmp_path):
     assert [row["part"] for row in rows] == parts
     assert all(np.isfinite(list(row["ratio"].values())).all() for row in rows)
     assert rows[3]["programs"] == 1
+
+
+def test_peers_run_where_we_run(monkeypatch):
+    text = environment.REQUIREMENTS.read_text()
+    cpu, gpu = (environment.wanted_packages(text, on_gpu) for on_gpu in (False, True))
+    assert [pair for pair in zip(cpu, gpu, strict=True) if pair[0] != pair[1]] == [
+        ("jax==0.10.2", "jax[cuda13]==0.10.2")
+    ]
+    assert "JAX_PLATFORMS" not in environment.peer_variables().keys() - os.environ.keys()
+    monkeypatch.setattr(environment, "_on_gpu", lambda: True)
+    assert environment.peer_variables()["JAX_PLATFORMS"] == "cuda"
 
 
 def reachable(peer: str) -> bool:
