@@ -240,9 +240,9 @@ class Session:
 
     def program(self, name: str, width: int) -> Callable:
         """`init`, `chunk` or `evaluate` for `width` members, compiled at its first use, the wait counted apart."""
-        self.prepare(width, name)
-        begun = time.monotonic()
         with mending():
+            self.prepare(width, name)
+            begun = time.monotonic()
             program = self._programs[name, width].result()
         self.compile_seconds += time.monotonic() - begun
         return program
@@ -250,10 +250,9 @@ class Session:
     def prepare(self, width: int, *names: str) -> None:
         """Let programs be compiled side by side, each while the next is traced; the longest first."""
         begun = time.monotonic()
-        with mending():
-            for name in names:
-                if (name, width) not in self._programs:
-                    self._programs[name, width] = self._compilers.submit(self.lowered(name, width).compile)
+        for name in names:
+            if (name, width) not in self._programs:
+                self._programs[name, width] = self._compilers.submit(self.lowered(name, width).compile)
         self.compile_seconds += time.monotonic() - begun
 
     def lowered(self, name: str, width: int) -> Any:

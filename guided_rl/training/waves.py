@@ -16,6 +16,7 @@ import numpy as np
 
 from guided_rl.errors import Interrupted
 from guided_rl.methods.base import Agent
+from guided_rl.training.cache import mending
 from guided_rl.training.checkpoint import Checkpoints
 from guided_rl.training.history import History
 from guided_rl.training.plan import abstract_population
@@ -66,7 +67,8 @@ class Wave:
         self.seeds = place(jnp.asarray(session.seeds[members]), session.mesh, SPLIT)
 
     def run(self) -> tuple[History, np.ndarray, Any]:
-        population, history = self._restore()
+        with mending():
+            population, history = self._restore()
         session, config = self.session, self.session.config
         chunk = session.plan.chunk
         begun = saved = time.monotonic()
