@@ -14,6 +14,8 @@ __all__ = ["ENGINES", "Data", "Engine", "Simulation", "make_engine", "resolved"]
 def resolved(name: str) -> str:
     """The engine that a name stands for here: `auto` is native on CPU and MJX on an accelerator.
 
+    There a run measures instead, see `guided_rl.training.engines`; this is what anything else takes.
+
     Raises:
       UserError: no engine of that name; the nearest ones are in the sentence.
     """

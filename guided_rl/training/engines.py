@@ -12,6 +12,7 @@ import mujoco
 
 from guided_rl import envs
 from guided_rl.config import RunConfig
+from guided_rl.devices import backend
 from guided_rl.envs.base import Env, MujocoEnv
 from guided_rl.errors import UserError
 from guided_rl.reporting.storage import replace_file
@@ -23,7 +24,7 @@ STEPS = 20  # of one compiled call
 
 def on_accelerator() -> bool:
     """Whether learners run on anything but a CPU."""
-    return jax.default_backend() != "cpu"
+    return backend() != "cpu"
 
 
 def choose(config: RunConfig) -> tuple[str, dict[str, float]]:
