@@ -72,7 +72,7 @@ def evaluator(env: Env, method: Method, setup: Setup, episodes: int, execution: 
             result = Episodes(result.episode_return + live * state.reward, result.length + live, result.failed + failed)
             return state, result, active & (state.done == 0) & (time + 1 < env.episode_length), time + 1
 
-        active = jnp.ones(state.reward.shape, bool)
+        active = jnp.broadcast_to(inputs.real[:, None, None], state.reward.shape)
         carry = (state, Episodes(zeros, zeros, zeros), active, jnp.int32(0))
         return jax.lax.while_loop(running, advance, carry)[1]
 

@@ -80,6 +80,9 @@ def test_what_fills_up_a_device_is_neither_trained_nor_seen():
     updated = jax.tree.leaves(population.members.agent.params)
     assert all(not leaf[3].any() for leaf in updated) and any(leaf[2].any() for leaf in updated)
     assert totals.metrics["critic_loss"].tolist()[3] == 0.0
+    members = population.members
+    played = session.program("evaluate", 4)(members.seed, members.agent, inputs, population.step).length
+    assert not played[3].any() and (played[:3] > 0).all()
 
 
 def test_a_grid_member_is_that_hyper_parameter_given_directly():
