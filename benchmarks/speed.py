@@ -15,10 +15,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
-import json
 import tempfile
-import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,20 +25,17 @@ import jax
 import numpy as np
 import tyro
 
-from benchmarks import speed_compile, speed_limit, speed_page, speed_parts, speed_runs, speed_sac_eo
+from benchmarks import speed_compile, speed_limit, speed_parts, speed_runs, speed_sac_eo
 from benchmarks.peers.environment import peer_source
 from benchmarks.speed_parts import Contestant, Population, Size
+from benchmarks.speed_records import FOLDER, measure, row
 from guided_rl.data import recipes
 from guided_rl.devices import cores
 from guided_rl.envs import make
-from guided_rl.errors import UserError, told, unknown
+from guided_rl.errors import told
 from guided_rl.guides import find_guide
-from guided_rl.reporting.provenance import provenance
-from guided_rl.reporting.storage import replace_file
 
 CARTPOLE = "cartpole-safe"  # PAG's; the peers have its swing-up without the crash
-FOLDER = Path(__file__).parents[1] / "results" / "speed"
-README, BEGIN, END = FOLDER.parents[1] / "README.md", "<!-- by make speed -->", "<!-- end -->"
 
 
 @dataclass(frozen=True)
@@ -67,39 +61,6 @@ class Speed:
     full: bool = False
     smoke: bool = False
     out: Path = FOLDER
-
-
-def row(
-    part: str,
-    what: str,
-    targets: Mapping[str, float],
-    contestants: list[Contestant],
-    repeats: int,
-    rates: Mapping[str, list[float]] | None = None,
-    **extra: Any,
-) -> dict:
-    """One comparison, ours first: rates of every turn, and the ratio of ours to each of the others.
-
-    Args:
-      targets: least ratio, by contestant. rates: as measured already, if they are.
-    """
-    rates = speed_parts.alternate(contestants, repeats) if rates is None else rates
-    ours, *others = contestants
-    ratios = {other.name: np.divide(rates[ours.name], rates[other.name]) for other in others}
-    return {
-        "part": part,
-        "what": what,
-        "unit": ours.unit,
-        "targets": dict(targets),
-        "rates": {c.name: [float(f"{rate:.4g}") for rate in rates[c.name]] for c in contestants},
-        "ratio": {name: round(float(np.median(values)), 4) for name, values in ratios.items()},
-        "ratio_range": {
-            name: [round(float(f(values)), 4) for f in (np.min, np.max)] for name, values in ratios.items()
-        },
-        "compile_seconds": {c.name: round(c.compile_seconds, 2) for c in contestants if c.compile_seconds >= 0},
-        **extra,
-        "provenance": provenance(),
-    }
 
 
 def piece(members: int) -> int:
@@ -129,7 +90,7 @@ def collect_rows(options: Speed) -> Iterator[dict]:
     actor = dataclasses.replace(experts, params=jax.tree.map(lambda leaf: leaf[:1], experts.params))
     collect = lambda: recipes.collect(actor, env, rows, 0, "medium")
     ours = Contestant(speed_parts.OURS, lambda: speed_parts.timed(collect), rows, "rows")
-    rates = speed_parts.alternate([ours], 1, rehearse=False)
+    rates = speed_parts.alternate([ours], 1)
     yield row("collect", f"{rows:,} rows of one policy on {env.name}", {}, [ours], 1, rates, least_rate=1e6 / 60)
 
 
@@ -286,7 +247,7 @@ def run_rows(options: Speed) -> Iterator[dict]:
     for size, updates in cases:
         found = [run(options.task, size, updates) for run in (speed_runs.ours, speed_runs.sbx)]
         contestants = [contestant for contestant, _ in found]
-        rates = speed_parts.alternate(contestants, 1, rehearse=False)
+        rates = speed_parts.alternate(contestants, 1)
         returns = {c.name: round(float(np.mean(reached)), 1) for c, reached in found}
         what = f"{named(options.task, size)}, {updates:,} updates each, from nothing"
         yield row("runs", what, {"SBX": 1.0}, contestants, 1, rates, returns=returns)
@@ -299,7 +260,7 @@ def start_rows(options: Speed) -> Iterator[dict]:
         ours, sbx = speed_runs.ours, speed_runs.sbx
         contestants = [start(options.task, size, 8)[0] for start in (functools.partial(ours, cache=cache), ours, sbx)]
         contestants[0].run()
-        rates = speed_parts.alternate(contestants, 1 if options.smoke else min(2, options.repeats), rehearse=False)
+        rates = speed_parts.alternate(contestants, 1 if options.smoke else min(2, options.repeats))
         what = f"{named(options.task, size)}, to the first updates and one evaluation, from nothing"
         cached, cold, peer = contestants
         yield row("start", what, {"SBX": 1.0}, [cached, peer], 0, rates)
@@ -338,68 +299,6 @@ ROWS: dict[str, Callable[[Speed], Iterator[dict]]] = {
 }
 PARTS = tuple(ROWS)
 USUAL = tuple(part for part in PARTS if part not in ("sac-eo", "compile"))
-
-
-def merged(old: list[dict], new: dict, runs: int) -> list[dict]:
-    """Old rows with the new one in the place of the one it repeats, whose figures stay in it as `earlier`.
-
-    Args:
-      runs: the most that a row keeps of a machine, itself included.
-    """
-    rows = {(entry["part"], entry["what"]): entry for entry in old}
-    key = new["part"], new["what"]
-    rows[key] = {**new, "earlier": earlier(rows[key], new, runs) if key in rows else []}
-    return [rows[key] for key in sorted(rows, key=lambda key: (PARTS.index(key[0]), key[1]))]
-
-
-def earlier(entry: dict, later: dict, runs: int) -> list[dict]:
-    """The figures of a row and of those before it, newest first: none of uncommitted code, `runs` of a machine."""
-    facts = entry["provenance"]
-    figures = {name: entry[name] for name in ("rates", "ratio", "share") if name in entry}
-    told = {**figures, "commit": facts["commit"], "date": facts["date"], "machine": speed_page.machine(facts)}
-    kept, seen = [], Counter([speed_page.machine(later["provenance"])])
-    for run in [*([] if facts["dirty"] else [told]), *entry.get("earlier", [])]:
-        seen[run["machine"]] += 1
-        if seen[run["machine"]] <= runs:
-            kept.append(run)
-    return kept
-
-
-def show_in_readme(rows: list[dict], readme: Path = README) -> None:
-    """Put the rows' short table in the place of the one that README has."""
-    before, _, rest = readme.read_text(encoding="utf-8").partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if end:
-        table = speed_page.beside_others(rows)
-        replace_file(readme, f"{before}{BEGIN}\n\n{table}\n\n{END}{after}".encode())
-
-
-def measure(options: Any, known: Mapping[str, Callable[[Any], Iterator[dict]]], name: str) -> None:
-    """The parts asked for; `<name>.json` and `<name>.md` are written after every row, so that none is lost.
-
-    Raises:
-      UserError: an unknown part, or no turns.
-    """
-    for part in options.parts:
-        if part not in known:
-            raise unknown("part", part, known)
-    for option, given in (("repeats", options.repeats), ("runs", options.runs)):
-        if given < 1:
-            raise UserError(f"--{option} is {given}; give at least 1")
-    out = FOLDER.parents[1] / "runs" / "speed" if options.smoke and options.out == FOLDER else options.out
-    path = out / f"{name}.json"
-    rows = json.loads(path.read_text())["rows"] if path.exists() else []
-    for part in options.parts:
-        begin = time.perf_counter()
-        with contextlib.closing(known[part](options)) as measured:
-            for entry in measured:
-                rows = merged(rows, entry, options.runs)
-                replace_file(path, (json.dumps({"rows": rows}, indent=1) + "\n").encode())
-                replace_file(out / f"{name}.md", speed_page.page(rows).encode())
-                print(speed_page.line(entry), flush=True)
-        print(f"{part}: {time.perf_counter() - begin:.0f} s in all", flush=True)
-    if path == FOLDER / "speed.json":
-        show_in_readme(rows)
 
 
 def main(options: Speed) -> None:

@@ -15,11 +15,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import jax
+import numpy as np
 import tyro
 
 from benchmarks import speed, speed_limit, speed_parts
 from benchmarks.speed_parts import OURS, Size
+from benchmarks.speed_records import FOLDER, measure, row
 from guided_rl.errors import UserError, told
+from guided_rl.training.plan import own_memory_limit
 
 TASKS = ("HalfCheetah-v5", "Hopper-v5", "Walker2d-v5", "Ant-v5", "Humanoid-v5", "cheetah-run", "walker-walk")
 LEARNER, SECONDS = "HalfCheetah-v5", 60
@@ -41,7 +44,7 @@ class Gpu:
     repeats: int = 3
     runs: int = 5
     smoke: bool = False
-    out: Path = speed.FOLDER
+    out: Path = FOLDER
 
 
 def physics_rows(options: Gpu) -> Iterator[dict]:
@@ -52,7 +55,7 @@ def physics_rows(options: Gpu) -> Iterator[dict]:
         for engine, simulations in [*(("mjx", count) for count in counts), ("native", min(counts))]:
             timed = speed_parts.physics(task, engine, simulations, steps)
             found.append(dataclasses.replace(timed, name=f"{engine}, {simulations:,} simulations"))
-        yield speed.row("physics", task, {}, found, options.repeats)
+        yield row("physics", task, {}, found, options.repeats)
 
 
 def update_rows(options: Gpu) -> Iterator[dict]:
@@ -68,29 +71,52 @@ def update_rows(options: Gpu) -> Iterator[dict]:
         if precision == "default":
             extra |= {"least_share": 0.4, "least_rate": 100_000.0}
         what = f"{speed.named(LEARNER, size)}, precision {precision}"
-        yield speed.row("updates", what, {}, [own], turns, rates, **extra)
+        yield row("updates", what, {}, [own], turns, rates, **extra)
 
 
 def seed_rows(options: Gpu) -> Iterator[dict]:
-    """The whole loop by number of seeds; 64 seeds are to make sixteen times what one makes."""
+    """The whole loop by number of seeds, and the memory of each; 64 seeds are to make sixteen times what one makes."""
     counts, size, steps = (
         ((2, 1), Size(16, 16, 1), 20) if options.smoke else ((64, 256, 16, 4, 1), Size(256, 256, 1), 200)
     )
-    loops = []
+    # A million rows of all 341 seeds are 54 GiB: an H200 holds them, an H100 half of them.
+    capacity = 1_000 if options.smoke else 1_000_000 if own_memory_limit() > 60e9 else 500_000
+    loops, memory = [], {}
     for members in counts:
         name = f"{members} seed{'s'[: members > 1]}"
-        loops.append(speed_parts.loop(LEARNER, "sac", Size(size.width, size.batch, members), steps, name))
-    what = f"SAC, {LEARNER}, {size.width}×{size.width}, batch {size.batch}, by number of seeds"
-    yield speed.row("members", what, {"1 seed": 16.0}, loops, options.repeats)
+        sized = dataclasses.replace(size, members=members)
+        population = speed_parts.learning(LEARNER, "sac", sized, steps, capacity=capacity)
+        loops.append(population.contestant(name))
+        memory[name] = population.memory()
+    shape = f"{size.width}×{size.width}, batch {size.batch}, replay of {capacity:,}"
+    what = f"SAC, {LEARNER}, {shape}, by number of seeds"
+    yield row("members", what, {"1 seed": 16.0}, loops, options.repeats, memory=memory)
 
 
 def engine_rows(options: Gpu) -> Iterator[dict]:
-    """The whole loop with physics on the card, and on the host's cores with the learner on the card; SBX so too."""
+    """The whole loop with physics on the card, and on the host's cores with the learner on the card; SBX so too.
+
+    Updates and physics alone take turns with them, for their shares of the loop.
+    """
     size, steps = (Size(16, 16, 2), 20) if options.smoke else (Size(256, 256, 64), 200)
-    one = dataclasses.replace(size, members=1)
+    one, engines = dataclasses.replace(size, members=1), ("mjx", "native")
     with speed_parts.peer("SBX", "sbx_speed.py", LEARNER, one, steps) as sbx:
-        loops = [speed_parts.loop(LEARNER, "sac", size, steps, engine, engine=engine) for engine in ("mjx", "native")]
-        yield speed.row("loop", speed.named(LEARNER, size), {"SBX": 1.0}, [*loops, sbx], options.repeats)
+        loops = [speed_parts.loop(LEARNER, "sac", size, steps, engine, engine=engine) for engine in engines]
+        updates = speed_parts.updates(LEARNER, "sac", size, steps).contestant("updates alone")
+        alone = [speed_parts.physics(LEARNER, engine, size.members, steps) for engine in engines]
+        alone = [dataclasses.replace(part, name=f"{part.name} alone") for part in alone]
+        rates = speed_parts.alternate([*loops, sbx, updates, *alone], options.repeats)
+        parts = {
+            whole.name: {part.name: _share(rates[whole.name], rates[part.name]) for part in (updates, physics)}
+            for whole, physics in zip(loops, alone, strict=True)
+        }
+        what = speed.named(LEARNER, size)
+        yield row("loop", what, {"SBX": 1.0}, [*loops, sbx], options.repeats, rates, parts=parts)
+
+
+def _share(whole: list[float], part: list[float]) -> float:
+    """The part of the whole's time that a part alone would take, the median over turns."""
+    return round(float(np.median(np.divide(whole, part))), 3)
 
 
 def grid_rows(options: Gpu) -> Iterator[dict]:
@@ -98,7 +124,7 @@ def grid_rows(options: Gpu) -> Iterator[dict]:
     size, steps = (Size(16, 16, 8), 20) if options.smoke else (Size(256, 256, 64), 200)
     both, programs = speed_parts.grid(LEARNER, size, steps)
     what = f"DAI, {LEARNER}, T_change 4 × {size.members // 4} seeds against {size.members} seeds"
-    yield speed.row("grid", what, {both[1].name: 1 / 1.10}, both, options.repeats, programs=programs)
+    yield row("grid", what, {both[1].name: 1 / 1.10}, both, options.repeats, programs=programs)
 
 
 def peer_rows(options: Gpu) -> Iterator[dict]:
@@ -111,7 +137,7 @@ def peer_rows(options: Gpu) -> Iterator[dict]:
     ):
         three = [speed_parts.loop("brax:inverted_pendulum", "sac", size, steps), rejax, brax]
         what = speed.named("brax's inverted_pendulum", size)
-        yield speed.row("brax", what, {"rejax": 2.0, "brax": 1.0}, three, options.repeats)
+        yield row("brax", what, {"rejax": 2.0, "brax": 1.0}, three, options.repeats)
 
 
 ROWS: dict[str, Callable[[Gpu], Iterator[dict]]] = {
@@ -132,7 +158,7 @@ def main(options: Gpu) -> None:
     """
     if jax.default_backend() == "cpu" and not options.smoke:
         raise UserError("JAX shows no accelerator here; run this where it does (guided-rl doctor), or add --smoke")
-    speed.measure(options, ROWS, "gpu")
+    measure(options, ROWS, "gpu")
 
 
 if __name__ == "__main__":

@@ -135,9 +135,22 @@ def line(entry: dict) -> str:
     what = f"{entry['what']} ({entry['unit']})"
     if "slowest" in entry:
         what += "; slowest " + ", ".join(f"{name} {program}" for name, (program, _) in entry["slowest"].items())
+    if "memory" in entry:
+        what += "; memory " + ", ".join(f"{name} {size / 2**30:.3g} GiB" for name, size in entry["memory"].items())
+        what += f"; within a tenth of the most from {_knee(entry)} on"
+    for name, shares in entry.get("parts", {}).items():
+        rest = {**shares, "rest": 1 - sum(shares.values())}
+        what += f"; of {name}'s time " + ", ".join(f"{part} {share:.0%}" for part, share in rest.items())
     if "returns" in entry:
         what += "; mean return " + ", ".join(f"{name} {value:,.0f}" for name, value in entry["returns"].items())
     return f"| {what} | {rates} | {ratio} | {len(runs(entry))} | {', '.join(asked) or '–'} | {said} | {compiled} |"
+
+
+def _knee(entry: dict) -> str:
+    """The smallest population whose rate is within a tenth of the largest rate."""
+    rates = {name: float(np.median(values)) for name, values in entry["rates"].items()}
+    near = [name for name, rate in rates.items() if rate >= 0.9 * max(rates.values())]
+    return min(near, key=lambda name: int(name.split()[0]))
 
 
 def _asked(entry: dict) -> tuple[list[str], str]:

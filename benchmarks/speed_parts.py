@@ -1,8 +1,8 @@
 """What `benchmarks.speed` measures, each part side by side: rates of two or more contestants that take turns.
 
-A contestant is a function that does a fixed amount of work and returns its seconds. All of a
-part are built, compiled and run once before the clock starts; then they alternate, so that
-whatever else the machine does meets all of them.
+A contestant is a function that does a fixed amount of work and returns its seconds. Building one
+compiles it and runs it once; then all of a part alternate, so that whatever else the machine does
+meets all of them.
 """
 
 from __future__ import annotations
@@ -74,10 +74,8 @@ def timed(function: Callable[[], Any]) -> float:
     return time.perf_counter() - begin
 
 
-def alternate(contestants: list[Contestant], repeats: int, rehearse: bool = True) -> dict[str, list[float]]:
-    """Rates in work per second of each, `repeats` pieces in turns, after one piece that is not counted."""
-    for contestant in contestants if rehearse else ():
-        contestant.run()
+def alternate(contestants: list[Contestant], repeats: int) -> dict[str, list[float]]:
+    """Rates in work per second of each, `repeats` pieces in turns."""
     rates: dict[str, list[float]] = {c.name: [] for c in contestants}
     for turn in range(repeats):
         order = contestants if turn % 2 == 0 else contestants[::-1]
@@ -105,6 +103,7 @@ def physics(task: str, engine: str, simulations: int, steps: int) -> Contestant:
     program = sharded(advance, mesh, (SPLIT, SPLIT), SPLIT).lower(state, keys).compile()
     compiled = time.perf_counter() - begin
     run = lambda: timed(lambda: program(state, keys))
+    run()
     return Contestant(engine, run, simulations * steps, "env steps", compiled)
 
 
@@ -126,6 +125,7 @@ def engine_alone(task: str, steps: int) -> Contestant:
             list(pool.map(play, worlds))
         return time.perf_counter() - begin
 
+    run()
     return Contestant("C MuJoCo alone", run, steps * len(worlds), "env steps")
 
 
@@ -142,10 +142,11 @@ class Population:
         execution: str | None = None,
         engine: str = "auto",
         precision: str = "default",
+        capacity: int = CAPACITY,
     ):
         env = make(task, engine)
-        setup = Setup(env.observation_size, env.action_size, (size.width, size.width), CAPACITY)
-        capacity, warmup = (1, 0) if method.offline else (CAPACITY, WARMUP)
+        setup = Setup(env.observation_size, env.action_size, (size.width, size.width), capacity)
+        capacity, warmup = (1, 0) if method.offline else (capacity, WARMUP)
         loop = Loop(size.batch, capacity, warmup, warmup, execution=execution or default_execution())
         self.trainer = trainer = Trainer(env, method, setup, loop)
         devices = devices_for(size.members, loop.execution)
@@ -167,6 +168,12 @@ class Population:
         while int(self.state.step) <= warmup:
             self.advance(self.inputs)
 
+    def memory(self) -> int:
+        """Bytes on all devices while the program runs."""
+        needs = self.program.memory_analysis()
+        new = needs.output_size_in_bytes - needs.alias_size_in_bytes
+        return self.mesh.size * (needs.argument_size_in_bytes + needs.temp_size_in_bytes + new)
+
     def advance(self, inputs: Inputs) -> Any:
         self.state, totals = self.program(self.state, inputs)
         return totals
@@ -181,11 +188,12 @@ class Population:
 
 def loop(task: str, algorithm: str, size: Size, steps: int, name: str = OURS, **how: str) -> Contestant:
     """Our whole loop at one update per environment step; `how` says what is not as usual, as for `Population`."""
-    return _learning(task, algorithm, size, steps, **{"execution": default_execution(), **how}).contestant(name)
+    return learning(task, algorithm, size, steps, **{"execution": default_execution(), **how}).contestant(name)
 
 
 @functools.cache  # rows that time the same population share it, since most of a row's time is compilation
-def _learning(task: str, algorithm: str, size: Size, steps: int, **how: str) -> Population:
+def learning(task: str, algorithm: str, size: Size, steps: int, **how: Any) -> Population:
+    """The population of `loop`."""
     return Population(task, methods.build(algorithm), size, steps, **how)
 
 

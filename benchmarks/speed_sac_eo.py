@@ -37,6 +37,7 @@ def loop_and_floor(size: Size, window: int, model_hidden: int, epochs: int, step
     parts = (lambda: alone.advance(alone.inputs), imitate, refit)
     work = steps * size.members
     floor = Contestant("its floor", lambda: sum(timed(part) for part in parts), work, STEPS)
+    floor.run()
     return [loop.contestant(OURS), floor]
 
 

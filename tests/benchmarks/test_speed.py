@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from benchmarks import speed, speed_limit, speed_page, speed_parts
+from benchmarks import speed, speed_limit, speed_page, speed_parts, speed_records
 from benchmarks.peers import environment
 from benchmarks.peers.environment import peer_source
 from benchmarks.speed import Speed
@@ -62,7 +62,7 @@ def test_the_limit_is_what_the_machine_can_do_at_best():
 
 def judged(rates: dict[str, list[float]], targets: dict[str, float], **extra) -> dict:
     contestants = [Contestant(name, lambda: 0.0, 1.0, "updates") for name in rates]
-    return speed.row("loop", "ours beside theirs", targets, contestants, 0, rates, **extra)
+    return speed_records.row("loop", "ours beside theirs", targets, contestants, 0, rates, **extra)
 
 
 def test_a_ratio_is_the_median_of_each_turns_own():
@@ -81,7 +81,7 @@ def test_a_ratio_is_the_median_of_each_turns_own():
 
 def test_a_new_row_takes_the_old_ones_place():
     old, new = judged({"guided-rl": [1.0], "SBX": [1.0]}, {}), judged({"guided-rl": [2.0], "SBX": [1.0]}, {})
-    (kept,) = speed.merged([old], new, runs=1)
+    (kept,) = speed_records.merged([old], new, runs=1)
     assert kept["ratio"] == {"SBX": 2.0}
     assert "2.00× SBX" in speed_page.page([kept])
 
@@ -89,7 +89,7 @@ def test_a_new_row_takes_the_old_ones_place():
 def measured(rows: list[dict], ratio: float, runs: int = 5, share: float = 0.9, **facts) -> list[dict]:
     """`rows` after one more run of committed code."""
     new = judged({"guided-rl": [ratio], "SBX": [1.0]}, {"SBX": 2.0}, share=share, least_share=0.85)
-    return speed.merged(rows, {**new, "provenance": {**new["provenance"], "dirty": False, **facts}}, runs)
+    return speed_records.merged(rows, {**new, "provenance": {**new["provenance"], "dirty": False, **facts}}, runs)
 
 
 def test_the_median_of_the_last_runs_is_shown_and_judged():
@@ -141,15 +141,15 @@ def test_runs_of_uncommitted_code_are_not_kept():
 
 def test_a_contestant_that_runs_no_more_is_left_out():
     rows = measured([], 3.0)
-    (entry,) = speed.merged(rows, judged({"guided-rl": [2.0], "SB3": [1.0]}, {}), runs=5)
+    (entry,) = speed_records.merged(rows, judged({"guided-rl": [2.0], "SB3": [1.0]}, {}), runs=5)
     assert speed_page.ratios(entry) == {"SB3": [2.0]}
 
 
 def test_the_readmes_table_is_replaced_and_the_rest_of_it_kept(tmp_path):
     readme = tmp_path / "README.md"
-    readme.write_text(f"before\n{speed.BEGIN}\nan old table\n{speed.END}\nafter\n", encoding="utf-8")
+    readme.write_text(f"before\n{speed_records.BEGIN}\nan old table\n{speed_records.END}\nafter\n", encoding="utf-8")
     for rate in (3.0, 2.0):
-        speed.show_in_readme([judged({"guided-rl": [rate], "SBX": [1.0]}, {"SBX": 2.5})], readme)
+        speed_records.show_in_readme([judged({"guided-rl": [rate], "SBX": [1.0]}, {"SBX": 2.5})], readme)
     lines = readme.read_text(encoding="utf-8").splitlines()
     assert lines[0] == "before" and lines[-1] == "after" and "an old table" not in lines
     assert "| ours beside theirs | 2 updates a second | 2.0× SBX | ≥ 2.5× SBX: no |" in lines
@@ -157,8 +157,8 @@ def test_the_readmes_table_is_replaced_and_the_rest_of_it_kept(tmp_path):
 
 
 def test_readme_has_a_place_for_the_table():
-    text = speed.README.read_text(encoding="utf-8")
-    assert 0 < text.index(speed.BEGIN) < text.index(speed.END)
+    text = speed_records.README.read_text(encoding="utf-8")
+    assert 0 < text.index(speed_records.BEGIN) < text.index(speed_records.END)
 
 
 def test_unknown_parts_are_refused(tmp_path):
