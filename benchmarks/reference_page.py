@@ -77,7 +77,8 @@ def verdicts(table: pa.Table, random: Mapping[str, float]) -> list[dict[str, Any
     """Every pair's verdict, in the table's order."""
     found = []
     for algorithm, task in pairs(table):
-        ours, sbx, published = (curves(table, side, algorithm, task)[1].mean(1) for side in NAMES)
+        returns = [curves(table, side, algorithm, task)[1] for side in NAMES]
+        ours, sbx, published = (of.mean(1) if of.size else np.empty(0) for of in returns)
         extra = {"published": float(published.mean()), "published_seeds": len(published)} if len(published) else {}
         found.append({"algorithm": algorithm, "task": task, **verdict(ours, sbx, random[task]), **extra})
     return found

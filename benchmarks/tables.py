@@ -90,10 +90,10 @@ def _launch(launch: Launcher, place: Place, cells: Sequence[Cell], say: Callable
     launch(place, cells, say)
 
 
-def planned(name: str, preset: str, physics: str = "auto") -> list[tuple[Cell, str]]:
+def planned(name: str, preset: str, seeds: int | None = None, physics: str = "auto") -> list[tuple[Cell, str]]:
     """A table's cells, each with whether it is to run, see `standing`."""
     place = Place(name, preset)
-    return [(cell, standing(place, cell)) for cell in cells_of(find_table(name), preset, physics=physics)]
+    return [(cell, standing(place, cell)) for cell in cells_of(find_table(name), preset, seeds, physics)]
 
 
 def build_report(name: str, preset: str, root: Path = ROOT) -> report.Content:

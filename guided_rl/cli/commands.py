@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -81,18 +81,21 @@ class Plan(Population):
     Attributes:
       table: a paper's table, such as dai.
       preset: of that table: smoke, quick, cpu or paper.
+      seeds: of the run, or of every cell of the table; as many as each has by itself if not given.
     """
 
     table: str | None = None
     preset: str = "cpu"
+    seeds: int | None = None
 
     def execute(self) -> None:
         from guided_rl.cli import planning
 
         if self.table is None:
-            planning.show_run(self.config())
+            seeds = Population.seeds if self.seeds is None else self.seeds
+            planning.show_run(replace(self, seeds=seeds).config())
         else:
-            planning.show_table(self.table, self.preset, self.physics)
+            planning.show_table(self.table, self.preset, self.seeds, self.physics)
 
 
 @dataclass(frozen=True)

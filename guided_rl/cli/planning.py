@@ -95,11 +95,11 @@ def _spelled(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def show_table(name: str, preset: str, physics: str) -> None:
+def show_table(name: str, preset: str, seeds: int | None, physics: str) -> None:
     """Print every cell of a paper's table with its size, and the sum."""
     module = tables()
     title, rows, total = module.find_table(name).title, [], 0
-    for cell, standing in module.planned(name, preset, physics):
+    for cell, standing in module.planned(name, preset, seeds, physics):
         config = cell.config
         size = f"{config.seeds} × {len(config.points())} × {steps(config.steps)}"
         rows.append((cell.name, size, f"{cell.updates / 1e6:.2f}M", standing))

@@ -161,6 +161,21 @@ def test_readme_has_a_place_for_the_table():
     assert 0 < text.index(speed_records.BEGIN) < text.index(speed_records.END)
 
 
+def test_memory_the_knee_and_the_shares_of_a_loop_are_told():
+    rates = {"64 seeds": [95.0], "256 seeds": [100.0], "16 seeds": [89.0], "1 seed": [9.0]}
+    text = speed_page.line(judged(rates, {}, memory=dict.fromkeys(rates, 2**30)))
+    assert "64 seeds 1 GiB, 256 seeds 1 GiB" in text and "within a tenth of the most from 64 seeds on" in text
+    shares = {"updates alone": 0.6, "mjx alone": 0.3}
+    text = speed_page.line(judged({"mjx": [1.0], "SBX": [1.0]}, {}, parts={"mjx": shares}))
+    assert "of mjx's time updates alone 60%, mjx alone 30%, rest 10%" in text
+
+
+def test_a_population_tells_its_memory():
+    small, large = (speed_parts.learning("InvertedPendulum-v5", "sac", Size(8, 8, 2), 4, capacity=n) for n in (64, 512))
+    rows = 2 * (512 - 64) * small.trainer.layout.width * 4
+    assert large.memory() - small.memory() == pytest.approx(rows, rel=0.05)
+
+
 def test_unknown_parts_are_refused(tmp_path):
     with pytest.raises(UserError, match="updates"):
         speed.main(Speed(parts=["update"], out=tmp_path))

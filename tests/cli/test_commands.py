@@ -110,6 +110,8 @@ def test_schedules_are_hyper_parameters_between_none_and_all_of_the_budget(name)
 def test_plan_of_a_table_sums_its_cells(capsys):
     assert main(["plan", "--table", "dai", "--preset", "smoke"]) == 0
     assert "4 cells" in capsys.readouterr().out
+    assert main(["plan", "--table", "dai", "--preset", "smoke", "--seeds", "7"]) == 0
+    assert capsys.readouterr().out.count(" 7 × ") == 4
 
 
 def test_evaluate_plays_the_random_policy(capsys):
