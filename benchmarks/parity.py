@@ -20,9 +20,12 @@ import numpy as np
 import tyro
 
 from benchmarks import twins
+from guided_rl.cli.evaluating import play
 from guided_rl.envs import TASKS, make
-from guided_rl.envs.references import measure
+from guided_rl.envs.base import Env
 from guided_rl.errors import UserError, told, unknown
+from guided_rl.guides import Guide, find_guide
+from guided_rl.guides.find import weights_file
 from guided_rl.physics.mjx import MjxEngine
 from guided_rl.physics.native import NativeEngine
 from guided_rl.reporting.provenance import provenance
@@ -73,17 +76,25 @@ def mjx_row(task: str, steps: int, seed: int, cones: str = "as in the XML") -> d
 
 
 def outcome_row(task: str, episodes: int, seed: int) -> dict[str, Any]:
-    """Returns of one fixed policy, running freely in both engines; the policy is tanh of a random matrix."""
+    """Returns of one fixed policy from the same start states, running freely in both engines."""
     engines = {name: make(task, name) for name in ("native", "mjx")}
-    env = engines["native"]
+    policy = fixed_policy(engines["native"], seed)
+    returns = {name: Sample(play(env, policy, episodes, seed)) for name, env in engines.items()}
+    row = {"kind": "outcome", "task": task, "cones": "as in the XML", "episodes": episodes, "seed": seed}
+    row |= {"policy": policy.name}
+    row |= {name: _interval(mean_interval(sample)) for name, sample in returns.items()}
+    row["difference"] = _interval(difference(returns["mjx"], returns["native"], paired=True))
+    return row | {"provenance": provenance(engines["mjx"].engine)}
+
+
+def fixed_policy(env: Env, seed: int) -> Guide:
+    """The task's first shipped expert, which a wrong engine would make stumble; else tanh of a random matrix."""
+    if weights_file(env) is not None:
+        guide = find_guide("sac", env)
+        return guide.of(np.int32(0)).replace(name="expert")
     weights = np.random.default_rng(seed).normal(size=(env.observation_size, env.action_size))
     weights = jnp.asarray(weights / np.sqrt(env.observation_size), jnp.float32)
-    act = lambda key, obs: jnp.tanh(jnp.clip(obs, -10, 10) @ weights)
-    returns = {name: Sample(measure(engine, act, episodes, seed)) for name, engine in engines.items()}
-    row = {"kind": "outcome", "task": task, "cones": "as in the XML", "episodes": episodes, "seed": seed}
-    row |= {name: _interval(mean_interval(sample)) for name, sample in returns.items()}
-    row["difference"] = _interval(difference(returns["mjx"], returns["native"]))
-    return row | {"provenance": provenance(engines["mjx"].engine)}
+    return Guide(weights, lambda w, obs, key: jnp.tanh(jnp.clip(obs, -10, 10) @ w), name="random matrix")
 
 
 def _row(kind: str, cones: str, tape: twins.Tape, errors: twins.Errors, engine: Any) -> dict[str, Any]:
@@ -141,9 +152,10 @@ what is left.
 """
 OUTCOME = """## Free-running outcome
 
-One fixed policy (tanh of a random matrix) from the same start states in both engines: mean return
-with its 95 % interval, and the difference MJX - native. Trajectories part within some tens of steps
-in float32, so only outcomes compare.
+One fixed policy from the same start states in both engines, the task's first shipped expert or, where
+there is none, tanh of a random matrix: mean return with its 95 % interval, and the difference
+MJX - native, episodes paired by their start. Trajectories part within some tens of steps in float32,
+so only outcomes compare.
 """
 Column = tuple[str, str, str]  # heading, key, format
 NATIVE_COLUMNS: tuple[Column, ...] = (
@@ -172,6 +184,7 @@ MJX_COLUMNS: tuple[Column, ...] = (
 )
 OUTCOME_COLUMNS: tuple[Column, ...] = (
     ("task", "task", "s"),
+    ("policy", "policy", "s"),
     ("episodes", "episodes", "d"),
     ("native", "native", "interval"),
     ("MJX", "mjx", "interval"),

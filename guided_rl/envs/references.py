@@ -113,15 +113,17 @@ def measure_random(env: Env, episodes: int = 1000, seed: int = 0) -> np.ndarray:
 def measure(env: Env, act: Callable[[jax.Array, jax.Array], jax.Array], episodes: int, seed: int = 0) -> np.ndarray:
     """Undiscounted returns [episodes], one whole episode each, of `act(key, obs [episodes, n])`."""
 
-    def step(carry, key):
-        state, total, alive = carry
-        state = jax.vmap(env.step)(state, act(key, state.obs), alive)
-        return (state, total + jnp.where(alive, state.reward, 0.0), alive & (state.done == 0)), None
-
     def run(key):
         start, actions = jax.random.split(key)
         state = jax.vmap(env.reset)(jax.random.split(start, episodes))
-        carry = (state, jnp.zeros(episodes), jnp.ones(episodes, bool))
-        return jax.lax.scan(step, carry, jax.random.split(actions, env.episode_length))[0][1]
+        keys = jax.random.split(actions, env.episode_length)
+
+        def step(carry):
+            time, state, total, alive = carry
+            state = jax.vmap(env.step)(state, act(keys[time], state.obs), alive)
+            return time + 1, state, total + jnp.where(alive, state.reward, 0.0), alive & (state.done == 0)
+
+        goes_on = lambda carry: (carry[0] < env.episode_length) & carry[3].any()
+        return jax.lax.while_loop(goes_on, step, (0, state, jnp.zeros(episodes), jnp.ones(episodes, bool)))[2]
 
     return np.asarray(jax.jit(run)(jax.random.key(seed)), np.float64)
