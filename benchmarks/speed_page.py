@@ -83,7 +83,10 @@ def beside_others(rows: list[dict]) -> str:
     """The rows that set us beside somebody else, in few words, as Markdown: medians over runs, and their range."""
     shown = [entry for entry in rows if entry["part"] not in OURS_ALONE]
     more = any(_elsewhere(entry) for entry in shown)
-    lines = ["| what | ours | against |" + " on other kinds of machine |" * more + " asked |", "|---" * (4 + more) + "|"]
+    lines = [
+        "| what | ours | against |" + " on other kinds of machine |" * more + " asked |",
+        "|---" * (4 + more) + "|",
+    ]
     for entry in shown:
         unit = entry["unit"] if " per " in entry["unit"] else f"{entry['unit']} a second"
         cells = [entry["what"], f"{_number(our_rate(entry))} {unit}{_as(entry)}", _against(ratios(entry))]

@@ -63,14 +63,48 @@ class Trainer:
         return Members(seed, key, agent, self.env.reset(env_key), zero, jnp.bool_(True), jnp.int32(-1))
 
     def _chunk(self, population: Population, inputs: Inputs, steps: int) -> tuple[Population, Totals]:
-        """`steps` environment steps and their updates; sums of what happened."""
-        advance = self._tick if self.method.offline else self._collect
+        """`steps` environment steps and their updates, or offline updates alone; sums of what happened."""
+        before, totals = population.members, self.no_totals(population, inputs)
+        advance = self._study if self.method.offline else self._experience
+        population, totals = advance(population, totals, inputs, steps)
+        return population.replace(members=quarantine(before, population.members, population.step)), totals
+
+    def _study(self, population: Population, totals: Totals, inputs: Inputs, steps: int) -> tuple[Population, Totals]:
+        """Offline nobody acts, so that each member takes all its gradient steps before the next one's begin.
+
+        One by one, this keeps a learner in the cache, and copies it out of the population once.
+        """
+        first = jnp.clip(self.loop.learning_starts - population.step, 0, steps)
+
+        def study(key, seed, agent, ring, hp, guide, metrics):
+            def one(number, carry):
+                agent, sums = carry
+                stamp = population.step + number
+                rows = self._sample(key, seed, ring, hp, offline=inputs.offline, stamp=stamp, filled=stamp)
+                agent, metrics = self._learn(key, agent, hp, guide, rows, stamp=stamp)
+                return agent, jax.tree.map(jnp.add, sums, metrics)
+
+            return jax.lax.fori_loop(first, steps, one, (agent, metrics))
+
+        m = population.members
+        read = m.key, m.seed, m.agent, population.replay, inputs.hp, inputs.guide, totals.metrics
+        agents, metrics = self.each(inputs)(study)(*read)
+        population = population.replace(members=m.replace(agent=agents), step=population.step + steps)
+        return population, totals.replace(updates=steps - first, metrics=metrics)
+
+    def _experience(
+        self, population: Population, totals: Totals, inputs: Inputs, steps: int
+    ) -> tuple[Population, Totals]:
+        """Blocks of environment steps, each followed by as many updates.
+
+        All members take a step before any takes the next, since the engine steps all of them in one call.
+        """
         blocks, rest = divmod(steps, self.loop.block)
         if rest:
             raise ValueError(f"a chunk of {steps} steps is not a whole number of blocks of {self.loop.block}")
 
         def block(carry, _):
-            carry, _ = jax.lax.scan(lambda c, _: (advance(c, inputs), None), carry, length=self.loop.block)
+            carry, _ = jax.lax.scan(lambda c, _: (self._collect(c, inputs), None), carry, length=self.loop.block)
             learn = carry[0].step > self.loop.learning_starts
             if self.method.refit is not None:
                 carry = (self._refit_if_due(carry[0], inputs), carry[1])
@@ -82,14 +116,7 @@ class Trainer:
                 carry,
             ), None
 
-        before = population.members
-        (population, totals), _ = jax.lax.scan(block, (population, self.no_totals(population, inputs)), length=blocks)
-        return population.replace(members=quarantine(before, population.members, population.step)), totals
-
-    def _tick(self, carry, inputs: Inputs):
-        """Offline, a step is a gradient step alone: nobody acts."""
-        population, totals = carry
-        return population.replace(step=population.step + 1), totals
+        return jax.lax.scan(block, (population, totals), length=blocks)[0]
 
     def _collect(self, carry, inputs: Inputs):
         """Every member acts once; one slice of the ring is written."""
@@ -201,28 +228,8 @@ class Trainer:
         step = population.step
         filled = jnp.minimum(step, self.loop.capacity)
         stamp = step - self.loop.block + number
-
-        def sample(key, seed, replay, hp):
-            sample_key, offline_key = _keys(key, stamp, "sample", "offline")
-            rows = replay[sample_indices(sample_key, self.drawn, filled)].astype(jnp.float32)
-            mixes = self.method.offline or "offline_ratio" in hp
-            count = self.drawn if mixes else self.method.expert_batch
-            if not count:
-                return rows, None
-            expert, size = seed % inputs.offline.shape[0], inputs.offline.shape[1]
-            other = inputs.offline[expert, sample_indices(offline_key, count, size)]
-            if self.method.offline:
-                return other, None
-            if not mixes:
-                return rows, other
-            mixed = jnp.arange(self.drawn) < jnp.round(hp["offline_ratio"] * self.drawn)
-            return jnp.where(mixed[:, None], other, rows), None
-
-        def learn(key, agent, hp, guide, rows):
-            (update_key,) = _keys(key, stamp, "update")
-            ctx = Context(hp, stamp, guide, setup=self.setup)
-            return self.method.update(agent, self._batch(rows), update_key, ctx)
-
+        sample = functools.partial(self._sample, offline=inputs.offline, stamp=stamp, filled=filled)
+        learn = functools.partial(self._learn, stamp=stamp)
         members = population.members
         rows = jax.vmap(sample)(members.key, members.seed, population.replay, inputs.hp)
         agents, metrics = self.each(inputs)(learn)(members.key, members.agent, inputs.hp, inputs.guide, rows)
@@ -231,6 +238,28 @@ class Trainer:
             metrics=jax.tree.map(jnp.add, totals.metrics, metrics),
         )
         return population.replace(members=members.replace(agent=agents)), totals
+
+    def _sample(self, key, seed, ring, hp: HParams, offline: jax.Array | None, stamp: jax.Array, filled: jax.Array):
+        """One member's rows for one update: of its own replay, of the shared data, or of both; and the expert's."""
+        sample_key, offline_key = _keys(key, stamp, "sample", "offline")
+        own = lambda: ring[sample_indices(sample_key, self.drawn, filled)].astype(jnp.float32)
+        mixes = self.method.offline or "offline_ratio" in hp
+        count = self.drawn if mixes else self.method.expert_batch
+        if not count:
+            return own(), None
+        expert, size = seed % offline.shape[0], offline.shape[1]
+        other = offline[expert, sample_indices(offline_key, count, size)]
+        if self.method.offline:
+            return other, None
+        if not mixes:
+            return own(), other
+        mixed = jnp.arange(self.drawn) < jnp.round(hp["offline_ratio"] * self.drawn)
+        return jnp.where(mixed[:, None], other, own()), None
+
+    def _learn(self, key, agent: Agent, hp: HParams, guide: Guide | None, rows, stamp: jax.Array):
+        """One member's gradient step."""
+        (update_key,) = _keys(key, stamp, "update")
+        return self.method.update(agent, self._batch(rows), update_key, Context(hp, stamp, guide, setup=self.setup))
 
     def _batch(self, rows: tuple[jax.Array, jax.Array | None]) -> Batch:
         """Named columns of the replay's rows, and of the expert's that come with them, if any."""
