@@ -20,7 +20,7 @@ from guided_rl.training.checkpoint import Clock
 from guided_rl.training.offline import keep_agents
 from guided_rl.training.run import Session
 from tests.methods.offline_agents import context
-from tests.training.small import assert_same, everything, small
+from tests.training.small import assert_same, everything, learned, member, small
 
 CONFIG = small(method="iql-offline", seeds=2, warmup=None)
 LAYOUT = Layout.of(4, 1)
@@ -69,6 +69,38 @@ def test_each_learner_reads_its_own_experts_rows(result):
     """Rewards are 0 for the first expert and 1 for the second, so only the second one's values rise."""
     v = result.history.training_means()["q"][-1]
     assert v[1] > v[0] + 0.1
+
+
+@pytest.mark.skipif(jax.default_backend() != "cpu", reason="bit for bit is a promise for CPU")
+def test_a_seed_alone_and_in_a_crowd_are_the_same(result):
+    one = Session(dataclasses.replace(CONFIG, seeds=1, first_seed=1), offline=rows()).run(None, (), 1e9)
+    many = Session(dataclasses.replace(CONFIG, seeds=5), offline=rows()).run(None, (), 1e9)
+    assert learned(one)
+    assert_same(member(result, 1), member(one, 1))
+    assert_same(member(many, 1), member(one, 1))
+
+
+def test_gradient_steps_are_those_of_one_after_the_other(session, result):
+    """The chunk's steps are what the method's own update does, on the rows that each step's key draws."""
+    wave = waves.Wave(session, np.arange(2), None, (), None, 1e9, Clock(None))
+    trainer, hp = session.trainer, {name: value[0] for name, value in wave.inputs.hp.items()}
+    population, _ = wave._restore()
+    key, agent = population.members.key[0], jax.tree.map(lambda leaf: leaf[0], population.members.agent)
+
+    @jax.jit
+    def one(agent, step):
+        drawn = trainer._sample(key, 0, population.replay[0], hp, wave.inputs.offline, step, step)
+        return trainer._learn(key, agent, hp, None, drawn, step)[0]
+
+    for step in range(session.plan.chunk):
+        agent = one(agent, step)
+    after, totals = session.program("chunk", 2)(population, wave.inputs)
+    jax.tree.map(
+        lambda ours, theirs: np.testing.assert_allclose(ours[0], theirs, rtol=1e-3, atol=1e-5),
+        after.members.agent.params,
+        agent.params,
+    )
+    assert int(totals.updates) == session.plan.chunk
 
 
 def test_a_broken_off_offline_run_ends_as_an_unbroken_one(result, session, tmp_path):
