@@ -79,7 +79,8 @@ def outcome_row(task: str, episodes: int, seed: int) -> dict[str, Any]:
     """Returns of one fixed policy from the same start states, running freely in both engines."""
     engines = {name: make(task, name) for name in ("native", "mjx")}
     policy = fixed_policy(engines["native"], seed)
-    returns = {name: Sample(play(env, policy, episodes, seed)) for name, env in engines.items()}
+    starts = np.arange(episodes)
+    returns = {name: Sample(play(env, policy, episodes, seed), starts) for name, env in engines.items()}
     row = {"kind": "outcome", "task": task, "cones": "as in the XML", "episodes": episodes, "seed": seed}
     row |= {"policy": policy.name}
     row |= {name: _interval(mean_interval(sample)) for name, sample in returns.items()}
