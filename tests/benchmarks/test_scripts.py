@@ -45,9 +45,15 @@ def test_every_method_of_a_table_has_a_colour_of_its_own(table, preset):
 
 
 def test_the_parity_page_is_written(tmp_path):
-    parity.measure_all(Parity(tasks=["InvertedPendulum-v5"], engines=["native"], steps=50, out=tmp_path))
-    assert json.loads((tmp_path / "parity.json").read_text())
-    assert "InvertedPendulum-v5" in (tmp_path / "parity.md").read_text()
+    settings = Parity(tasks=["InvertedPendulum-v5"], engines=["native"], steps=50, outcome=3, out=tmp_path)
+    parity.measure_all(settings)
+    native, outcome = json.loads((tmp_path / "parity.json").read_text())["rows"]
+    assert native["state"] == 0 and outcome["policy"] == "random matrix"
+    assert abs(outcome["difference"][0]) < 2, (
+        "three episodes of some twenty steps, in both engines from the same starts"
+    )
+    text = (tmp_path / "parity.md").read_text()
+    assert "Free-running outcome" in text and "nan" not in text and text.count("InvertedPendulum-v5") == 2
 
 
 def test_the_accelerators_speed_is_measured_or_refused(tmp_path, monkeypatch):
