@@ -17,6 +17,7 @@ import mujoco
 import numpy as np
 from flax import struct
 
+from guided_rl.errors import UserError
 from guided_rl.physics.base import Data, Engine, Simulation
 
 Metrics = dict[str, jax.Array]
@@ -135,6 +136,24 @@ class MujocoEnv:
     def ctrl(self, action: jax.Array) -> jax.Array:
         """Model controls for an action in [-1, 1]."""
         return jnp.clip(action, -1.0, 1.0) * self._half + self._centre
+
+
+def refuse_to_wait_for_ever(env: Env, simulations: int) -> None:
+    """Refuse more simulations on a device than MJX can step on a CPU, see `most_at_once`.
+
+    Raises:
+      UserError: they are too many.
+    """
+    if not isinstance(env, MujocoEnv) or env.backend != "mjx":
+        return
+    from guided_rl.physics.mjx import most_at_once  # takes a second, which runs without it are spared
+
+    most = most_at_once(env.task.simulation)
+    if simulations > most:
+        raise UserError(
+            f"MJX on a CPU can hang where it steps more than {most} simulations of {env.name} at once on a device, and "
+            f"this run would step {simulations}; use --physics native, or fewer seeds or --episodes"
+        )
 
 
 def begun(task: Any, world: Any, control: jax.Array) -> State:

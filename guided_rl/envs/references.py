@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from guided_rl.envs.base import Env
+from guided_rl.envs.base import Env, refuse_to_wait_for_ever
 from guided_rl.errors import UserError, unknown
 
 EXPERT_RETURNS = Path(__file__).with_name("expert_returns.json")
@@ -111,7 +111,12 @@ def measure_random(env: Env, episodes: int = 1000, seed: int = 0) -> np.ndarray:
 
 
 def measure(env: Env, act: Callable[[jax.Array, jax.Array], jax.Array], episodes: int, seed: int = 0) -> np.ndarray:
-    """Undiscounted returns [episodes], one whole episode each, of `act(key, obs [episodes, n])`."""
+    """Undiscounted returns [episodes], one whole episode each, of `act(key, obs [episodes, n])`.
+
+    Raises:
+      UserError: the engine cannot step so many at once.
+    """
+    refuse_to_wait_for_ever(env, episodes)
 
     def run(key):
         start, actions = jax.random.split(key)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import io
+import math
 from typing import Any
 
 import jax
@@ -26,6 +27,16 @@ with contextlib.redirect_stdout(io.StringIO()):  # it prints that Warp is absent
 
 PRESETS: dict[str, dict[str, int]] = {"xml": {}, "fast": {"iterations": 1, "ls_iterations": 4}}
 CARRIED = ("qpos", "qvel", "act", "qacc_warmstart")
+AT_ONCE = 300_000  # simulations × degrees of freedom³: half of where it was seen to hang, or less
+
+
+def most_at_once(sim: Simulation) -> float:
+    """How many simulations a CPU device may step in one call; elsewhere as many as fit.
+
+    MJX factorises a matrix for each. jaxlib (0.10.2) gives a large batch of factorisations to the thread pool
+    that it is called from, and waits; when all threads of the pool wait so, they wait for ever.
+    """
+    return max(1, AT_ONCE // sim.model.nv**3) if jax.default_backend() == "cpu" else math.inf
 
 
 class MjxEngine:

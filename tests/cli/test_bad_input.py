@@ -175,6 +175,15 @@ def test_mjx_says_what_it_lacks(capsys, tmp_path):
     assert main(["plan", *options, "--physics", "native"]) == 0
 
 
+def test_as_many_simulations_as_mjx_waits_for_for_ever_on_a_cpu_are_refused(capsys):
+    """A hundred and fifty of Ant on a device are refused, twenty are not."""
+    ant = ["--task", "Ant-v5", "--physics", "mjx", "--episodes", "10"]
+    sentence = refused(capsys, "plan", *ant, "--seeds", "30")
+    assert "109 simulations of Ant-v5" in sentence and "150" in sentence
+    assert "109" in refused(capsys, "evaluate", "Ant-v5", "random", "--episodes", "150", "--physics", "mjx")
+    assert main(["plan", *ant, "--seeds", "3"]) == 0
+
+
 @pytest.mark.parametrize("name", ["GUIDED_RL_THREADS", "GUIDED_RL_MEMORY_GB"])
 @pytest.mark.parametrize("value", ["abc", "-1", "nan"])
 def test_a_number_that_cannot_be_read_from_the_environment_is_one_sentence(name, value, capsys, monkeypatch):
