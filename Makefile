@@ -41,7 +41,7 @@ $(ready): pyproject.toml constraints.txt
 reproduce: setup ## the main job: the quick preset of every paper's table, then the claims; at most 15 min on 2 cores
 	@for table in $(TABLES); do $(CLI) table $$table --preset quick --physics $(PHYSICS) || exit; done
 
-test: setup ## the default tests, at most 15 min on 2 cores
+test: setup ## the default tests, some 15 min on 2 cores
 	@$(BIN)/python -m pytest -q -n $(WORKERS)
 
 test-all: setup ## those marked slow as well
