@@ -56,7 +56,6 @@ def test_the_parity_page_is_written(tmp_path):
     assert "Free-running outcome" in text and "nan" not in text and text.count("InvertedPendulum-v5") == 2
 
 
-@pytest.mark.slow
 def test_the_accelerators_speed_is_measured_or_refused(tmp_path, monkeypatch):
     speed_gpu.main(Gpu(parts=["updates"], repeats=1, smoke=True, out=tmp_path))
     rows = json.loads((tmp_path / "gpu.json").read_text())["rows"]
@@ -68,7 +67,6 @@ def test_the_accelerators_speed_is_measured_or_refused(tmp_path, monkeypatch):
         speed_gpu.main(Gpu(out=tmp_path))
 
 
-@pytest.mark.slow
 def test_the_profile_says_where_the_time_goes(tmp_path):
     command = [sys.executable, "-m", "benchmarks.speed_profile", "--smoke", "--out", str(tmp_path)]
     subprocess.run(command, check=True, capture_output=True)

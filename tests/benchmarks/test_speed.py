@@ -187,7 +187,6 @@ def test_none_at_all_is_refused(tmp_path, option):
         speed.main(Speed(**{option: 0}, out=tmp_path))
 
 
-@pytest.mark.slow
 def test_our_own_parts_run(tmp_path):
     parts = ["collect", "members", "execution", "grid", "sac-eo"]
     speed.main(Speed(parts=parts, repeats=1, task="InvertedPendulum-v5", smoke=True, out=tmp_path))

@@ -33,8 +33,8 @@ TASK = {
     "hidden": (16, 16),
     "batch": 16,
 }
-unit = st.floats(0, 1, width=32, allow_subnormal=False)
-action = st.floats(-1, 1, width=32, allow_subnormal=False)
+unit = st.floats(0, 1, width=32)
+action = st.floats(-1, 1, width=32)
 
 
 def constant_guide(value: float = 0.25) -> Guide:
