@@ -17,7 +17,7 @@ import numpy as np
 
 from guided_rl.envs import TASKS, MujocoEnv, State, Task
 from guided_rl.envs.twins import twin_of
-from guided_rl.physics.mjx import CARRIED, MjxEngine, most_at_once
+from guided_rl.physics.mjx import CARRIED, MjxEngine
 from guided_rl.physics.native import STATE, NativeEngine
 
 Edit = Callable[[mujoco.MjModel], None]
@@ -112,7 +112,7 @@ def mjx_errors(tape: Tape, preset: str = "xml", compiler_options: dict | None = 
     before, _ = _play(tape, MujocoEnv(tape.task, NativeEngine(tape.task.simulation)))
     env = MujocoEnv(tape.task, MjxEngine(tape.task.simulation, preset))
     before = before.replace(pipeline_state=before.pipeline_state.replace(raw=_mjx_state(tape)))
-    after = _compiled(env.step, most_at_once(tape.task.simulation), compiler_options, before, tape.action)
+    after = _compiled(env, compiler_options, before, tape.action)
     model = tape.task.simulation.model
     return _compare(tape, after, _largest(_mjx_position(after) - tape.state[:, 1 : 1 + model.nq + model.nv]))
 
@@ -125,7 +125,7 @@ def mjx_substep_errors(tape: Tape, preset: str = "xml", compiler_options: dict |
     before, _ = _play(tape, MujocoEnv(tape.task, NativeEngine(tape.task.simulation)))
     truth = jax.jit(jax.vmap(native.step))(before, tape.action)
     before = before.replace(pipeline_state=before.pipeline_state.replace(raw=_mjx_state(tape)))
-    after = _compiled(mjx.step, most_at_once(task.simulation), compiler_options, before, tape.action)
+    after = _compiled(mjx, compiler_options, before, tape.action)
     model = task.simulation.model
     state = np.asarray(truth.pipeline_state.raw).view(np.float64)[:, 1 : 1 + model.nq + model.nv]
     return _largest(_mjx_position(after) - state)
@@ -141,12 +141,12 @@ def _mjx_position(state: State) -> np.ndarray:
     return np.concatenate([raw["qpos"], raw["qvel"]], axis=1).astype(np.float64)
 
 
-def _compiled(step: Callable, most: float, options: dict | None, state: State, action: np.ndarray) -> State:
-    """`step` from every state, as many at once as MJX may."""
+def _compiled(env: MujocoEnv, options: dict | None, state: State, action: np.ndarray) -> State:
+    """One step from every state, as many at once as the engine may."""
     steps = len(action)
-    piece = max(n for n in range(1, steps + 1) if steps % n == 0 and n <= most)
+    piece = max(n for n in range(1, steps + 1) if steps % n == 0 and n <= env.engine.most_at_once)
     parts = [jax.tree.map(lambda x, i=i: x[i : i + piece], (state, action)) for i in range(0, steps, piece)]
-    program = jax.jit(jax.vmap(step)).lower(*parts[0]).compile(options)
+    program = jax.jit(jax.vmap(env.step)).lower(*parts[0]).compile(options)
     return jax.tree.map(lambda *x: jnp.concatenate(x), *(program(*part) for part in parts))
 
 

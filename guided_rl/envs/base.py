@@ -138,21 +138,17 @@ class MujocoEnv:
         return jnp.clip(action, -1.0, 1.0) * self._half + self._centre
 
 
-def refuse_to_wait_for_ever(env: Env, simulations: int) -> None:
-    """Refuse more simulations on a device than MJX can step on a CPU, see `most_at_once`.
+def refuse_too_many(env: Env, simulations: int) -> None:
+    """Refuse more simulations on a device than the engine can step in one call.
 
     Raises:
       UserError: they are too many.
     """
-    if not isinstance(env, MujocoEnv) or env.backend != "mjx":
-        return
-    from guided_rl.physics.mjx import most_at_once  # takes a second, which runs without it are spared
-
-    most = most_at_once(env.task.simulation)
+    most = env.engine.most_at_once if isinstance(env, MujocoEnv) else simulations
     if simulations > most:
         raise UserError(
-            f"MJX on a CPU can hang where it steps more than {most} simulations of {env.name} at once on a device, and "
-            f"this run would step {simulations}; use --physics native, or fewer seeds or --episodes"
+            f"{env.backend} on a CPU can hang where it steps more than {most} simulations of {env.name} at once on a "
+            f"device, and this run would step {simulations}; use --physics native, or fewer seeds or --episodes"
         )
 
 

@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from guided_rl.envs.base import Env, refuse_to_wait_for_ever
+from guided_rl.envs.base import Env, refuse_too_many
 from guided_rl.errors import UserError, unknown
 
 EXPERT_RETURNS = Path(__file__).with_name("expert_returns.json")
@@ -116,7 +116,7 @@ def measure(env: Env, act: Callable[[jax.Array, jax.Array], jax.Array], episodes
     Raises:
       UserError: the engine cannot step so many at once.
     """
-    refuse_to_wait_for_ever(env, episodes)
+    refuse_too_many(env, episodes)
 
     def run(key):
         start, actions = jax.random.split(key)

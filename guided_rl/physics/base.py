@@ -85,10 +85,16 @@ class Data:
 
 
 class Engine(Protocol):
-    """The functional interface; every method works on one simulation and vmaps."""
+    """The functional interface; every method works on one simulation and vmaps.
+
+    Attributes:
+      name: as users write it. options: for records.
+      most_at_once: simulations that a device may step in one call; infinite where memory alone limits them.
+    """
 
     name: str
     options: dict[str, Any]
+    most_at_once: float
 
     def init(self, qpos: jax.Array, qvel: jax.Array, settle: bool = False) -> Data:
         """A start at (`qpos`, `qvel`), which first takes the simulation's `settle` substeps if asked for."""

@@ -27,16 +27,10 @@ with contextlib.redirect_stdout(io.StringIO()):  # it prints that Warp is absent
 
 PRESETS: dict[str, dict[str, int]] = {"xml": {}, "fast": {"iterations": 1, "ls_iterations": 4}}
 CARRIED = ("qpos", "qvel", "act", "qacc_warmstart")
-AT_ONCE = 300_000  # simulations × degrees of freedom³: half of where it was seen to hang, or less
-
-
-def most_at_once(sim: Simulation) -> float:
-    """How many simulations a CPU device may step in one call; elsewhere as many as fit.
-
-    MJX factorises a matrix for each. jaxlib (0.10.2) gives a large batch of factorisations to the thread pool
-    that it is called from, and waits; when all threads of the pool wait so, they wait for ever.
-    """
-    return max(1, AT_ONCE // sim.model.nv**3) if jax.default_backend() == "cpu" else math.inf
+# Simulations × degrees of freedom³ on a CPU: half of where it was seen to hang, or less. MJX factorises a matrix for
+# each simulation. jaxlib (0.10.2) gives a large batch of factorisations to the thread pool that it is called from, and
+# waits; when all threads of the pool wait so, they wait for ever.
+AT_ONCE = 300_000
 
 
 class MjxEngine:
@@ -60,6 +54,7 @@ class MjxEngine:
         if preset not in PRESETS:
             raise unknown("MJX preset", preset, PRESETS)
         self.sim, self.slots = sim, sim.slots()
+        self.most_at_once = max(1, AT_ONCE // sim.model.nv**3) if jax.default_backend() == "cpu" else math.inf
         model, self.options = _adapted(sim.model, preset)
         try:
             self._model = mjx.put_model(model, impl="jax")

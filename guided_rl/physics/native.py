@@ -11,6 +11,7 @@ from __future__ import annotations
 import collections
 import functools
 import hashlib
+import math
 import queue
 import threading
 import time
@@ -100,6 +101,7 @@ class NativeEngine:
     """C MuJoCo behind the `Engine` interface."""
 
     name = "native"
+    most_at_once = math.inf
 
     def __init__(self, sim: Simulation, threads: int | None = None, entry: str | None = None):
         """`entry`: `ffi` (programs stay cacheable; CPU only) or `callback`, by default as the device allows."""

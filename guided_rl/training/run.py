@@ -26,7 +26,7 @@ from guided_rl.config import RunConfig, check
 from guided_rl.data.datasets import find_dataset
 from guided_rl.data.demonstrations import content_hash
 from guided_rl.devices import backend, cores
-from guided_rl.envs.base import Env, refuse_to_wait_for_ever
+from guided_rl.envs.base import Env, refuse_too_many
 from guided_rl.errors import UserError
 from guided_rl.guides import find_guide
 from guided_rl.guides.base import Guide
@@ -152,7 +152,7 @@ class Session:
         self.offline = self._offline(offline)
         self.plan = make_plan(self)
         played = len(self.method.policies) * config.episodes
-        refuse_to_wait_for_ever(self.env, -(-self.plan.width // self.plan.devices) * max(1, played))
+        refuse_too_many(self.env, -(-self.plan.width // self.plan.devices) * max(1, played))
         self.mesh = population_mesh(self.plan.devices)
         self.compile_seconds = 0.0
         self._programs: dict[tuple[str, int], Future[Callable]] = {}
