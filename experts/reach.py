@@ -1,12 +1,14 @@
 """How often the goal-reaching ant arrives, by the goal's distance: `python -m experts.reach [POLICY]`.
 
 Each expert plays whole episodes of `AntReach`, whose goals lie in a disc of 10 m. Its success rate in
-rings of 2 m says how far D4RL's waypoints, 4 to 6 m away, may be.
+rings of 2 m says how far D4RL's waypoints, 4 to 6 m away, may be. `experts/AntReach.json` has those of
+the policies that lead through the mazes.
 """
 
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -52,20 +54,27 @@ def by_distance(distance: np.ndarray, reached: np.ndarray) -> list[tuple[float, 
     edges = np.linspace(0.0, REACH_RADIUS, RINGS + 1)
     ring = np.clip(np.digitize(distance, edges) - 1, 0, RINGS - 1)
     inside = [(i, ring == i) for i in range(RINGS)]
-    return [(edges[i], edges[i + 1], float(reached[m].mean()), int(m.sum())) for i, m in inside if m.any()]
+    return [(float(edges[i]), float(edges[i + 1]), float(reached[m].mean()), int(m.sum())) for i, m in inside if m.any()]
+
+
+def success_by_distance(guide: Guide, env: Env) -> list[list[dict[str, Any]]]:
+    """The rings of every expert, as JSON."""
+    names = ("from", "to", "success", "episodes")
+    found = zip(*arrivals(guide, env), strict=True)
+    return [[dict(zip(names, ring, strict=True)) for ring in by_distance(*played)] for played in found]
 
 
 def main(arguments: list[str]) -> int:
     enable_compile_cache()
     try:
         env = make("AntReach", "native")
-        distance, reached = arrivals(find_guide(arguments[0] if arguments else "sac@100", env), env)
+        experts = success_by_distance(find_guide(arguments[0] if arguments else "sac@100", env), env)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    for expert in range(len(distance)):
-        rings = by_distance(distance[expert], reached[expert])
-        print(f"expert {expert}: " + "  ".join(f"{a:.0f}-{b:.0f} m {rate:.0%} of {n}" for a, b, rate, n in rings))
+    for number, rings in enumerate(experts):
+        shown = [f"{r['from']:.0f}-{r['to']:.0f} m {r['success']:.0%} of {r['episodes']}" for r in rings]
+        print(f"expert {number}: " + "  ".join(shown))
     return 0
 
 

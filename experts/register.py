@@ -22,6 +22,7 @@ import numpy as np
 
 from experts.clone import clone
 from experts.ladder import Ladder, read_ladder, trained_config
+from experts.reach import success_by_distance
 from experts.recipes import cloning
 from guided_rl import envs
 from guided_rl.data.demonstrations import play
@@ -120,6 +121,8 @@ def register(task: str, folder: Path = FOLDER) -> dict[str, Any]:
         "returns": {name: _quotes(returns, random.mean, float(reference.mean())) for name, returns in quotes.items()},
         "provenance": provenance(env.engine),
     }
+    if task == "AntReach":
+        facts["success_by_distance"] = success_by_distance(guide_of("sac", policies["sac@100"], "sac@100"), env)
     write_weights(folder / weights_name(task), policies, facts)
     _write_reference(task, reference, f"experts/{task}.json, sac@100 of seed {facts['seeds'][choice.best]}")
     return facts

@@ -8,14 +8,13 @@ import pytest
 import experts.__main__ as command
 from experts import register as registering
 from experts.ladder import Ladder
-from experts.recipes import recipe
-from guided_rl.envs import TASKS
+from experts.recipes import STEPS, recipe
 from guided_rl.envs.references import EXPERT_RETURNS, REFERENCES, normalised
 from guided_rl.errors import UserError
 from guided_rl.guides.checkpoint import LEVELS, read_weights
 from guided_rl.guides.find import weights_name
 
-SHIPPED = [task for task in TASKS if (registering.FOLDER / weights_name(task)).exists()]
+SHIPPED = [task for task in STEPS if (registering.FOLDER / weights_name(task)).exists()]
 
 
 def ladder(means):
@@ -103,6 +102,14 @@ def test_the_reference_is_the_best_experts_return(task):
     assert reference.mean == facts["returns"]["sac@100"][facts["expert_return"]["expert"]]["mean"]
     assert normalised(task, reference.mean) == pytest.approx(100.0)
     assert json.loads(EXPERT_RETURNS.read_text())[task]["source"] == reference.source
+
+
+def test_the_goal_reaching_ants_arrive_where_waypoints_lie():
+    """D4RL's waypoints are 4 to 6 m away."""
+    _, facts = read_weights(registering.FOLDER / weights_name("AntReach"))
+    for rings in facts["success_by_distance"]:
+        assert sum(ring["episodes"] for ring in rings) == 300
+        assert min(ring["success"] for ring in rings if 4 <= ring["from"] < 6) > 0.9
 
 
 def test_an_untrained_task_is_said_to_be(tmp_path, monkeypatch):
