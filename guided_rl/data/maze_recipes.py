@@ -7,10 +7,11 @@
 | `diverse` | any free cell | any free cell |
 
 Each episode lasts its full time whether or not the goal was reached; then a new start and goal
-are drawn. At every step the next cell on the way, blurred by U(0, ¼ cell) on each axis, is the
-waypoint, or the goal itself once the body is in its cell or the one before. Actions get noise of
-0.2 and are clipped to [-1, 1]. Afterwards every step is labelled for the one test goal: reward
-and terminal are 1 where s' lies within reach of it, so most trajectories never mention it.
+are drawn, the goal in its cell as the test goal is in its own. At every step the next cell on the
+way, blurred by U(0, ¼ cell) on each axis, is the waypoint, or the goal itself once the body is in
+its cell or the one before. Actions get noise of 0.2 and are clipped to [-1, 1]. Afterwards every
+step is labelled for the one test goal: reward and terminal are 1 where s' lies within reach of it,
+so most trajectories never mention it.
 
 Who follows: in PointMaze a linear controller, in AntMaze the experts of `AntReach`, told a goal 10 m
 away in the waypoint's direction.
@@ -149,8 +150,8 @@ class Commanded:
             qpos = qpos.at[:2].add(self._centres[cell] + blur)
         target_key, goal_key, key = jax.random.split(command_key, 3)
         target = self._targets[jax.random.randint(target_key, (), 0, len(self._targets))]
-        offset = self.maze.jitter * jax.random.uniform(goal_key, (2,))
-        return qpos, qvel, {"target": target, "goal": self._centres[target] + offset, "command_key": key}
+        goal = self.maze.draw_goal(goal_key, self._centres[target])
+        return qpos, qvel, {"target": target, "goal": goal, "command_key": key}
 
     def _told(self, state: State, command: dict[str, jax.Array]) -> State:
         place = state.obs[:2]

@@ -114,11 +114,11 @@ class Maze:
             boxes.append((corners.mean(0), (corners[1] - corners[0] + self.scale) / 2))
         return boxes
 
-    def draw_goal(self, key: jax.Array) -> jax.Array:
-        """(x, y): G's centre + U(0, 1) · jitter + U(0, ½) · jitter on each axis."""
+    def draw_goal(self, key: jax.Array, centre: jax.Array | None = None) -> jax.Array:
+        """(x, y): the cell's centre, G's if none is given, + U(0, 1) · jitter + U(0, ½) · jitter on each axis."""
         wide, narrow = jax.random.split(key)
         offset = jax.random.uniform(wide, (2,)) + 0.5 * jax.random.uniform(narrow, (2,))
-        return self.centre(self.find("G")) + self.jitter * offset
+        return (self.centre(self.find("G")) if centre is None else centre) + self.jitter * offset
 
     @property
     def mean_goal(self) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import jax
 import numpy as np
 import pytest
 
@@ -75,6 +76,21 @@ def test_the_ant_is_told_the_way_and_its_rows_are_observations_without_it(monkey
     assert going_on.mean() > 0.9
     assert columns["obs"].shape == (2, 200, 29)
     assert not columns["reward"].any()
+
+
+@pytest.mark.parametrize("kind", ["fixed", "diverse"])
+def test_commanded_goals_lie_in_their_cells_as_the_test_goal_does(kind):
+    """Up to 1.5 m from the centre on each axis, 0.75 m on average: where the labels' goal is."""
+    commanded = maze_recipes.Commanded(make("AntMaze-umaze", "native"), ANT["umaze"], kind)
+    _, _, told = jax.vmap(commanded._draw)(*jax.random.split(jax.random.key(0), (2, 500)))
+    offset = np.asarray(told["goal"]) - ANT["umaze"].centres[np.asarray(told["target"])]
+    assert offset.min() >= 0
+    assert 1.25 < offset.max() <= 1.5
+    np.testing.assert_allclose(offset.mean(0), 0.75, atol=0.05)
+    if kind == "fixed":
+        cell = ANT["umaze"].centre(ANT["umaze"].find("G"))
+        np.testing.assert_allclose(np.asarray(told["goal"]).mean(0), ANT["umaze"].mean_goal, atol=0.05)
+        assert (np.asarray(told["goal"]) >= cell).all()
 
 
 def test_kinds_belong_to_their_mazes_and_the_ant_needs_its_expert(monkeypatch, tmp_path):
