@@ -54,9 +54,7 @@ def by_distance(distance: np.ndarray, reached: np.ndarray) -> list[tuple[float, 
     edges = np.linspace(0.0, REACH_RADIUS, RINGS + 1)
     ring = np.clip(np.digitize(distance, edges) - 1, 0, RINGS - 1)
     inside = [(i, ring == i) for i in range(RINGS)]
-    return [
-        (float(edges[i]), float(edges[i + 1]), float(reached[m].mean()), int(m.sum())) for i, m in inside if m.any()
-    ]
+    return [(*edges[i : i + 2].tolist(), float(reached[m].mean()), int(m.sum())) for i, m in inside if m.any()]
 
 
 def success_by_distance(guide: Guide, env: Env) -> list[list[dict[str, Any]]]:
