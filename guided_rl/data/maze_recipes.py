@@ -37,6 +37,7 @@ from guided_rl.guides.find import find_guide
 KINDS = {"umaze": ("fixed", "diverse"), "medium": ("play", "diverse"), "large": ("play", "diverse")}
 MIXTURES = ("fixed", "play", "diverse")
 ROWS, EPISODE, NOISE, SEED = 1_000_000, {"AntMaze": 1000}, 0.2, 4_100_001
+EDITION = 2  # to be raised when the rows change, so that none of an earlier edition are taken for today's
 START_BLUR = 0.25  # of a cell, around a random start cell's centre
 
 
@@ -53,6 +54,7 @@ def dataset(kind: str, rows: int | None, env: Env) -> np.ndarray:
     walker, source = _walker(env)
     recipe = {
         "dataset": kind,
+        "edition": EDITION,
         "task": env.name,
         "engine": getattr(env, "backend", None),
         "source": source,
