@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.cells import PRESETS
-from benchmarks.pex import ROWS, ant_is_there, dataset
+from benchmarks.pex import ROWS, dataset
 from benchmarks.pex_claims import BODIES
 from guided_rl.cli.running import show
 from guided_rl.data.datasets import find_dataset
@@ -38,9 +38,8 @@ COLUMNS += ("Reward a row", "Spread of states", "Cells")
 
 
 def known_tasks() -> list[str]:
-    """Tasks with datasets; the ant's mazes once its experts are registered."""
-    mazes = [f"{body}-{name}" for body in ("PointMaze", *(["AntMaze"] if ant_is_there() else [])) for name in LAYOUTS]
-    return [*BODIES, *mazes]
+    """Tasks with datasets."""
+    return [*BODIES, *(f"{body}-{maze}" for body in ("PointMaze", "AntMaze") for maze in LAYOUTS)]
 
 
 def kinds_of(task: str) -> tuple[str, ...]:

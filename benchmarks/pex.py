@@ -15,7 +15,7 @@ Arithmetic of preset cpu, in millions of seed-updates (cells × seeds × steps; 
 Locomotion has IQL's own τ 0.7 and β 3, AntMaze and PointMaze τ 0.9, β 10 and rewards less 1; κ is 10. At
 reduced scale all learning rates are 1e-3 (actors on SAC 3e-4), since 3e-4 on a twentieth of the budget learns
 too little, and in mazes the targets' rate is 0.02, since values must pass from step to step through them.
-AntMaze's cells are there once the goal-reaching ant is registered (`python -m experts AntReach`).
+AntMaze's data are collected by the goal-reaching ants of `experts/AntReach.npz`.
 
 An ensemble of N agents costs N-fold and counts so; Off2On's has 2 agents at preset cpu, all that fits under
 the ceiling with ten seeds, and the paper's 5 at preset paper. An update of CQL with its 10 sampled actions of
@@ -37,7 +37,6 @@ from benchmarks.cells import Cell, PaperTable
 from benchmarks.pex_claims import ABLATED, BASELINES, BODIES, CLAIMS, DATASETS, FREE, FRESH, MAZES, OFFLINE, SWEEP
 from benchmarks.pex_published import published_table
 from guided_rl.config import RunConfig
-from guided_rl.guides.find import expert_folders, weights_name
 from guided_rl.reporting.replacements import Replacement
 
 KAPPA = (1.0, 3.0, 10.0, 30.0, 100.0)
@@ -161,11 +160,6 @@ def ablations(preset: str) -> list[Cell]:
     return [*found, other.needs, other]
 
 
-def ant_is_there() -> bool:
-    """Whether the experts that collect AntMaze's datasets are registered."""
-    return any((folder / weights_name("AntReach")).exists() for folder in expert_folders())
-
-
 def cells(preset: str) -> list[Cell]:
     """Offline cells before what builds on them; then baselines and ablations, AntMaze last."""
     if preset in ("smoke", "quick"):
@@ -176,7 +170,7 @@ def cells(preset: str) -> list[Cell]:
             for cell in (offline(preset, task, kind), *(online(preset, task, kind, m) for m in ("pex", "direct")))
         ]
     sets = [(body, kind) for body in BODIES for kind in DATASETS]
-    mazes = [(f"AntMaze-{maze}", kind) for maze, kinds in MAZES.items() for kind in kinds] if ant_is_there() else []
+    mazes = [(f"AntMaze-{maze}", kind) for maze, kinds in MAZES.items() for kind in kinds]
     main = {pair: [offline(preset, *pair), *(online(preset, *pair, m) for m in ONLINE)] for pair in (*sets, *mazes)}
     return [
         *(cell for pair in sets for cell in main[pair]),

@@ -26,13 +26,6 @@ def test_a_mazes_datasets_are_described_and_drawn(apart, monkeypatch):
     assert (apart / "PointMaze-umaze.png").stat().st_size > 5_000
 
 
-def test_the_ants_mazes_are_known_once_it_is_registered(monkeypatch):
-    monkeypatch.setattr(datasets, "ant_is_there", lambda: False)
-    assert not any(task.startswith("AntMaze") for task in datasets.known_tasks())
-    monkeypatch.setattr(datasets, "ant_is_there", lambda: True)
-    assert {"AntMaze-large", "PointMaze-large", "Hopper-v5"} <= set(datasets.known_tasks())
-
-
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [

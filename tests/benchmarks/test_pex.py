@@ -23,11 +23,6 @@ AGENTS = tuple(Expert("offline", 50.0, 1000, "c") for _ in range(10))
 UNIT = lambda task: Scale(0.0, 100.0)
 
 
-@pytest.fixture(autouse=True)
-def with_the_ant(monkeypatch):
-    monkeypatch.setattr(pex, "ant_is_there", lambda: True)
-
-
 def test_preset_cpu_keeps_to_its_arithmetic():
     cells = cells_of(TABLE, "cpu")
     total = sum(cell.updates for cell in cells) / 1e6
@@ -66,11 +61,6 @@ def test_other_seeds_are_other_agents():
     pair = [next(c for c in cells_of(TABLE, "quick", seeds) if c.needs) for seeds in (3, 4)]
     assert pair[0].needs.config.seeds == 3
     assert pair[0].config.guide != pair[1].config.guide
-
-
-def test_mazes_are_left_out_until_the_ant_is_registered(monkeypatch):
-    monkeypatch.setattr(pex, "ant_is_there", lambda: False)
-    assert not any("AntMaze" in cell.name for cell in cells_of(TABLE, "cpu"))
 
 
 def test_a_record_names_its_dataset_and_is_read_on_its_bodys_scale():
