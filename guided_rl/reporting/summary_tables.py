@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from guided_rl.reporting import statistics
-from guided_rl.reporting.claims import Outcome, Row
+from guided_rl.reporting.claims import ELSEWHERE, Outcome, Row
 from guided_rl.reporting.footing import few_experts, footing
 from guided_rl.reporting.progress import duration
 from guided_rl.reporting.records import POLICY, Record, find
@@ -202,9 +202,9 @@ def claims_table(rows: Sequence[Row], preset: str, title: str, records: Sequence
         *footing(records),
     ]
     for row in rows:
-        shown = row.twin or row.outcome
-        if shown.note and row.claim.test is None:
-            notes.append(f"{row.claim.twin if row.twin else row.claim.id}: {shown.note}.")
+        judged = [(row.claim.id, row.outcome)] if row.twin is None or row.outcome.verdict != ELSEWHERE else []
+        judged += [(row.claim.twin, row.twin)] if row.twin else []
+        notes += [f"{name}: {shown.note}." for name, shown in judged if shown.note and row.claim.test is None]
     return Table(
         title, ("Claim", "Statement", "Verdict", "At reduced scale"), tuple(text), 4, tuple(notes), tuple(data)
     )
