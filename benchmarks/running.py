@@ -17,14 +17,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from benchmarks.cells import Cell, agents_file, changed
 from guided_rl.cli.watch import watching
 from guided_rl.errors import UserError
 from guided_rl.guides.quotes import experts_behind
 from guided_rl.physics import resolved
 from guided_rl.reporting import collect, records
+from guided_rl.reporting.progress import returns_in_words
 from guided_rl.training.checkpoint import Checkpoints, differences
 from guided_rl.training.offline import keep_agents
 from guided_rl.training.run import Session
@@ -168,5 +167,6 @@ def run_cell(place: Place, cell: Cell, say: Callable[[str], None], label: str = 
     if not finished(place, cell):
         records.write(record, place.record(cell))
     shutil.rmtree(run_folder, ignore_errors=True)
-    final = np.nanmean(result.history.evaluation["episode_return"][-1, :, 0])
-    say(f"{label}{cell.name}: {result.wall_seconds:.0f} s, last return {final:,.0f}")
+    last = result.history.mean_returns(-1, result.protocols, result.died_at < 0)
+    told = f"last return {returns_in_words(last)}" if last else "every seed failed"
+    say(f"{label}{cell.name}: {result.wall_seconds:.0f} s, {told}")

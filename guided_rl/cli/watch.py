@@ -39,12 +39,10 @@ def _wave(session: Session, seen: Progress) -> int:
 
 
 def _move(bar: Bar, session: Session, seen: Progress) -> None:
-    alive = seen.alive
-    returns = seen.history.evaluation["episode_return"][seen.point, :, 0][alive]
-    lost = np.count_nonzero(~alive)
+    lost = np.count_nonzero(~seen.alive)
     bar.update(
         _wave(session, seen) * session.config.steps + seen.step,
-        float(returns.mean()) if returns.size else None,
+        seen.history.mean_returns(seen.point, tuple(session.method.policies), seen.alive),
         f"{lost} failed" if lost else "",
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import TextIO
 
@@ -59,13 +59,13 @@ class Progress:
         if self._bar:
             self._bar.stop()
 
-    def update(self, step: int, mean_return: float | None = None, note: str = "") -> None:
-        """Show that `step` steps per member are done, and the latest mean return."""
+    def update(self, step: int, returns: Mapping[str, float] | None = None, note: str = "") -> None:
+        """Show that `step` steps per member are done, and each evaluation protocol's latest mean return."""
         now = self._clock()
         if not self._seen_first:
             # What came before is compilation, which must not count in the speed.
             self._seen_first, self._from_step, self._since = True, step, now
-        facts = self._facts(step, now, mean_return, note)
+        facts = self._facts(step, now, returns or {}, note)
         if self._bar:
             self._bar.update(self._bar.task_ids[0], completed=step, facts=facts)
             return
@@ -82,14 +82,14 @@ class Progress:
         else:
             self._print(sentence)
 
-    def _facts(self, step: int, now: float, mean_return: float | None, note: str) -> str:
+    def _facts(self, step: int, now: float, returns: Mapping[str, float], note: str) -> str:
         parts, done, seconds = [], step - self._from_step, now - self._since
         if done > 0 and seconds > 0:
             parts.append(f"{done * self._members / seconds:,.0f} steps/s")
             if step < self._total:
                 parts.append(f"{duration((self._total - step) * seconds / done)} left")
-        if mean_return is not None:
-            parts.append(f"return {mean_return:,.1f}")
+        if returns:
+            parts.append(f"return {returns_in_words(returns)}")
         return "  ".join([*parts, *([note] if note else [])])
 
     def _make_bar(self, start: int) -> Bar:
@@ -105,6 +105,12 @@ class Progress:
 
     def _print(self, line: str) -> None:
         print(line, file=self._stream, flush=True)
+
+
+def returns_in_words(returns: Mapping[str, float]) -> str:
+    """The learner's own mean return, which comes first, then those of what else was played: 12.3, mixture 45.6."""
+    own, *others = returns.items()
+    return ", ".join([f"{own[1]:,.1f}", *(f"{name} {value:,.1f}" for name, value in others)])
 
 
 def duration(seconds: float) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -47,6 +48,11 @@ class History:
         """Keep one evaluation's outcomes."""
         for name, array in self.evaluation.items():
             array[point] = np.asarray(getattr(episodes, name))
+
+    def mean_returns(self, point: int, protocols: Sequence[str], alive: np.ndarray) -> dict[str, float]:
+        """Each protocol's mean return over healthy members (`alive`, [population]); empty if all failed."""
+        returns = self.evaluation["episode_return"][point][alive]
+        return {name: float(returns[:, i].mean()) for i, name in enumerate(protocols)} if returns.size else {}
 
     def training_means(self) -> dict[str, np.ndarray]:
         """Per interval and member [points, population]: mean return and losses, counts as they are."""

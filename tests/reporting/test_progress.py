@@ -26,13 +26,13 @@ def test_a_log_gets_few_lines_with_speed_and_time_left():
     with Progress("sac", total=1000, members=4, stream=log, clock=clock) as progress:
         for step in range(0, 1001, 10):
             clock.now += 1.0
-            progress.update(step, mean_return=12.34)
+            progress.update(step, {"policy": 12.34, "switched": -5.0})
     lines = log.getvalue().splitlines()
     assert 4 <= len(lines) <= 12
     assert lines[0] == "sac: 1,000 steps × 4 members, compiling"
     # Ten steps of four members each second, whatever compiling took.
     assert "40 steps/s" in lines[-1]
-    assert "return 12.3" in lines[-1]
+    assert "return 12.3, switched -5.0" in lines[-1]
     assert "left" in lines[2]
     assert lines[-1].startswith("sac: 100%")
 
@@ -51,7 +51,7 @@ def test_a_person_sees_a_bar_and_sentences_stay_whole():
     with Progress("dai-sac on HalfCheetah-v5", total=100, stream=screen) as progress:
         progress.update(0)
         progress.say("W&B is [offline]")
-        progress.update(100, mean_return=1.0)
+        progress.update(100, {"policy": 1.0})
     assert "100/100" in screen.getvalue()
     assert "W&B is [offline]" in screen.getvalue()
 
