@@ -19,12 +19,13 @@ from typing import Any
 
 from benchmarks.cells import Cell, agents_file, changed
 from guided_rl.cli.watch import watching
+from guided_rl.config import differences
 from guided_rl.errors import UserError
 from guided_rl.guides.quotes import experts_behind
 from guided_rl.physics import resolved
 from guided_rl.reporting import collect, records
 from guided_rl.reporting.progress import returns_in_words
-from guided_rl.training.checkpoint import Checkpoints, differences
+from guided_rl.training.checkpoint import Checkpoints
 from guided_rl.training.offline import keep_agents
 from guided_rl.training.run import Session
 

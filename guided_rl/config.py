@@ -113,6 +113,18 @@ class RunConfig:
         return {name: np.asarray([rows[p][name] for p in points], np.float32) for name in base}
 
 
+def differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> list[str]:
+    """`name: old -> new` for every entry in which two configurations differ."""
+    found = []
+    for name in sorted(old.keys() | new.keys()):
+        a, b = old.get(name), new.get(name)
+        if isinstance(a, Mapping) and isinstance(b, Mapping):
+            found += differences(a, b, f"{prefix}{name}.")
+        elif a != b:
+            found.append(f"{prefix}{name}: {a} -> {b}")
+    return found
+
+
 def check(config: RunConfig, method: Method) -> None:
     """Refuse a configuration that cannot run, before anything compiles.
 

@@ -8,11 +8,10 @@ from pathlib import Path
 from rich.console import Console
 
 from guided_rl.cli.watch import watching
-from guided_rl.config import RunConfig
+from guided_rl.config import RunConfig, differences
 from guided_rl.guides.quotes import experts_behind
 from guided_rl.reporting import collect, records, summary_tables
 from guided_rl.reporting.tables import Table, to_rich
-from guided_rl.training.checkpoint import differences
 from guided_rl.training.offline import keep_agents
 from guided_rl.training.processes import leads
 from guided_rl.training.run import Session

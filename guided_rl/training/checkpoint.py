@@ -22,21 +22,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from guided_rl.config import differences
 from guided_rl.errors import UserError
 from guided_rl.prng import KEYS
 from guided_rl.training.processes import leads
-
-
-def differences(old: dict[str, Any], new: dict[str, Any], prefix: str = "") -> list[str]:
-    """`name: old -> new` for every entry in which two configurations differ."""
-    found = []
-    for name in sorted(old.keys() | new.keys()):
-        a, b = old.get(name), new.get(name)
-        if isinstance(a, dict) and isinstance(b, dict):
-            found += differences(a, b, f"{prefix}{name}.")
-        elif a != b:
-            found.append(f"{prefix}{name}: {a} -> {b}")
-    return found
 
 
 @contextlib.contextmanager
