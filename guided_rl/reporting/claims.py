@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from guided_rl.reporting.records import POLICY, Record
 from guided_rl.reporting.scales import ScaleOf, scale_of
 from guided_rl.reporting.statistics import Interval, Sample
-from guided_rl.reporting.summaries import curves, protocols, sample, summarise, training_curves
+from guided_rl.reporting.summaries import counted, curves, protocols, sample
 
 PAPER = "paper"
 HOLDS, FAILS, UNDECIDED = "holds", "does not hold", "undecided"
@@ -70,9 +70,7 @@ class View:
 
     def counted(self, method: str, task: str, metric: str, variant: str = "") -> Sample:
         """A training count, such as `failures`, summed over the whole run, for every healthy seed."""
-        record = self.record(method, task, variant)
-        curve = training_curves(record, metric)
-        return Sample(summarise(curve, record.budget, "sum"), curve.seeds, record.source(curve.seeds))
+        return counted(self.record(method, task, variant), metric)
 
     def failed(self, methods: Iterable[str], tasks: Iterable[str]) -> str:
         """Seeds that failed in these cells, as a phrase; empty if none did."""

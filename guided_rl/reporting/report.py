@@ -19,9 +19,21 @@ from guided_rl.reporting.scales import ScaleOf, scale_of
 from guided_rl.reporting.sources import with_sources
 from guided_rl.reporting.summaries import protocols
 from guided_rl.reporting.tables import Table, to_json, to_markdown
+from guided_rl.reporting.variants import variants_table
 
-TABLES = ("overview", "returns", "gains", "milestones", "behaviour", "ours", "published", "claims", "provenance")
-NOT_ALWAYS = ("behaviour", "ours", "published")
+TABLES = (
+    "overview",
+    "returns",
+    "gains",
+    "variants",
+    "milestones",
+    "behaviour",
+    "ours",
+    "published",
+    "claims",
+    "provenance",
+)
+NOT_ALWAYS = ("variants", "behaviour", "ours", "published")
 MoreFigures = Callable[[Sequence[Record], str], dict[str, Figure]]
 """`(records, title) -> figures by file name`."""
 Published = Callable[[Sequence[Record], str], Table]
@@ -37,6 +49,7 @@ class Content:
     overview: Table
     returns: Table
     gains: Table
+    variants: Table
     milestones: Table
     behaviour: Table
     ours: Table
@@ -83,6 +96,7 @@ def build(
         overview_table(records, f"{title}: where every method ended", scale),
         summary_tables.returns_table(records, f"{title}: returns", scale),
         summary_tables.gains_table(records, pairs, f"{title}: what guidance gained", scale),
+        variants_table(records, f"{title}: what one change made"),
         summary_tables.milestones_table(records, f"{title}: steps to a share of the expert's return", scale),
         summary_tables.behaviour_table(records, f"{title}: what training itself returned"),
         replacements_table(records, ours, f"{title}: our methods and what they replace"),
@@ -101,7 +115,7 @@ def section(content: Content) -> Section:
         else "This preset runs at a reduced scale, so only the scaled twins of the claims are judged."
     )
     shown = content.tables()
-    order = ("overview", "claims", "gains", "ours", "published", "milestones", "behaviour", "returns")
+    order = ("overview", "claims", "gains", "variants", "ours", "published", "milestones", "behaviour", "returns")
     blocks = (*(shown[name] for name in order if name in shown), *content.figures.values(), content.provenance)
     return Section(f"{content.name}, preset {content.preset}", reduced, blocks)
 

@@ -57,6 +57,12 @@ def training_curves(record: Record, metric: str, point: int = 0) -> Curves:
     return _pivot(record, table.filter(mine), "value", point, what=f"metric {metric!r}")
 
 
+def counted(record: Record, metric: str, point: int = 0) -> Sample:
+    """A training count, such as `failures`, summed over the whole run, one value per healthy seed."""
+    curve = training_curves(record, metric, point)
+    return Sample(summarise(curve, record.budget, "sum"), curve.seeds, record.source(curve.seeds))
+
+
 def behaviour_curves(record: Record, point: int = 0) -> tuple[Curves, np.ndarray]:
     """Mean return of the episodes that ended in training since the last evaluation, as executed, and their number.
 

@@ -16,8 +16,8 @@ from guided_rl.reporting.progress import duration
 from guided_rl.reporting.records import POLICY, Record, find
 from guided_rl.reporting.scales import ScaleOf, scale_of
 from guided_rl.reporting.sources import unsourced
-from guided_rl.reporting.statistics import Interval, Sample
-from guided_rl.reporting.summaries import behaviour, curves, protocols, sample, shared, steps_to, training_curves
+from guided_rl.reporting.statistics import Interval
+from guided_rl.reporting.summaries import behaviour, counted, curves, protocols, sample, shared, steps_to
 from guided_rl.reporting.tables import Table, estimate, few_seeds, number, percent, section_starts, steps
 
 MILESTONES = (0.5, 0.75, 0.9)
@@ -141,8 +141,7 @@ def behaviour_table(records: Sequence[Record], title: str) -> Table:
             found = {metric: behaviour(record, metric, point) for metric in ("early", "final")}
             if not any(values.n for values in found.values()):
                 continue
-            failed = training_curves(record, "failures", point)
-            found["failures"] = Sample(failed.values.sum(1), failed.seeds, record.source(failed.seeds))
+            found["failures"] = counted(record, "failures", point)
             means = {name: statistics.mean_interval(values) for name, values in found.items()}
             rows.append((record.task, label(record, point), *map(estimate, means.values())))
             names = {"task": record.task, "method": record.method, "variant": record.variant}
