@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import matplotlib
 import numpy as np
@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from guided_rl.reporting import statistics
-from guided_rl.reporting.figures import method_colours, method_names
+from guided_rl.reporting.figures import method_colours
 from guided_rl.reporting.plot_style import STYLE, label_rows, panels, shared_legend, steps_axis
 from guided_rl.reporting.records import POLICY, Record
 from guided_rl.reporting.summaries import Curves, behaviour_curves, curves, protocols, sample, training_curves
@@ -19,29 +19,54 @@ from guided_rl.reporting.tables import number
 from guided_rl.reporting.territory import territory
 
 SWITCHED = "switched"
+Palette = Mapping[str, str]
+"""Method to colour, in the order in which methods are drawn."""
 
 
 def figures(records: Sequence[Record], title: str) -> dict[str, Figure]:
-    """Every figure of this module that the records support, by file name."""
-    found = {
-        "executed": executed_curves(records, f"{title}: returns as executed"),
-        "behaviour": behaviour_returns(records, f"{title}: returns while training"),
-        "crashes": crash_curves(records, f"{title}: crashes while training"),
-        "evaluated_crashes": evaluated_crashes(records, f"{title}: crashes in evaluation, as executed"),
-        "territory": territory(sorted({r.task for r in records}), "Where the guide acts, and where the learner does"),
-    }
+    """Every figure of this module that the records support, by file name; curves also of the longer runs."""
+    palette = method_colours(records)
+    found = curves_of([r for r in records if r.main], title, "", palette)
+    for variant, cells in longer(records).items():
+        found |= curves_of(cells, f"{title}, {variant}", f"_{variant.replace(' ', '_')}", palette)
+    found["territory"] = territory(
+        sorted({r.task for r in records}), "Where the guide acts, and where the learner does"
+    )
     for record in records:
         if len(record.grid) == 2:
             found[f"heat_{record.cell}"] = heat_map(record, f"{record.method} on {record.task}: AUC")
     return {name: figure for name, figure in found.items() if figure is not None}
 
 
-def executed_curves(records: Sequence[Record], title: str) -> Figure | None:
+def longer(records: Sequence[Record]) -> dict[str, list[Record]]:
+    """Cells, by variant, that repeat several methods with more steps than the main comparison has."""
+    main = {r.task: r.budget for r in records if r.main}
+    found: dict[str, list[Record]] = {}
+    for record in sorted(records, key=lambda r: r.budget):
+        if len(record.points) == 1 and record.budget > main.get(record.task, record.budget):
+            found.setdefault(record.variant, []).append(record)
+    return {variant: cells for variant, cells in found.items() if len({r.method for r in cells}) > 1}
+
+
+def curves_of(records: Sequence[Record], title: str, suffix: str, palette: Palette) -> dict[str, Figure | None]:
+    """Curves of these cells, one for each task and method, by file name."""
+    return {
+        f"executed{suffix}": executed_curves(records, f"{title}: returns as executed", palette),
+        f"behaviour{suffix}": behaviour_returns(records, f"{title}: returns while training", palette),
+        f"crashes{suffix}": crash_curves(records, f"{title}: crashes while training", palette),
+        f"evaluated_crashes{suffix}": evaluated_crashes(
+            records, f"{title}: crashes in evaluation, as executed", palette
+        ),
+    }
+
+
+def executed_curves(records: Sequence[Record], title: str, palette: Palette) -> Figure | None:
     """Mean evaluation return with its 95 % band per task and method: switched where the method switches."""
-    return _curves(records, title, "return", lambda r: curves(r, SWITCHED if SWITCHED in protocols(r) else POLICY))
+    read = lambda record: curves(record, SWITCHED if SWITCHED in protocols(record) else POLICY)
+    return _curves(records, title, "return", read, palette)
 
 
-def behaviour_returns(records: Sequence[Record], title: str) -> Figure | None:
+def behaviour_returns(records: Sequence[Record], title: str, palette: Palette) -> Figure | None:
     """Mean return of training episodes, with its 95 % band, per task and method, wherever every seed ended some."""
 
     def whole(record: Record) -> Curves:
@@ -50,10 +75,10 @@ def behaviour_returns(records: Sequence[Record], title: str) -> Figure | None:
         return dataclasses.replace(curve, steps=curve.steps[some], values=curve.values[:, some])
 
     having = [r for r in records if "training_return" in r.training["metric"].unique().to_pylist()]
-    return _curves(records, title, "return", whole, [r for r in having if whole(r).steps.size])
+    return _curves([r for r in having if whole(r).steps.size], title, "return", whole, palette)
 
 
-def crash_curves(records: Sequence[Record], title: str) -> Figure | None:
+def crash_curves(records: Sequence[Record], title: str, palette: Palette) -> Figure | None:
     """Mean number of failures so far, with its 95 % band, per task on which anybody failed."""
 
     def so_far(record: Record) -> Curves:
@@ -62,10 +87,10 @@ def crash_curves(records: Sequence[Record], title: str) -> Figure | None:
 
     counted = [r for r in records if "failures" in r.training["metric"].unique().to_pylist()]
     tasks = {r.task for r in counted if np.any(so_far(r).values > 0)}
-    return _curves(records, title, "crashes", so_far, [r for r in counted if r.task in tasks])
+    return _curves([r for r in counted if r.task in tasks], title, "crashes", so_far, palette)
 
 
-def evaluated_crashes(records: Sequence[Record], title: str) -> Figure | None:
+def evaluated_crashes(records: Sequence[Record], title: str, palette: Palette) -> Figure | None:
     """Share of evaluation episodes that failed, with its 95 % band, per task on which anybody failed."""
 
     def share(record: Record) -> Curves:
@@ -73,23 +98,20 @@ def evaluated_crashes(records: Sequence[Record], title: str) -> Figure | None:
 
     counted = [r for r in records if "episode_failed" in r.returns.column_names]
     tasks = {r.task for r in counted if np.any(share(r).values > 0)}
-    return _curves(records, title, "share of episodes", share, [r for r in counted if r.task in tasks])
+    return _curves([r for r in counted if r.task in tasks], title, "share of episodes", share, palette)
 
 
-def _curves(
-    records: Sequence[Record], title: str, label: str, read, shown: Sequence[Record] | None = None
-) -> Figure | None:
-    """One panel per task with a line and a band for each main cell, of `shown` or else all, in the records' colours."""
-    main = [r for r in (records if shown is None else shown) if r.main]
-    if not main:
+def _curves(records: Sequence[Record], title: str, label: str, read, palette: Palette) -> Figure | None:
+    """One panel per task with a line and a band for each cell."""
+    if not records:
         return None
-    names, palette = method_names(records), method_colours(records)
-    tasks = sorted({r.task for r in main})
+    tasks = sorted({r.task for r in records})
     with matplotlib.rc_context(STYLE):
         figure, axes = panels(tasks, title)
         for axis, task in zip(axes, tasks, strict=True):
-            for record in sorted((r for r in main if r.task == task), key=lambda r: names.index(r.method)):
-                _line(axis, read(record), palette[record.method], record)
+            for method, colour in palette.items():
+                for record in (r for r in records if (r.task, r.method) == (task, method)):
+                    _line(axis, read(record), colour, record)
             steps_axis(axis)
             axis.set_xlim(left=0)
         label_rows(axes, label)

@@ -152,3 +152,21 @@ def test_returns_while_training_are_drawn_where_every_seed_ended_an_episode():
     (line,) = found.axes[0].lines
     np.testing.assert_array_equal(line.get_xdata(), np.arange(300, 1001, 50))
     assert "behaviour" not in local_figures.figures([make_record("sac")], "PAG")
+
+
+def test_longer_runs_of_several_methods_have_curves_of_their_own_in_the_same_colours():
+    cells = [
+        *(make_record(method, curve=constant(height)) for method, height in (("sac", 1.0), ("sag", 2.0), ("pag", 3.0))),
+        *(make_record(method, variant="long", budget=4000, curve=constant(9.0)) for method in ("sac", "pag")),
+        make_record("pag", variant="alone", budget=8000),
+        make_record("pag", variant="as long", curve=constant(5.0)),
+    ]
+    found = local_figures.figures(cells, "PAG")
+    assert {name for name in found if name.startswith("executed")} == {"executed", "executed_long"}
+    short, long = (
+        {line.get_label(): line for line in found[name].axes[0].lines} for name in ("executed", "executed_long")
+    )
+    assert set(short) == {"sac", "sag", "pag"} and set(long) == {"sac", "pag"}
+    assert long["pag"].get_color() == short["pag"].get_color()
+    np.testing.assert_array_equal(long["pag"].get_ydata(), 9.0)
+    assert long["pag"].get_xdata()[-1] == 4000
