@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from benchmarks import sac_eo
@@ -11,7 +13,7 @@ from guided_rl import methods
 from guided_rl.config import check
 from guided_rl.envs import TASKS as TWINNED
 from guided_rl.reporting import claims
-from guided_rl.reporting.claims import ELSEWHERE, FAILS, HOLDS, TESTED, UNDECIDED, View
+from guided_rl.reporting.claims import ELSEWHERE, FAILS, HOLDS, TESTED, UNDECIDED, Row, View
 from guided_rl.reporting.scales import Scale
 from tests.reporting.synthetic import make_record
 
@@ -22,7 +24,7 @@ def level(value: float):
     return lambda seed, point, share: value + 0.5 * (seed % 10 - 4.5) + 5 * share
 
 
-def verdicts(preset: str, expert: float = 1000, **changed) -> tuple[dict[str, str], dict[str, str]]:
+def rows_of(preset: str, experts: Callable[[str], float] = lambda task: 1000, **changed) -> list[Row]:
     numbers = {**AS_CLAIMED, **changed}
     settings = {"table": "sac-eo", "preset": preset}
     records = [make_record(m, task, level(numbers[m]), **settings) for m in AS_CLAIMED for task in TASKS]
@@ -31,7 +33,11 @@ def verdicts(preset: str, expert: float = 1000, **changed) -> tuple[dict[str, st
         for variant in FIXED
         for task in ABLATION_TASKS
     ]
-    rows = claims.ledger(CLAIMS, View(tuple(records), preset, lambda task: Scale(random=0.0, expert=expert)))
+    return claims.ledger(CLAIMS, View(tuple(records), preset, lambda task: Scale(random=0.0, expert=experts(task))))
+
+
+def verdicts(preset: str, **changed) -> tuple[dict[str, str], dict[str, str]]:
+    rows = rows_of(preset, **changed)
     return (
         {row.claim.id.partition("/")[2]: row.outcome.verdict for row in rows},
         {row.claim.id.partition("/")[2]: row.twin.verdict for row in rows if row.twin is not None},
@@ -58,8 +64,17 @@ def test_what_was_claimed_fails_where_it_is_not_so(changed, broken):
 
 
 def test_poor_experts_decide_nothing():
-    found, _ = verdicts("paper", expert=250)
+    found, _ = verdicts("paper", experts=lambda task: 250)
     assert {found[claim] for claim in ("E1", "E2", "E3", "E5")} == {UNDECIDED}
+
+
+def test_a_poor_expert_leaves_its_claims_undecided_and_the_other_tasks_shown():
+    rows = rows_of("paper", experts=lambda task: 250 if task == "hopper-hop" else 1000)
+    e1, e2, e3, _, e5, *_ = (row.outcome for row in rows)
+    assert [e.verdict for e in (e1, e2, e3, e5)] == [UNDECIDED] * 3 + [HOLDS]
+    assert e1.value == pytest.approx(350, abs=1)
+    assert "below 300 of 1,000 on hopper-hop (250); elsewhere: cheetah-run" in e1.note
+    assert "hopper-hop" not in e1.note.partition("elsewhere")[2]
 
 
 def test_at_reduced_scale_only_the_twins_are_judged():
