@@ -43,7 +43,8 @@ def overview_table(records: Sequence[Record], title: str, scale: ScaleOf = scale
     normalised = [task for task in tasks if scale(task).normalises]
     raw = [task for task in tasks if task not in normalised]
     notes = [FINAL]
-    notes += [f"Normalised, random 0 and expert 100: {', '.join(normalised)}."] if normalised else []
+    named = ", ".join(f"{task} ({number(scale(task).expert)})" for task in normalised)
+    notes += [f"Normalised, random 0 and expert 100; in brackets what that expert returns: {named}."] if named else []
     notes += [f"Raw, for want of an expert: {', '.join(raw)}."] if raw else []
     if any(experts.values()):
         for name, column, show in ((EXPERT, "episode_return", number), (SPENT, "steps", steps)):

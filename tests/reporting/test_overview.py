@@ -37,7 +37,7 @@ def test_every_method_has_one_row_and_every_task_one_column():
     own, switched = taught.splitlines()
     assert own.startswith("50.0 [") and switched.startswith("switched 75.0 [")
     assert table.rows[3][2].startswith("0.90 [")
-    assert any("Normalised" in note and "Ant-v5" in note for note in table.notes)
+    assert any("Normalised" in note and note.endswith(": Ant-v5 (200).") for note in table.notes)
     assert any("Raw" in note and "Hopper-v5" in note for note in table.notes)
     assert table.data[1]["final"]["Ant-v5"]["switched"].value == 75.0
 
