@@ -209,8 +209,11 @@ def imitating(
         return jax.lax.cond(epsilon > 0, mixed, lambda: own), {**metrics, "imitation": error}
 
     def update(agent: Agent, batch: Batch, key: jax.Array, ctx: Context) -> tuple[Agent, Metrics]:
+        """SAC's, but critics and α rest at ε = 1: an actor that does not follow α leaves it to grow without end."""
         step = sac.update if temperature == "log" else linear_temperature.update
-        agent, metrics = step(agent, batch, key, ctx, actor_gradient=actor_gradient)
+        followed = agent.memory["epsilon"] < 1
+        rates = {name: ctx.hp[name] * followed for name in ("critic_lr", "temperature_lr")}
+        agent, metrics = step(agent, batch, key, ctx.replace(hp={**ctx.hp, **rates}), actor_gradient=actor_gradient)
         return agent, {**metrics, **{name: agent.memory[name] for name in WATCHED}}
 
     method = dataclasses.replace(

@@ -15,7 +15,8 @@ batch of expert pairs is drawn for every update, where the authors' code takes a
 keeps one batch for an episode. This and what else is open are switches of `sac_eo`.
 
 Off: `weight="fixed"` with ε = 0 is SAC, bit for bit, where SAC's first steps are its own
-policy's too, as they are here. β = 0, hence ε = 1, is modified-BCO (`modified_bco`).
+policy's too, as they are here. β = 0, hence ε = 1, is modified-BCO (`modified_bco`): critics and
+temperature, which then act on nothing, rest.
 """
 
 from __future__ import annotations

@@ -210,6 +210,8 @@ def test_beta_zero_is_modified_bco_bit_for_bit():
     for name in ("actor", "models"):
         jax.tree.map(np.testing.assert_array_equal, eo.agents.params[name], bco.agents.params[name])
     assert "critic" not in bco.agents.params
+    assert np.exp(eo.agents.params["log_temperature"]) == pytest.approx(HPARAMS["initial_temperature"]), "α rests"
+    jax.tree.map(np.testing.assert_array_equal, eo.agents.params["critic"], eo.agents.targets["critic"])
     assert bco.history.training["updates"].sum() > 0
 
 
