@@ -30,7 +30,7 @@ from guided_rl.reporting.plot_style import (
 from guided_rl.reporting.records import POLICY, Record, find
 from guided_rl.reporting.scales import ScaleOf, scale_of
 from guided_rl.reporting.statistics import Interval, Sample
-from guided_rl.reporting.summaries import curves, protocols, sample, training_curves
+from guided_rl.reporting.summaries import curves, protocols, sample, starts_alike, training_curves
 from guided_rl.reporting.tables import steps
 
 EXPERT_LINE, RANDOM_LINE = "expert's own return", "random policy"
@@ -85,7 +85,8 @@ def sweep(
 
     Args:
       parameter: a grid axis, such as "t_change"; other axes must have one value.
-      base: method whose main cell is the level to compare with.
+      base: method whose main cell is the level to compare with. Nothing in it follows the budget: of a longer run
+        that stores as many steps before its first update, as many are read as the sweep ran; others are left out.
     """
     swept = [r for r in records if len(r.grid.get(parameter, ())) > 1 and len(r.grid[parameter]) == len(r.points)]
     if not swept:
@@ -96,13 +97,15 @@ def sweep(
         figure, axes = panels(list(titles), title or f"Sweep of {parameter}")
         for axis, record in zip(axes, titles.values(), strict=True):
             level = find(_main_cells(records), base, record.task) if base else None
+            if level is not None and level.budget != record.budget:
+                level = level if level.budget > record.budget and starts_alike(level, record) else None
             values = record.grid[parameter]
             for number, metric in enumerate(metrics):
                 intervals = [statistics.mean_interval(sample(record, metric, point=p)) for p in range(len(values))]
                 offset = 0.06 * (number - (len(metrics) - 1) / 2)
                 _draw_intervals(axis, np.arange(len(values)) + offset, intervals, palette[metric], METRICS[metric])
                 if level is not None:
-                    _draw_level(axis, statistics.mean_interval(sample(level, metric)), palette[metric], base, metric)
+                    _draw_level(axis, level, record.budget, palette[metric], metric)
             axis.set_xticks(np.arange(len(values)), [f"{value:g}" for value in values])
             axis.set_xlabel(parameter)
             axis.margins(x=0.08)
@@ -252,8 +255,12 @@ def _draw_intervals(axis: Axes, x: np.ndarray, intervals: Sequence[Interval], co
     axis.errorbar(x, value, bars, color=colour, marker="o", ms=5, capsize=3, lw=1.6, elinewidth=1.3, label=text)
 
 
-def _draw_level(axis: Axes, level: Interval, colour: str, base: str, metric: str) -> None:
-    axis.axhline(level.value, color=colour, lw=1.2, ls=(0, (4, 2)), zorder=1, label=f"{base}, {METRICS[metric]}")
+def _draw_level(axis: Axes, base: Record, budget: int, colour: str, metric: str) -> None:
+    """The base over its first `budget` steps, which may be all."""
+    at = np.unique(base.returns["step"].to_numpy())
+    level = statistics.mean_interval(sample(base, metric, steps=at[at <= budget]))
+    name = base.method if budget == base.budget else f"{base.method} in {steps(budget)} steps"
+    axis.axhline(level.value, color=colour, lw=1.2, ls=(0, (4, 2)), zorder=1, label=f"{name}, {METRICS[metric]}")
     if np.isfinite(level.low):
         axis.axhspan(level.low, level.high, color=colour, alpha=0.10, lw=0, zorder=0)
 

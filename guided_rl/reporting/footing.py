@@ -1,4 +1,4 @@
-"""What a table's numbers rest on, as notes: evaluations behind each number, and experts behind each interval."""
+"""What a table's numbers rest on, as notes: steps and evaluations behind each, and experts behind each interval."""
 
 from __future__ import annotations
 
@@ -8,13 +8,28 @@ import numpy as np
 
 from guided_rl.reporting.records import Record
 from guided_rl.reporting.statistics import COVERED, ENOUGH_SOURCES
+from guided_rl.reporting.tables import steps
 
 COUNTS = {2: "two", 3: "three", 4: "four", 5: "five"}
 
 
 def footing(records: Sequence[Record]) -> list[str]:
-    """Both notes, as far as these records call for them."""
-    return [*evaluations(records), *few_experts(records)]
+    """All notes that these records call for."""
+    return [*lengths(records), *evaluations(records), *few_experts(records)]
+
+
+def lengths(records: Sequence[Record]) -> list[str]:
+    """Which variants and sweeps ran for more or fewer steps than the main cells of their task, unless named by them."""
+    usual = {record.task: record.budget for record in records if record.main}
+    found: dict[str, set[str]] = {}
+    for record in records:
+        length = steps(record.budget)
+        if record.budget != usual.get(record.task, record.budget) and not record.variant.startswith(length):
+            named = record.variant or ", ".join(record.grid)
+            said = f"{length} instead of {steps(usual[record.task])}"
+            found.setdefault(f"{record.method} ({named})", set()).add(said)
+    parts = [f"{name} {' or '.join(sorted(lines))}" for name, lines in sorted(found.items())]
+    return [f"Not as many steps as in the main runs of its task: {'; '.join(parts)}."] if parts else []
 
 
 def evaluations(records: Sequence[Record]) -> list[str]:

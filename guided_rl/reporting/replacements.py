@@ -11,7 +11,7 @@ import numpy as np
 from guided_rl.reporting import statistics
 from guided_rl.reporting.records import Record, find
 from guided_rl.reporting.statistics import Interval
-from guided_rl.reporting.summaries import protocols, sample, shared
+from guided_rl.reporting.summaries import protocols, sample, shared, starts_alike
 from guided_rl.reporting.summary_tables import EVALUATED, label
 from guided_rl.reporting.tables import Table, estimate, few_seeds, number, section_starts, steps
 
@@ -45,7 +45,7 @@ def replacements_table(records: Sequence[Record], ours: Sequence[Replacement], t
                 continue
             others = [find(records, pair.of, task, variant) for variant in pair.fixed]
             found = [r for r in (default, *others) if r is not None]
-            fixed = [r for r in found if r.budget == own.budget or (pair.unscheduled and _starts_alike(own, r))]
+            fixed = [r for r in found if r.budget == own.budget or (pair.unscheduled and starts_alike(own, r))]
             left_out += [(own, r) for r in found if r not in fixed]
             if default not in fixed:
                 continue
@@ -78,12 +78,6 @@ def replacements_table(records: Sequence[Record], ours: Sequence[Replacement], t
     ]
     notes += few_seeds(rows)
     return Table(title, columns, tuple(rows), 6, tuple(notes), tuple(data), section_starts([row[0] for row in rows]))
-
-
-def _starts_alike(a: Record, b: Record) -> bool:
-    """Whether both say how many steps they store before the first update, and it is as many."""
-    shares = [record.config.get("warmup") for record in (a, b)]
-    return None not in shares and round(shares[0] * a.budget) == round(shares[1] * b.budget)
 
 
 def _common_steps(records: Sequence[Record], budget: int) -> np.ndarray:

@@ -178,6 +178,12 @@ def shared(a: Record, b: Record) -> bool:
     return a.experts == b.experts and a.seeds == b.seeds and a.task == b.task and same
 
 
+def starts_alike(a: Record, b: Record) -> bool:
+    """Whether both say how many steps they store before the first update, and it is as many."""
+    shares = [record.config.get("warmup") for record in (a, b)]
+    return None not in shares and round(shares[0] * a.budget) == round(shares[1] * b.budget)
+
+
 def _pivot(record: Record, table: pa.Table, column: str, point: int, what: str, holes: bool = False) -> Curves:
     """Rows to [seeds, steps], means of what shares a place; unless there may be holes, NaN is a failure."""
     failed = {int(k.split("/")[0]): step for k, step in record.failed.items() if int(k.split("/")[1]) == point}

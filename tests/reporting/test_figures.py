@@ -79,6 +79,18 @@ def test_a_sweep_shows_each_value_beside_the_base():
     assert figures.sweep(population(), "beta") is None
 
 
+@pytest.mark.parametrize("warmup, drawn", [(0.02, True), (0.01, False)])
+def test_a_shorter_sweep_stands_beside_as_many_steps_of_the_base_that_began_alike(warmup, drawn):
+    base = make_record("sac", "Ant-v5", ramp(100), config={"warmup": 0.01})
+    swept = make_record("sac-eo", "Ant-v5", grid={"beta": (1.0, 2.0)}, budget=500, config={"warmup": warmup})
+    found = lines(figures.sweep([base, swept], "beta", "sac").axes[0])
+    assert ("sac in 500 steps, final" in found) == drawn
+    assert not any(label.startswith("sac,") for label in found)
+    if drawn:
+        np.testing.assert_allclose(found["sac in 500 steps, final"][1], 50 + 4.5, rtol=1e-5)
+        np.testing.assert_allclose(found["sac in 500 steps, AUC"][1], 100 * 11 / 40 + 4.5, rtol=1e-5)
+
+
 def test_expert_quality_is_against_gain_over_the_base():
     figure = figures.expert_quality(population(), "dai-sac", "sac", scale=scale)
     axis = figure.axes[0]

@@ -30,6 +30,16 @@ def test_evaluations_are_told_by_task_where_tasks_differ():
     assert footing.evaluations([make_record("sac")]) == []
 
 
+def test_other_lengths_than_the_main_runs_are_told_unless_a_variant_is_named_by_its_own():
+    main = [make_record("sac", budget=1000), make_record("sac", "Ant-v5", budget=4000)]
+    alike = [make_record("dai-sac", budget=1000, variant="expert 50 %"), make_record("bc", "Walker2d-v5", budget=7)]
+    named = make_record("sac", budget=2_000_000, variant="2M steps")
+    assert footing.lengths([*main, *alike, named]) == []
+    short = make_record("sac-eo", budget=500, grid={"beta": (1.0, 2.0)}, variant="beta sweep")
+    (note,) = footing.lengths([*main, *alike, named, short])
+    assert note.endswith(": sac-eo (beta sweep) 500 instead of 1k.")
+
+
 @pytest.mark.parametrize(("experts", "told"), [(0, False), (1, False), (2, True), (3, True), (4, True), (5, False)])
 def test_few_experts_are_told_where_there_are_several_but_not_enough(experts, told):
     assert bool(footing.few_experts([taught(experts)])) == told
