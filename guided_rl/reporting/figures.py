@@ -124,7 +124,7 @@ def expert_quality(
     """Gain over the base, (A − B) / (B − random), against the expert's own return, per task.
 
     Compared are the main cell and those that differ from it in the guide's level alone, whose
-    variant begins with "expert ".
+    variant begins with "expert ". A task on which no gain is defined, for its base is not above random, is left out.
     """
     found: dict[str, list[tuple[float, dict[str, Interval]]]] = {}
     for record in records:
@@ -136,7 +136,12 @@ def expert_quality(
         gains = {m: _gain(sample(record, m), sample(level, m), scale(record.task).random) for m in METRICS}
         quality = float(np.mean([expert.episode_return for expert in record.experts]))
         found.setdefault(record.task, []).append((quality, gains))
-    found = {task: sorted(rows, key=lambda row: row[0]) for task, rows in sorted(found.items()) if len(rows) > 1}
+    defined = lambda rows: any(np.isfinite(gain.value) for _, gains in rows for gain in gains.values())
+    found = {
+        task: sorted(rows, key=lambda row: row[0])
+        for task, rows in sorted(found.items())
+        if len(rows) > 1 and defined(rows)
+    }
     if not found:
         return None
     palette = colours(METRICS)

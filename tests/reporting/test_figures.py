@@ -101,6 +101,17 @@ def test_expert_quality_is_against_gain_over_the_base():
     assert figures.expert_quality(population()[:4], "dai-sac", "sac", scale=scale) is None
 
 
+def test_expert_quality_leaves_out_a_task_whose_base_is_no_better_than_random():
+    two = lambda task, expected: [
+        make_record("sac", task, expected),
+        *(make_record("dai-sac", task, ramp(q), experts=expert(q), variant=f"expert {q}") for q in (200, 300)),
+    ]
+    no_better = two("Hopper-v5", constant(-500.0))
+    assert figures.expert_quality(no_better, "dai-sac", "sac", scale=scale) is None
+    both = figures.expert_quality([*no_better, *two("Ant-v5", ramp(100))], "dai-sac", "sac", scale=scale)
+    assert [axis.get_title(loc="left") for axis in both.axes] == ["Ant-v5"]
+
+
 def test_figures_of_nothing_or_of_one_seed_do_not_fail():
     assert figures.learning_curves([]) is None
     assert figures.learning_curves(population(), methods=["ppo"]) is None
