@@ -8,8 +8,8 @@ Arithmetic of preset cpu, in millions of seed-updates (cells × seeds × steps):
   quality   2 tasks × {25, 50, 75 %} × 5 × 0.1                       =  3.0
   poor sets 2 tasks × {noise, dropped entries} × 5 × 0.1             =  2.0
   ours      2 tasks × balanced-eo × 10 × 0.1                         =  2.0
-  GAIfO     2 tasks × {its reward, half of it the task's} × 10 × 0.1 =  4.0
-  together 40.0, the preset's limit.
+  GAIfO     2 tasks × 10 × 0.1                                       =  2.0
+  together 38.0.
 
 Below preset paper the networks are 64 × 64 and the forward models 128 × 128, refitted for two
 epochs on the newest 20,000 transitions, and expert batches have 128 pairs: the paper's sizes
@@ -108,7 +108,6 @@ def cells(preset: str) -> list[Cell]:
         found.append(cell(preset, "sac-eo", "a quarter dropped", options={"drop": 0.25}, **on, **few))
         found.append(cell(preset, "balanced-eo", **on))
         found.append(cell(preset, "gaifo-sac", **on))
-        found.append(cell(preset, "gaifo-sac", "half task reward", hparams={"reward_share": 0.5}, **on))
     return found
 
 
