@@ -19,6 +19,7 @@ from guided_rl.reporting.claims import Claim
 from guided_rl.reporting.replacements import Replacement
 
 PRESETS = ("smoke", "quick", "cpu", "paper")
+TUNING_SEED = 10_000
 
 
 @dataclass(frozen=True)
@@ -31,12 +32,14 @@ class Cell:
       setting: what the task is done from, such as an offline dataset; in records it is a part of
         the task's name, as in `Hopper-v5/medium`.
       needs: the offline cell whose agents are this one's guide.
+      tuning: what chooses hyper-parameters that the paper tunes; they are not in `config` until it has run.
     """
 
     config: RunConfig
     variant: str = ""
     setting: str = ""
     needs: Cell | None = None
+    tuning: Tuning | None = None
 
     @property
     def name(self) -> str:
@@ -53,6 +56,20 @@ class Cell:
         config = self.config
         learners = 0 if config.method == "bc" else build(config.method, config.options).ensemble
         return learners * len(config.points()) * config.seeds * config.steps
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """How a tuned setting is chosen: the grid point of `cell`, on tuning seeds, with the best mean `metric`.
+
+    Attributes:
+      cell: the sweep; its seeds start at `TUNING_SEED`, so that no judged seed chooses anything.
+      metric, protocol: what is compared, as claims name it.
+    """
+
+    cell: Cell
+    metric: str = "final"
+    protocol: str = "policy"
 
 
 @dataclass(frozen=True)
