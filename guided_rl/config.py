@@ -13,13 +13,15 @@ import numpy as np
 
 from guided_rl.errors import UserError, unknown
 from guided_rl.methods.base import Method
-from guided_rl.methods.networks import ACTIVATIONS
+from guided_rl.methods.networks import ACTIVATIONS, ACTOR_HEADS
 from guided_rl.physics import resolved
 
 # What older records do not say, because there was nothing else.
 YOUNGER = (
     ("activation", "relu"),
     ("critic_layer_norm", False),
+    ("initialization", "lecun"),
+    ("actor_head", "clipped"),
     ("replay_dtype", "float32"),
     ("matmul_precision", "default"),
 )
@@ -46,6 +48,10 @@ class RunConfig:
       hidden: widths of the hidden layers of every network.
       activation: between them, `relu` or `tanh`.
       critic_layer_norm: whether the critics' hidden layers are normalised, as in RLPD (Ball et al. 2023).
+      initialization: of every network but those whose paper names one: `lecun`, or `pytorch`'s uniform ±1/√fan_in,
+        biases too.
+      actor_head: how a squashed Gaussian's log σ comes from the network: `clipped` to [-5, 2], or `affine`, m · raw + c
+        with learned m = 1 and c = -1 at first, clipped to [-20, 2], as in SimpleSAC.
       batch: transitions per update.
       warmup: share of the budget stored before the first update; None is the method's own.
       capacity: replay rows per member; None is min(1M, steps).
@@ -73,6 +79,8 @@ class RunConfig:
     hidden: tuple[int, ...] = (64, 64)
     activation: str = "relu"
     critic_layer_norm: bool = False
+    initialization: str = "lecun"
+    actor_head: str = "clipped"
     batch: int = 128
     warmup: float | None = None
     capacity: int | None = None
@@ -148,7 +156,13 @@ def check(config: RunConfig, method: Method) -> None:
     resolved(config.physics)
     if config.activation not in ACTIVATIONS:
         raise unknown("activation", config.activation, ACTIVATIONS)
-    words = {"execution": ("auto", "vmap", "map"), "replay_dtype": REPLAY_DTYPES, "matmul_precision": PRECISIONS}
+    words = {
+        "initialization": ("lecun", "pytorch"),
+        "actor_head": ACTOR_HEADS,
+        "execution": ("auto", "vmap", "map"),
+        "replay_dtype": REPLAY_DTYPES,
+        "matmul_precision": PRECISIONS,
+    }
     for name, known in words.items():
         if getattr(config, name) not in known:
             raise unknown(name, getattr(config, name), known)

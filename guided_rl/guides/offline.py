@@ -97,7 +97,8 @@ def propose(params: Mapping[str, Any], obs: jax.Array, key: jax.Array | None) ->
         mean, log_std = TanhMeanActor(tuple(widths[:-1]), widths[-1]).apply(params["actor"], obs)
         squash = lambda action: jnp.clip(action, -1.0, 1.0)
     else:  # an ensemble of squashed Gaussians
-        actor = GaussianActor(tuple(widths[:-1]), widths[-1] // 2)
+        head = "affine" if "log_std_scale" in params["actor"]["params"] else "clipped"
+        actor = GaussianActor(tuple(widths[:-1]), widths[-1] // 2, head=head)
         mean, log_std = averaged_moments(*jax.vmap(lambda p: actor.apply(p, obs))(params["actor"]))
         squash = jnp.tanh
     return squash(mean if key is None else mean + jnp.exp(log_std) * normal(key, mean.shape))

@@ -36,6 +36,8 @@ class Setup:
     episode_length: int = 1_000
     capacity: int = 1_000_000
     critic_layer_norm: bool = False
+    initialization: str = "lecun"
+    actor_head: str = "clipped"
 
 
 @struct.dataclass

@@ -35,7 +35,7 @@ LEAST_DEVIATION = 1e-3
 
 def discriminator(setup: Setup) -> MLP:
     """(s, s') scaled -> the logit f, so that D = σ(f)."""
-    return MLP(setup.hidden, 1, setup.activation)
+    return MLP(setup.hidden, 1, setup.activation, setup.initialization)
 
 
 def init(key: jax.Array, ctx: Context) -> Agent:

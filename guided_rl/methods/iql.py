@@ -53,7 +53,7 @@ Imitate = Callable[..., tuple[jax.Array, jax.Array, Metrics]]
 
 def value(setup: Setup, params: Any, obs: jax.Array) -> jax.Array:
     """V(s), [...]."""
-    return MLP(setup.hidden, 1, setup.activation).apply(params, obs)[..., 0]
+    return MLP(setup.hidden, 1, setup.activation, setup.initialization).apply(params, obs)[..., 0]
 
 
 def init(key: jax.Array, ctx: Context) -> Agent:
@@ -63,7 +63,7 @@ def init(key: jax.Array, ctx: Context) -> Agent:
     params = {
         "actor": unsquashed.actor(setup).init(actor_key, obs),
         "critic": critic(setup).init(critic_key, obs, action),
-        "value": MLP(setup.hidden, 1, setup.activation).init(value_key, obs),
+        "value": MLP(setup.hidden, 1, setup.activation, setup.initialization).init(value_key, obs),
     }
     return Agent(params, {"critic": params["critic"]}, {name: optimizer(p) for name, p in params.items()})
 

@@ -11,42 +11,74 @@ import jax.numpy as jnp
 from guided_rl.prng import normal
 
 LOG_STD_MIN, LOG_STD_MAX = -5.0, 2.0
+AFFINE_LOG_STD_MIN = -20.0
 
 
 ACTIVATIONS = {"relu": nn.relu, "tanh": jnp.tanh}
+INITIALIZATIONS = {
+    "lecun": nn.linear.default_kernel_init,
+    "xavier": nn.initializers.xavier_uniform(),
+    "pytorch": nn.initializers.variance_scaling(1 / 3, "fan_in", "uniform"),
+}
+ACTOR_HEADS = ("clipped", "affine")
+
+
+def bias_init(initialization: str, fan_in: int) -> nn.initializers.Initializer:
+    """Zeros, but for PyTorch's nn.Linear: U(-1/√fan_in, 1/√fan_in), as its kernel."""
+    if initialization != "pytorch":
+        return nn.initializers.zeros
+    bound = 1 / math.sqrt(fan_in)
+    return lambda key, shape, dtype=jnp.float32: jax.random.uniform(key, shape, dtype, -bound, bound)
 
 
 class MLP(nn.Module):
     """Layers of the given widths and `activation`, a key of ACTIVATIONS, then a linear one.
 
-    With `layer_norm`, hidden layers are normalised before their activation (Ba et al. 2016, arXiv 1607.06450).
+    `initialization` is a key of INITIALIZATIONS. With `layer_norm`, hidden layers are normalised before their
+    activation (Ba et al. 2016, arXiv 1607.06450).
     """
 
     hidden: tuple[int, ...]
     out: int
     activation: str = "relu"
-    kernel_init: nn.initializers.Initializer = nn.linear.default_kernel_init
+    initialization: str = "lecun"
     layer_norm: bool = False
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         for width in self.hidden:
-            x = nn.Dense(width, kernel_init=self.kernel_init)(x)
+            x = self.dense(width, x)
             x = ACTIVATIONS[self.activation](nn.LayerNorm()(x) if self.layer_norm else x)
-        return nn.Dense(self.out, kernel_init=self.kernel_init)(x)
+        return self.dense(self.out, x)
+
+    def dense(self, width: int, x: jax.Array) -> jax.Array:
+        """One linear layer, [..., in] -> [..., width]."""
+        kernel, bias = INITIALIZATIONS[self.initialization], bias_init(self.initialization, x.shape[-1])
+        return nn.Dense(width, kernel_init=kernel, bias_init=bias)(x)
 
 
 class GaussianActor(nn.Module):
-    """obs -> (mean, log_std), each [..., action], of a Gaussian before tanh."""
+    """obs -> (mean, log_std), each [..., action], of a Gaussian before tanh.
+
+    With `head` "clipped", log σ is what the network gives, within [-5, 2]. With "affine" it is m · raw + c with two
+    learned scalars that begin at 1 and -1, within [-20, 2]: the policy of SimpleSAC, on which RLLG is built.
+    """
 
     hidden: tuple[int, ...]
     action_size: int
     activation: str = "relu"
+    initialization: str = "lecun"
+    head: str = "clipped"
 
     @nn.compact
     def __call__(self, obs: jax.Array) -> tuple[jax.Array, jax.Array]:
-        mean, log_std = jnp.split(MLP(self.hidden, 2 * self.action_size, self.activation)(obs), 2, axis=-1)
-        return mean, jnp.clip(log_std, LOG_STD_MIN, LOG_STD_MAX)
+        network = MLP(self.hidden, 2 * self.action_size, self.activation, self.initialization)
+        mean, log_std = jnp.split(network(obs), 2, axis=-1)
+        if self.head == "clipped":
+            return mean, jnp.clip(log_std, LOG_STD_MIN, LOG_STD_MAX)
+        scale = self.param("log_std_scale", nn.initializers.ones, ())
+        offset = self.param("log_std_offset", nn.initializers.constant(-1.0), ())
+        return mean, jnp.clip(scale * log_std + offset, AFFINE_LOG_STD_MIN, LOG_STD_MAX)
 
 
 class TanhMeanActor(nn.Module):
@@ -61,7 +93,7 @@ class TanhMeanActor(nn.Module):
 
     @nn.compact
     def __call__(self, obs: jax.Array) -> tuple[jax.Array, jax.Array]:
-        mean = jnp.tanh(MLP(self.hidden, self.action_size, self.activation, nn.initializers.xavier_uniform())(obs))
+        mean = jnp.tanh(MLP(self.hidden, self.action_size, self.activation, "xavier")(obs))
         log_std = self.param("log_std", nn.initializers.zeros, (self.action_size,))
         return mean, jnp.broadcast_to(jnp.clip(log_std, LOG_STD_MIN, LOG_STD_MAX), mean.shape)
 
@@ -72,10 +104,11 @@ class DeterministicActor(nn.Module):
     hidden: tuple[int, ...]
     action_size: int
     activation: str = "relu"
+    initialization: str = "lecun"
 
     @nn.compact
     def __call__(self, obs: jax.Array) -> jax.Array:
-        return jnp.tanh(MLP(self.hidden, self.action_size, self.activation)(obs))
+        return jnp.tanh(MLP(self.hidden, self.action_size, self.activation, self.initialization)(obs))
 
 
 class TwinCritic(nn.Module):
@@ -84,11 +117,12 @@ class TwinCritic(nn.Module):
     hidden: tuple[int, ...]
     activation: str = "relu"
     layer_norm: bool = False
+    initialization: str = "lecun"
 
     @nn.compact
     def __call__(self, obs: jax.Array, action: jax.Array) -> jax.Array:
         twin = nn.vmap(MLP, variable_axes={"params": 0}, split_rngs={"params": True}, in_axes=None, axis_size=2)
-        q = twin(self.hidden, 1, self.activation, layer_norm=self.layer_norm)
+        q = twin(self.hidden, 1, self.activation, self.initialization, self.layer_norm)
         return q(jnp.concatenate([obs, action], axis=-1))[..., 0]
 
 

@@ -86,7 +86,9 @@ def actor_gradient(agent: Agent, batch: Batch, key: jax.Array, ctx: Context) -> 
 
 def ratio_init(key: jax.Array, setup: Setup) -> Any:
     """A network whose last layer is nearly 0 but for a bias of 1."""
-    params = MLP(setup.hidden, 1, setup.activation).init(key, jnp.zeros(setup.observation_size + setup.action_size))
+    params = MLP(setup.hidden, 1, setup.activation, setup.initialization).init(
+        key, jnp.zeros(setup.observation_size + setup.action_size)
+    )
     last = params["params"][f"Dense_{len(setup.hidden)}"]
     kernel = jax.random.uniform(key, last["kernel"].shape, minval=-LAST_LAYER, maxval=LAST_LAYER)
     last = {"kernel": kernel, "bias": jnp.ones_like(last["bias"])}
@@ -96,7 +98,7 @@ def ratio_init(key: jax.Array, setup: Setup) -> Any:
 def ratio(setup: Setup, params: Any, rows: Batch) -> jax.Array:
     """w(s, a) ≥ 0, [...]."""
     pairs = jnp.concatenate([rows["obs"], rows["action"]], axis=-1)
-    return jax.nn.relu(MLP(setup.hidden, 1, setup.activation).apply(params, pairs)[..., 0])
+    return jax.nn.relu(MLP(setup.hidden, 1, setup.activation, setup.initialization).apply(params, pairs)[..., 0])
 
 
 def ratio_loss(params: Any, offline: Batch, online: Batch, ctx: Context) -> tuple[jax.Array, Metrics]:

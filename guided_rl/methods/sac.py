@@ -38,11 +38,11 @@ HPARAMS = {
 
 
 def actor(setup: Setup) -> GaussianActor:
-    return GaussianActor(setup.hidden, setup.action_size, setup.activation)
+    return GaussianActor(setup.hidden, setup.action_size, setup.activation, setup.initialization, setup.actor_head)
 
 
 def critic(setup: Setup) -> TwinCritic:
-    return TwinCritic(setup.hidden, setup.activation, setup.critic_layer_norm)
+    return TwinCritic(setup.hidden, setup.activation, setup.critic_layer_norm, setup.initialization)
 
 
 def init(key: jax.Array, ctx: Context) -> Agent:

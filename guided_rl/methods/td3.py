@@ -39,11 +39,11 @@ POLICY_DELAY = 2
 
 
 def actor(setup: Setup) -> DeterministicActor:
-    return DeterministicActor(setup.hidden, setup.action_size, setup.activation)
+    return DeterministicActor(setup.hidden, setup.action_size, setup.activation, setup.initialization)
 
 
 def critic(setup: Setup) -> TwinCritic:
-    return TwinCritic(setup.hidden, setup.activation, setup.critic_layer_norm)
+    return TwinCritic(setup.hidden, setup.activation, setup.critic_layer_norm, setup.initialization)
 
 
 def init(key: jax.Array, ctx: Context) -> Agent:

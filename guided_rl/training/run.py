@@ -143,6 +143,8 @@ class Session:
             self.env.episode_length,
             self.loop.capacity,
             config.critic_layer_norm,
+            config.initialization,
+            config.actor_head,
         )
         named = config.guide if guide is None else guide
         self.guide = find_guide(named, self.env) if self.method.needs_guide else None
