@@ -23,6 +23,7 @@ from guided_rl.methods.modified_bco import modified_bco
 from guided_rl.methods.off2on import off2on
 from guided_rl.methods.offline_to_online import BUFFER, DIRECT, JSRL
 from guided_rl.methods.pag import pag
+from guided_rl.methods.pag_text import pag_text
 from guided_rl.methods.pex import adaptive_pex, pex
 from guided_rl.methods.pex_sac import pex_sac
 from guided_rl.methods.pig import PIG
@@ -49,6 +50,7 @@ METHODS: dict[str, Method | Callable[..., Method]] = {
     "naive-sag": functools.partial(sag, target="theta"),
     "pig": PIG,
     "pag": pag,
+    "pag-text": pag_text,
     "rg": RG,
     "learned-sag": LEARNED_SAG,
     "iql-offline": IQL_OFFLINE,

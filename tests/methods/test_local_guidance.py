@@ -54,9 +54,9 @@ def advised() -> np.ndarray:
     return np.tile(np.asarray(ADVICE, np.float64), (16, 1))
 
 
-def pag_learner(seed: int, **switches) -> tuple[Agent, object]:
+def pag_learner(seed: int, name: str = "pag", **switches) -> tuple[Agent, object]:
     """SAC's shaken learner with a perturbation head whose biases are not zero."""
-    method = pag(**switches)
+    method = build(name, switches)
     fresh = method.init(jax.random.key(seed), context(method))
     rng = np.random.default_rng(seed + 100)
     shake = lambda x: x + jnp.asarray(rng.normal(0, 0.3, x.shape), jnp.float32)
@@ -93,6 +93,7 @@ def plain():
         ("sag", {}, 0.0),
         ("naive-sag", {}, 0.0),
         ("pag", {}, 0.0),
+        ("pag-text", {}, 0.0),
         ("pig", {"beta": 0.0}, 1.0),
         ("rg", {"beta": 0.0}, 1.0),
     ],
@@ -106,7 +107,7 @@ def test_guidance_off_is_sac_bit_for_bit(method, off, trust):
 
 def test_the_authors_code_keeps_what_pag_would_do_here_and_where_it_arrives():
     """Rows hold perturbed actions at s and s', and in the guide's region what was executed is the one at s."""
-    rows = population(pag(repo_literal=True), 1.0, phi=0.25, decay_interval=0.0)[2]
+    rows = population(pag(), 1.0, phi=0.25, decay_interval=0.0)[2]
     advice = np.asarray(ADVICE[:2])
     for name in ("guided", "next_guided"):
         away = np.abs(rows[name] - advice)
@@ -167,12 +168,22 @@ def update_of(method, agent, batch, key, ctx):
     return jax.jit(method.update)(agent, batch, key, ctx)
 
 
-@pytest.mark.parametrize("switches", [{}, {"sees_advice": False}, {"repo_literal": True}], ids=str)
-def test_pag_perturbation_loss(switches):
+def test_the_two_forms_of_pag_are_one_while_beta_is_zero():
+    """Learners and rows of a whole run, of a deterministic guide, in which δ has not acted yet."""
+    code, text = (population(build(name), decay_interval=1.0, trust=0.5) for name in ("pag", "pag-text"))
+    for name in ("actor", "critic", "log_temperature"):
+        assert_same(code[0][name], text[0][name])
+    np.testing.assert_array_equal(code[2]["action"], text[2]["action"])
+
+
+@pytest.mark.parametrize(
+    "name, switches", [("pag-text", {}), ("pag-text", {"sees_advice": False}), ("pag", {})], ids=str
+)
+def test_pag_perturbation_loss(name, switches):
     """L_ξ as reported by the update, with critics that were just updated: learning rates are 0 here."""
-    agent, method = pag_learner(3, **switches)
+    agent, method = pag_learner(3, name, **switches)
     batch, key = transitions(3), jax.random.key(5)
-    literal = "repo_literal" in switches
+    literal = name == "pag"
     kept = np.random.default_rng(0).uniform(-1, 1, (16, 3))
     if literal:
         batch |= {"guided": jnp.asarray(kept, jnp.float32), "next_guided": jnp.asarray(-kept, jnp.float32)}
@@ -180,7 +191,9 @@ def test_pag_perturbation_loss(switches):
     ctx = context(method, progress=0.05, phi=0.5, delta=0.8, **still)
     _, metrics = update_of(method, agent, batch, key, ctx)
     guided = kept if literal else advised()
-    seen = np.concatenate([batch["obs"], guided], -1) if not switches else np.asarray(batch["obs"])
+    seen = (
+        np.concatenate([batch["obs"], guided], -1) if method_sees_advice(name, switches) else np.asarray(batch["obs"])
+    )
     eps = np.asarray(normal(jax.random.fold_in(key, HEAD_STREAM), (16, 3)), np.float64)
     u, log_prob = squashed(agent.params["perturbation"], seen, eps)
     width = 0.5 if literal else 0.5 * (1 - 0.8**2)
@@ -192,14 +205,20 @@ def test_pag_perturbation_loss(switches):
     np.testing.assert_allclose(metrics["reach"], 0.5 * (1 - 0.8**2), rtol=1e-5)
 
 
-@pytest.mark.parametrize("target", ["sag", "pag", "theta", "repo_literal"])
-def test_pag_bootstraps_from_what_its_switch_says(target):
+def method_sees_advice(name: str, switches: dict) -> bool:
+    return name == "pag-text" and switches.get("sees_advice", True)
+
+
+@pytest.mark.parametrize(
+    "name, target",
+    [("pag-text", "sag"), ("pag-text", "pag"), ("pag-text", "theta"), ("pag", "theta"), ("pag", "kept")],
+)
+def test_pag_bootstraps_from_what_its_switch_says(name, target):
     """The critic's loss of the update, against y of each variant."""
-    switches = {"repo_literal": True} if target == "repo_literal" else {"target": target}
-    agent, method = pag_learner(4, **switches)
+    agent, method = pag_learner(4, name, target=target)
     batch, key = transitions(4), jax.random.key(6)
     kept = np.random.default_rng(1).uniform(-1, 1, (16, 3))
-    if target == "repo_literal":
+    if name == "pag":
         batch |= {"guided": jnp.zeros((16, 3)), "next_guided": jnp.asarray(kept, jnp.float32)}
     ctx = context(method, progress=0.1, phi=0.5, delta=0.8, gamma=0.9)
     _, metrics = update_of(method, agent, batch, key, ctx)
@@ -208,7 +227,7 @@ def test_pag_bootstraps_from_what_its_switch_says(target):
     action, log_prob = squashed(agent.params["actor"], batch["next_obs"], eps)
     seen = np.concatenate([batch["next_obs"], advised()], -1)
     shifted = lambda: advised() + 0.5 * (1 - 0.8**4) * squashed(agent.params["perturbation"], seen, 0 * eps)[0]
-    guided = {"sag": advised, "pag": shifted, "theta": advised, "repo_literal": lambda: kept}[target]()
+    guided = {"sag": advised, "pag": shifted, "theta": advised, "kept": lambda: kept}[target]()
     share = 0.0 if target == "theta" else trusted(batch["next_obs"])
     q = lambda a: q_values(agent.targets["critic"], batch["next_obs"], a).min(0)
     own = q(action) - np.exp(float(agent.params["log_temperature"])) * log_prob
@@ -264,10 +283,10 @@ def pag_agent():
     return pag_learner(0)[0]
 
 
-@pytest.mark.parametrize("name", ["sag", "pag"])
+@pytest.mark.parametrize("name", ["sag", "pag", "pag-text"])
 def test_who_acts_is_lambda(name):
     method = build(name)
-    agent, key = (pag_agent() if name == "pag" else learner("sac", 0)), jax.random.key(2)
+    agent, key = (learner("sac", 0) if name == "sag" else pag_learner(0, name)[0]), jax.random.key(2)
     inside, outside = jnp.ones(5), -jnp.ones(5)
     ctx = context(method)
     np.testing.assert_allclose(method.act(agent, inside, key, ctx).executed, ADVICE, rtol=1e-6)
@@ -325,5 +344,5 @@ def test_values_that_make_no_sense_are_refused(method, hparams, sentence):
 def test_unknown_targets_are_refused_by_name():
     with pytest.raises(UserError, match="did you mean theta"):
         build("sag", {"target": "teta"})
-    with pytest.raises(UserError, match="repo_literal bootstraps"):
-        build("pag", {"repo_literal": True, "target": "pag"})
+    with pytest.raises(UserError, match="kept, theta"):
+        build("pag", {"target": "sag"})
