@@ -18,8 +18,11 @@ from guided_rl.reporting import report
 from guided_rl.reporting.claims import Claim
 from guided_rl.reporting.replacements import Replacement
 
-PRESETS = ("smoke", "quick", "cpu", "paper")
+PRESETS = ("smoke", "quick", "cpu", "long", "paper")
+COMMITTED = ("cpu", "long", "paper")
 TUNING_SEED = 10_000
+SHARD_UPDATES = 4_000_000  # some 90 minutes of a slow two-core machine, where 64×64 networks learn 750 times a second
+SLOW_TASKS = ("Ant", "Humanoid")  # where physics takes as long again as learning
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,11 @@ class Cell:
         the task's name, as in `Hopper-v5/medium`.
       needs: the offline cell whose agents are this one's guide.
       tuning: what chooses hyper-parameters that the paper tunes; they are not in `config` until it has run.
+      seeds_per_shard: the cell is run as shards of so many seeds, each kept for itself; as a whole if None.
+      whole: of a shard, the cell that it is a part of.
+
+    Raises:
+      ValueError: what it needs is run in shards, whose agents would lie in several files.
     """
 
     config: RunConfig
@@ -40,12 +48,28 @@ class Cell:
     setting: str = ""
     needs: Cell | None = None
     tuning: Tuning | None = None
+    seeds_per_shard: int | None = None
+    whole: Cell | None = None
+
+    def __post_init__(self):
+        if self.needs is not None and self.needs.seeds_per_shard is not None:
+            raise ValueError(f"{self.name} needs {self.needs.name}, which cannot be run in shards then")
 
     @property
     def name(self) -> str:
-        """The record's folder."""
+        """The record's folder; a shard has its cell's."""
         parts = (self.config.task, self.setting, self.config.method, self.variant)
         return "__".join("".join(c if c.isalnum() or c in ".-" else "_" for c in part) for part in parts if part)
+
+    @property
+    def seeds(self) -> range:
+        """Its learner seeds."""
+        return range(self.config.first_seed, self.config.first_seed + self.config.seeds)
+
+    @property
+    def place(self) -> str:
+        """The name, or of a shard its own folder within that one."""
+        return self.name if self.whole is None else f"{self.name}/shards/{self.seeds[0]}-{self.seeds[-1]}"
 
     @property
     def updates(self) -> int:
@@ -65,11 +89,18 @@ class Tuning:
     Attributes:
       cell: the sweep; its seeds start at `TUNING_SEED`, so that no judged seed chooses anything.
       metric, protocol: what is compared, as claims name it.
+
+    Raises:
+      ValueError: a seed that is judged would choose.
     """
 
     cell: Cell
     metric: str = "final"
     protocol: str = "policy"
+
+    def __post_init__(self):
+        if self.cell.config.first_seed < TUNING_SEED:
+            raise ValueError(f"{self.cell.name} chooses settings, so that its seeds start at {TUNING_SEED}")
 
 
 @dataclass(frozen=True)
@@ -85,6 +116,8 @@ class PaperTable:
       ours: our own methods, with the fixed settings that they replace.
       figures: the paper's own figures, `(records, title) -> {file name: figure}`.
       published: our numbers beside other code bases', `(records, title) -> table`.
+      paper_networks: whether networks and batch are the paper's at every preset, so that preset `long`, with the
+        paper's numbers of steps, is the paper's own scale.
     """
 
     name: str
@@ -97,6 +130,7 @@ class PaperTable:
     ours: Sequence[Replacement] = ()
     figures: report.MoreFigures | None = None
     published: report.Published | None = None
+    paper_networks: bool = False
 
 
 def cells_of(
@@ -126,7 +160,22 @@ def cells_of(
         if not any(fnmatchcase(cell.name, pattern) for cell in cells):
             raise unknown(f"cell of table {table.name} at preset {preset}", pattern, {cell.name for cell in cells})
     cells = [cell for cell in cells if not names or any(fnmatchcase(cell.name, pattern) for pattern in names)]
-    return [_as_asked(cell, seeds, physics) for cell in cells]
+    cells = [_as_asked(cell, seeds, physics) for cell in cells]
+    return [in_shards(cell) for cell in cells] if preset == "long" else cells
+
+
+def in_shards(cell: Cell) -> Cell:
+    """The cell, run in shards of at most 90 minutes on a slow machine where it would take longer; two seeds at least.
+
+    A cell that says its own number of seeds keeps it. Cores come in pairs, and so do a shard's seeds. Offline agents
+    lie in one file, so that their cell stays whole.
+    """
+    cost = cell.updates * (2 if cell.config.task.startswith(SLOW_TASKS) else 1)
+    offline = build(cell.config.method, cell.config.options).offline
+    if cell.seeds_per_shard is not None or offline or cost <= SHARD_UPDATES:
+        return cell
+    per_seed = cost / cell.config.seeds
+    return dataclasses.replace(cell, seeds_per_shard=max(2, 2 * int(SHARD_UPDATES / per_seed / 2)))
 
 
 def sweep_cell(
@@ -141,7 +190,8 @@ def sweep_cell(
         raise unknown(f"sweep of table {table.name}", axis, table.grids)
     if preset not in PRESETS:
         raise unknown("preset", preset, PRESETS)
-    return _as_asked(table.grids[axis](preset, task), seeds, physics)
+    cell = _as_asked(table.grids[axis](preset, task), seeds, physics)
+    return in_shards(cell) if preset == "long" else cell
 
 
 def _as_asked(cell: Cell, seeds: int | None, physics: str) -> Cell:
@@ -152,7 +202,13 @@ def _as_asked(cell: Cell, seeds: int | None, physics: str) -> Cell:
 
 
 def changed(cell: Cell, changes: Mapping[str, Any]) -> Cell:
-    """The cell with other settings, also in what it needs, and with that as its guide."""
+    """The cell with other settings, also in what it needs, and with that as its guide.
+
+    What tunes it takes the engine alone: seeds are asked for of what is judged.
+    """
+    if cell.tuning is not None and "physics" in changes:
+        sweep = changed(cell.tuning.cell, {"physics": changes["physics"]})
+        cell = dataclasses.replace(cell, tuning=dataclasses.replace(cell.tuning, cell=sweep))
     if cell.needs is None:
         return dataclasses.replace(cell, config=dataclasses.replace(cell.config, **changes))
     needs = changed(cell.needs, changes)

@@ -20,7 +20,8 @@ from types import ModuleType
 from typing import Any
 
 from benchmarks.cells import Cell
-from benchmarks.running import ROOT, Place, finished, run_cell
+from benchmarks.places import ROOT, Place, finished
+from benchmarks.running import run_cell
 from guided_rl import methods, variables
 from guided_rl.config import check
 from guided_rl.errors import Interrupted, UserError

@@ -237,4 +237,5 @@ TABLE = PaperTable(
     sweeps=(),
     ours=(Replacement("learned-sag", "sag"),),
     figures=local_figures.figures,
+    paper_networks=True,
 )

@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from benchmarks import dai, pag, pex, sac_eo
-from benchmarks.cells import PRESETS, Cell, PaperTable, cells_of, sweep_cell
+from benchmarks.cells import COMMITTED, PRESETS, Cell, PaperTable, cells_of, sweep_cell
 from benchmarks.launchers import LAUNCHERS, Launcher
-from benchmarks.running import ROOT, Place, changes, finished, records_root, refuse_to_lose, standing, with_needs
+from benchmarks.places import ROOT, Place, changes, finished, records_root, refuse_to_lose, standing, with_needs
 from guided_rl.errors import UserError, unknown
 from guided_rl.reporting import page, records, report
 
@@ -85,8 +85,8 @@ def _launch(launch: Launcher, place: Place, cells: Sequence[Cell], say: Callable
     """Run the cells, and say before which records that replaces."""
     for cell in with_needs(cells):
         runs = cell in cells or not place.agents(cell).exists()
-        if runs and (found := changes(place, cell)):
-            say(f"{cell.name}: to run again ({'; '.join(found)}); its record stays until the new one is whole")
+        if runs and changes(place, cell):
+            say(f"{cell.name}: {standing(place, cell)}; its record stays until the new one is whole")
     launch(place, cells, say)
 
 
@@ -97,18 +97,30 @@ def planned(name: str, preset: str, seeds: int | None = None, physics: str = "au
 
 
 def build_report(name: str, preset: str, root: Path = ROOT) -> report.Content:
-    """Tables, figures and claims of a paper from its records alone, written beside them in place of the last ones."""
-    table, kept = find_table(name), records_root(preset, root)
-    found = records.read_all(kept, name, preset)
-    more = {"more": table.figures, "published": table.published}
-    content = report.build(found, table.title, preset, table.claims, table.pairs, table.sweeps, table.ours, **more)
-    folder = kept / name / preset / "report"
-    written = report.write(content, folder)
-    kinds = {path.suffix for path in written}  # a neighbour's half-written files are left alone
+    """Tables, figures and claims of a paper from its records alone, written beside them in place of the last ones.
+
+    The claims of committed presets are judged together, and written once, to the table's own `report` folder.
+    """
+    table, home = find_table(name), records_root(preset, root) / name
+    together = COMMITTED if preset in COMMITTED else (preset,)
+    found = {other: records.read_all(home.parent, name, other) for other in together}
+    more = {"more": table.figures, "published": table.published, "paper_networks": table.paper_networks}
+    content = report.build(
+        found[preset], table.title, preset, table.claims, table.pairs, table.sweeps, table.ours, ledger=found, **more
+    )
+    once = preset in COMMITTED
+    if once:
+        _clear(home / "report", report.write_tables({"claims": content.claims}, home / "report"))
+    _clear(home / preset / "report", report.write(content, home / preset / "report", claims=not once))
+    return content
+
+
+def _clear(folder: Path, written: Sequence[Path]) -> None:
+    """Remove what an earlier report left of the same kinds of files; a neighbour's half-written ones are left alone."""
+    kinds = {path.suffix for path in written}
     for left in set(folder.iterdir()) - set(written):
         if left.suffix in kinds:
             left.unlink(missing_ok=True)
-    return content
 
 
 def write_pages(path: Path | None = None, root: Path = ROOT) -> list[Path]:
@@ -122,13 +134,27 @@ def write_pages(path: Path | None = None, root: Path = ROOT) -> list[Path]:
     """
     pages: dict[Path, list[page.Section]] = {}  # by the folder that records and page share
     for name in TABLES:
-        for preset in reversed(PRESETS):
-            kept = records_root(preset, root)
-            if any((kept / name / preset).glob("*/record.json")):
-                pages.setdefault(kept, []).append(report.section(build_report(name, preset, root)))
+        for kept, sections in _sections(name, root).items():
+            pages.setdefault(kept, []).extend(sections)
     if not pages:
         raise UserError("there are no records to report on; run a table first, such as make table-dai")
     committed = records_root("cpu", root)
     lead = "Does expert guidance make the agent learn faster, by how much, and how sure are we?"
     place = lambda kept: path if path is not None and kept == committed else kept / "report.html"
     return [page.write(place(kept), "guided-rl", lead, sections) for kept, sections in pages.items()]
+
+
+def _sections(name: str, root: Path) -> dict[Path, list[page.Section]]:
+    """A table's part of the pages, by the folder of the records; committed presets have one ledger, ahead of them."""
+    found: dict[Path, list[page.Section]] = {}
+    for preset in reversed(PRESETS):
+        kept, once = records_root(preset, root), preset in COMMITTED
+        if not any((kept / name / preset).glob("*/record.json")):
+            continue
+        content = build_report(name, preset, root)
+        if once and kept not in found:
+            found[kept] = [page.Section(content.claims.title, report.LEDGER, (content.claims,))]
+        as_paper = TABLES[name].paper_networks and preset == "long"
+        lead = report.SCALES["paper"] if as_paper else None
+        found.setdefault(kept, []).append(report.section(content, lead, claims=not once))
+    return found

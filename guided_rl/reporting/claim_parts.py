@@ -12,7 +12,7 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 import numpy as np
 
 from guided_rl.reporting import statistics
-from guided_rl.reporting.claims import FAILS, HOLDS, UNDECIDED, Judge, Missing, Outcome, View
+from guided_rl.reporting.claims import FAILS, HOLDS, UNDECIDED, Judge, NotRun, Outcome, View
 from guided_rl.reporting.records import POLICY
 from guided_rl.reporting.statistics import Interval
 from guided_rl.reporting.summaries import read_elsewhere
@@ -93,7 +93,7 @@ def there_and_absent(
     cells = list(itertools.zip_longest(methods, variants, fillvalue=""))
     there = [task for task in tasks if all(view.find(method, task, variant) for method, variant in cells)]
     if not there:
-        raise Missing(f"no cells of {' and '.join(methods)} on {' or '.join(tasks)}")
+        raise NotRun(f"no cells of {' and '.join(methods)} on {' or '.join(tasks)}")
     absent = [task for task in tasks if task not in there]
     return there, f"not run on {', '.join(absent)}" if absent else ""
 

@@ -28,7 +28,7 @@ from guided_rl.reporting.claim_parts import (
     shifted,
     there_and_absent,
 )
-from guided_rl.reporting.claims import FAILS, HOLDS, UNDECIDED, Judge, Missing, Outcome, View
+from guided_rl.reporting.claims import FAILS, HOLDS, UNDECIDED, Judge, Missing, NotRun, Outcome, View
 from guided_rl.reporting.records import POLICY
 from guided_rl.reporting.statistics import CONFIDENCE, Interval
 from guided_rl.reporting.summaries import protocols, read_elsewhere, sample, shared
@@ -177,10 +177,10 @@ def worst_point(
     """Each grid point of A's sweep is above B; the value is the difference of the worst point that decides."""
 
     def judge(view: View) -> Outcome:
-        found = [r for r in view.records if (r.method, r.task, r.variant) == (method, task, variant)]
-        if not found:
-            raise Missing(f"no sweep {variant!r} of {method} on {task}")
-        level, record = view.sample(base, task, metric, protocol, base_variant), found[0]
+        record = view.sweep(method, task, variant)
+        if record is None:
+            raise NotRun(f"no sweep {variant!r} of {method} on {task}")
+        level = view.sample(base, task, metric, protocol, base_variant)
         read = protocol if protocol in protocols(record) else POLICY
         gaps = [statistics.difference(sample(record, metric, read, p), level) for p in range(len(record.points))]
         verdicts = [above(gap, 0.0) for gap in gaps]

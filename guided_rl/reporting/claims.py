@@ -1,28 +1,35 @@
 """The claims ledger: what papers claim, beside what our records say, with a verdict.
 
 A claim is data: a statement, its source, and a pure function from a view of the records to an
-outcome (see `claim_tests` for the building blocks). Only preset `paper` judges a claim. Any
-other preset judges its scaled twin, the same statement at the same fractions of the preset's own
-budget, which stands in a column of its own and is never merged with the claim.
+outcome (see `claim_tests` for the building blocks). It is judged in three columns that are never
+merged: at the paper's scale (preset `paper`); at the paper's steps with narrower networks (`long`);
+and as a scaled twin, the same statement at the same fractions of a smaller preset's own budget.
+Records of two presets never enter one judgement, nor do cells whose base settings differ.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+import dataclasses
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 
+from guided_rl.reporting.likeness import by_task, unlike
 from guided_rl.reporting.records import POLICY, Record
 from guided_rl.reporting.scales import ScaleOf, scale_of
 from guided_rl.reporting.statistics import Interval, Sample
 from guided_rl.reporting.summaries import counted, curves, protocols, sample
 
-PAPER = "paper"
+PAPER, LONG = "paper", "long"
 HOLDS, FAILS, UNDECIDED = "holds", "does not hold", "undecided"
 ELSEWHERE, TESTED = "not run at this scale", "by test"
 
 
 class Missing(Exception):
     """Why a claim cannot be judged from these records, as a phrase."""
+
+
+class NotRun(Missing):
+    """The same, where the reason is that no cell of it was run."""
 
 
 @dataclass(frozen=True)
@@ -42,14 +49,19 @@ class Outcome:
 
 @dataclass(frozen=True, eq=False)
 class View:
-    """The records that claims are judged from, all of one table at one preset."""
+    """The records that claims are judged from, all of one table at one preset.
+
+    Attributes:
+      looked_at: the cells asked for to be compared, so that `judged` can refuse unlike ones.
+    """
 
     records: tuple[Record, ...]
     preset: str
     scale: ScaleOf = scale_of
+    looked_at: list[Record] = field(default_factory=list, repr=False)
 
     def find(self, method: str, task: str, variant: str = "") -> Record | None:
-        """The cell of a method on a task; sweeps and other variants are cells of their own."""
+        """Whether there is a cell of a method on a task; sweeps and other variants are cells of their own."""
         found = [
             r for r in self.records if (r.method, r.task, r.variant) == (method, task, variant) and len(r.points) == 1
         ]
@@ -57,10 +69,18 @@ class View:
             raise Missing(f"{len(found)} cells claim to be {method} on {task}: {', '.join(r.cell for r in found)}")
         return found[0] if found else None
 
+    def sweep(self, method: str, task: str, variant: str) -> Record | None:
+        """The cell of this variant whatever its grid, to be compared; the first one where there are several."""
+        found = next((r for r in self.records if (r.method, r.task, r.variant) == (method, task, variant)), None)
+        self.looked_at.extend([found] if found else [])
+        return found
+
     def record(self, method: str, task: str, variant: str = "") -> Record:
+        """The cell that `find` finds, to be compared with others."""
         found = self.find(method, task, variant)
         if found is None:
-            raise Missing(f"no cell of {method} on {task}")
+            raise NotRun(f"no cell of {method} on {task}")
+        self.looked_at.append(found)
         return found
 
     def sample(self, method: str, task: str, metric: str, protocol: str = POLICY, variant: str = "") -> Sample:
@@ -100,6 +120,7 @@ class Claim:
       unit: how the value reads: `gain` (a fraction, shown in per cent), `ratio` or `return`.
       at_scale: for a claim that cells of a smaller preset can answer in full, such as one about
         the paper's first steps: its own judge, which raises `Missing` where they do not.
+      across: base settings in which the cells that it compares differ on purpose.
     """
 
     id: str
@@ -112,6 +133,7 @@ class Claim:
     test: str | None = None
     unit: str = "gain"
     at_scale: Judge | None = None
+    across: tuple[str, ...] = ()
 
     def __post_init__(self):
         if (self.judge is None) == (self.test is None):
@@ -124,39 +146,83 @@ class Claim:
 
 @dataclass(frozen=True)
 class Row:
-    """A claim with its own outcome and, apart from it, that of its scaled twin."""
+    """A claim with its outcome in each of the three columns, None where a column has no records.
+
+    Attributes:
+      outcome: at the paper's scale. long: at the paper's steps, narrower networks. twin: of the scaled twin.
+    """
 
     claim: Claim
     outcome: Outcome
     twin: Outcome | None
+    long: Outcome | None = None
 
 
-def ledger(claims: Iterable[Claim], view: View) -> list[Row]:
-    """Every claim judged from the records of one preset."""
-    return [_row(claim, view) for claim in claims]
+def ledger(claims: Iterable[Claim], *views: View, paper_networks: bool = False) -> list[Row]:
+    """Every claim judged in each column that one of the views belongs to.
+
+    Args:
+      views: one of each preset that has records. paper_networks: whether the table's networks are the
+        paper's at every preset, so that preset `long` is the paper's scale.
+    """
+    at_paper = [view for view in views if view.preset == PAPER or (paper_networks and view.preset == LONG)]
+    others = [view for view in views if view not in at_paper]
+    at_paper.sort(key=lambda view: view.preset != PAPER)
+    long = [view for view in others if view.preset == LONG]
+    return [_row(claim, at_paper, long, [view for view in others if view not in long]) for claim in claims]
 
 
 def judge(claim: Claim, view: View) -> Outcome:
     """The outcome at the view's own scale; undecided, with the reason, where cells are missing."""
     try:
-        return claim.judge(view)
+        return judged(claim, claim.judge, view)
     except Missing as reason:
         return Outcome(None, None, UNDECIDED, str(reason))
 
 
-def _row(claim: Claim, view: View) -> Row:
+def judged(claim: Claim, judge: Judge, view: View) -> Outcome:
+    """What one of the claim's judges says of a view.
+
+    Raises:
+      Missing: cells are missing, or those of one task were made with other base settings.
+    """
+    view = dataclasses.replace(view, looked_at=[])
+    outcome = judge(view)
+    for records in by_task(view.looked_at):
+        if changed := unlike(records, claim.across):
+            raise Missing(f"{records[0].task}: cells were made with other settings: {'; '.join(changed)}")
+    return outcome
+
+
+def _row(claim: Claim, at_paper: Sequence[View], long: Sequence[View], twins: Sequence[View]) -> Row:
     if claim.test is not None:
         return Row(claim, Outcome(None, None, TESTED, claim.test), None)
-    if view.preset == PAPER:
-        return Row(claim, judge(claim, view), None)
-    return Row(claim, _at_scale(claim, view), judge(claim, view))
+    narrower = _where_run(claim, claim.judge, long) if long else None
+    twin = judge(claim, twins[0]) if twins else None
+    return Row(claim, _at_scale(claim, at_paper, [*long, *twins]), twin, narrower)
 
 
-def _at_scale(claim: Claim, view: View) -> Outcome:
-    """The claim itself, from a preset below the paper's: judged where its cells have the paper's scale."""
-    if claim.at_scale is not None:
+def _at_scale(claim: Claim, at_paper: Sequence[View], below: Sequence[View]) -> Outcome:
+    """The claim itself: from cells at the paper's scale, or smaller presets' that answer it in full."""
+    found = _where_run(claim, claim.judge, at_paper) if at_paper else None
+    if found is not None and found.verdict != ELSEWHERE:
+        return found
+    if claim.at_scale is not None and below:
+        return _where_run(claim, claim.at_scale, below, ELSEWHERE)
+    if found is not None:
+        return found
+    presets = " and ".join(view.preset for view in below if view.preset != LONG)
+    note = f"preset {presets} judges only {claim.twin}" if presets else "no records at the paper's scale"
+    return Outcome(None, None, ELSEWHERE, note)
+
+
+def _where_run(claim: Claim, asked: Judge, views: Sequence[View], otherwise: str = UNDECIDED) -> Outcome:
+    """The first view's outcome that has one; else why not, as not run where nothing was."""
+    reasons = []
+    for view in views:
         try:
-            return claim.at_scale(view)
+            return judged(claim, asked, view)
         except Missing as reason:
-            return Outcome(None, None, ELSEWHERE, str(reason))
-    return Outcome(None, None, ELSEWHERE, f"preset {view.preset} judges only {claim.twin}")
+            reasons.append(reason)
+    verdict = ELSEWHERE if all(isinstance(reason, NotRun) for reason in reasons) else otherwise
+    return Outcome(None, None, verdict, str(reasons[0]))

@@ -13,7 +13,7 @@ import numpy as np
 
 from guided_rl.reporting import statistics
 from guided_rl.reporting.claim_parts import Tasks, above, deciding, every
-from guided_rl.reporting.claims import HOLDS, UNDECIDED, Judge, Missing, Outcome, View
+from guided_rl.reporting.claims import HOLDS, UNDECIDED, Judge, Missing, NotRun, Outcome, View
 from guided_rl.reporting.records import Record
 from guided_rl.reporting.statistics import CONFIDENCE, LEAST_SEEDS, Interval, Sample
 from guided_rl.reporting.summaries import read_elsewhere, sample, shared
@@ -74,7 +74,7 @@ def judged(view: View, gate: Gate, tasks: Tasks, methods: Sequence[tuple[str, st
     if absent:
         notes.append(f"not run on {', '.join(absent)}")
     if not there:
-        raise Missing("; ".join(notes))
+        raise (Missing if ran else NotRun)("; ".join(notes))
     return there, notes
 
 
@@ -181,7 +181,7 @@ def value_matters(method: str, variant: str, parameter: str, tasks: Tasks, metri
         found = {t: _sweep(view, method, variant, t) for t in tasks}
         swept = {t: r for t, r in found.items() if r is not None}
         if not swept:
-            raise Missing(f"no sweep of {parameter} by {method} on {' or '.join(tasks)}")
+            raise NotRun(f"no sweep of {parameter} by {method} on {' or '.join(tasks)}")
         pairs = [(t, i, j) for t, r in swept.items() for i in range(len(r.points)) for j in range(i)]
         level = 1 - (1 - CONFIDENCE) / len(pairs)
         gaps = []
@@ -203,12 +203,14 @@ def value_matters(method: str, variant: str, parameter: str, tasks: Tasks, metri
 
 
 def _sweep(view: View, method: str, variant: str, task: str) -> Record | None:
-    same = (method, task, variant)
-    return next((r for r in view.records if (r.method, r.task, r.variant) == same and len(r.points) > 1), None)
+    record = view.sweep(method, task, variant)
+    return record if record is not None and len(record.points) > 1 else None
 
 
 def _cell(view: View, method: str, task: str, variant: str) -> Record | None:
-    return view.find(method, task, variant) or view.find(method, task.partition("/")[0], variant)
+    """The cell on the task, or on its body where it learns without data; None if neither was run."""
+    there = next((name for name in (task, task.partition("/")[0]) if view.find(method, name, variant)), None)
+    return None if there is None else view.record(method, there, variant)
 
 
 def _outcome(interval: Interval, verdict: str, notes: Sequence[str]) -> Outcome:

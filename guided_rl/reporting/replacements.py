@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from guided_rl.reporting import statistics
+from guided_rl.reporting.likeness import unlike
 from guided_rl.reporting.records import Record, find
 from guided_rl.reporting.statistics import Interval
 from guided_rl.reporting.summaries import protocols, sample, shared, starts_alike
@@ -37,7 +38,7 @@ class Replacement:
 
 def replacements_table(records: Sequence[Record], ours: Sequence[Replacement], title: str) -> Table:
     """Difference to the default and to the best fixed setting, per task, protocol and measurement."""
-    rows, data, left_out, cut = [], [], [], False
+    rows, data, left_out, refused, cut = [], [], [], [], False
     for task in sorted({record.task for record in records}):
         for pair in ours:
             own, default = (find(records, name, task) for name in (pair.method, pair.of))
@@ -45,6 +46,8 @@ def replacements_table(records: Sequence[Record], ours: Sequence[Replacement], t
                 continue
             others = [find(records, pair.of, task, variant) for variant in pair.fixed]
             found = [r for r in (default, *others) if r is not None]
+            refused += [f"{label(r)} on {task} is left out: {c}." for r in found if (c := _other_settings(own, r))]
+            found = [r for r in found if not _other_settings(own, r)]
             fixed = [r for r in found if r.budget == own.budget or (pair.unscheduled and starts_alike(own, r))]
             left_out += [(own, r) for r in found if r not in fixed]
             if default not in fixed:
@@ -76,8 +79,14 @@ def replacements_table(records: Sequence[Record], ours: Sequence[Replacement], t
         f"{own.method} {steps(own.budget)}, and the one is not the beginning of the other."
         for own, r in left_out
     ]
-    notes += few_seeds(rows)
+    notes += [*refused, *few_seeds(rows)]
     return Table(title, columns, tuple(rows), 6, tuple(notes), tuple(data), section_starts([row[0] for row in rows]))
+
+
+def _other_settings(own: Record, other: Record) -> str:
+    """Why another cell is no comparison, whatever their lengths; empty where it is one."""
+    changed = unlike([own, other], across=("steps", "warmup", "evaluations"))
+    return f"it was made with other settings than {own.method} ({'; '.join(changed)})" if changed else ""
 
 
 def _common_steps(records: Sequence[Record], budget: int) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +10,8 @@ from matplotlib.figure import Figure
 
 from guided_rl.errors import UserError
 from guided_rl.reporting import figures, plot_style, storage, summary_tables
-from guided_rl.reporting.claims import PAPER, Claim, View, ledger
+from guided_rl.reporting.claims import LONG, PAPER, Claim
+from guided_rl.reporting.claims_table import ledger_table
 from guided_rl.reporting.overview import overview_table
 from guided_rl.reporting.page import Section
 from guided_rl.reporting.records import Record
@@ -74,6 +75,8 @@ def build(
     scale: ScaleOf = scale_of,
     more: MoreFigures | None = None,
     published: Published | None = None,
+    paper_networks: bool = False,
+    ledger: Mapping[str, Sequence[Record]] | None = None,
 ) -> Content:
     """Tables and figures of one paper.
 
@@ -82,6 +85,8 @@ def build(
       pairs: (guided method, its base). sweeps: (grid axis, the base to compare with).
       ours: our own methods with what they replace.
       more: the paper's own figures. published: our numbers beside other code bases'.
+      paper_networks: as for `ledger_table`. ledger: by preset, the records that the claims are judged from together;
+        these alone if None.
 
     Raises:
       UserError: there are no records.
@@ -89,7 +94,7 @@ def build(
     if not records:
         raise UserError(f"there are no records of {name} at preset {preset}; run its table first")
     records, title = with_sources(records), f"{name}, preset {preset}"
-    view = View(tuple(records), preset, scale)
+    claims_of, ledger = (title, {preset: records}) if ledger is None else (name, ledger)
     return Content(
         name,
         preset,
@@ -101,41 +106,70 @@ def build(
         summary_tables.behaviour_table(records, f"{title}: what training itself returned"),
         replacements_table(records, ours, f"{title}: our methods and what they replace"),
         (published or _nothing)(records, f"{title}: beside published numbers"),
-        summary_tables.claims_table(ledger(claims, view), preset, f"{title}: claims", records),
+        ledger_table(ledger, claims, f"{claims_of}: claims", scale, paper_networks),
         summary_tables.provenance_table(records, f"{title}: provenance"),
         _figures(records, title, pairs, sweeps, scale, more),
     )
 
 
-def section(content: Content) -> Section:
-    """The content as a section of the HTML page."""
-    reduced = (
-        "This is the paper's own scale."
-        if content.preset == PAPER
-        else "This preset runs at a reduced scale, so only the scaled twins of the claims are judged."
-    )
+LEDGER = (
+    "What the paper claims, and what our records say: at its own scale, at its own numbers of steps with narrower "
+    "networks, and as scaled twins at a smaller budget. The three are never merged."
+)
+SCALES = {
+    PAPER: "This is the paper's own scale.",
+    LONG: "This preset has the paper's own numbers of steps, with 64×64 networks and batches of 128.",
+}
+REDUCED = "This preset runs at a reduced scale, so only the scaled twins of the claims are judged."
+
+
+def section(content: Content, lead: str | None = None, claims: bool = True) -> Section:
+    """The content as a section of the HTML page.
+
+    Args:
+      lead: what its preset is; by the preset's name if None. claims: whether with its own ledger.
+    """
+    lead = SCALES.get(content.preset, REDUCED) if lead is None else lead
     shown = content.tables()
     order = ("overview", "claims", "gains", "variants", "ours", "published", "milestones", "behaviour", "returns")
-    blocks = (*(shown[name] for name in order if name in shown), *content.figures.values(), content.provenance)
-    return Section(f"{content.name}, preset {content.preset}", reduced, blocks)
+    shown = {name: shown[name] for name in order if name in shown and (claims or name != "claims")}
+    return Section(
+        f"{content.name}, preset {content.preset}",
+        lead,
+        (*shown.values(), *content.figures.values(), content.provenance),
+    )
 
 
-def write(content: Content, folder: str | Path) -> list[Path]:
+def write(content: Content, folder: str | Path, claims: bool = True) -> list[Path]:
     """Write `<table>.md` and `<table>.json` for each table, and each figure as SVG and PNG.
+
+    Args:
+      claims: whether its own ledger too.
+
+    Raises:
+      UserError: the folder cannot be written.
+    """
+    tables = {name: table for name, table in content.tables().items() if claims or name != "claims"}
+    written = write_tables(tables, folder)
+    for name, figure in content.figures.items():
+        written += plot_style.save(figure, Path(folder), name)
+    return written
+
+
+def write_tables(tables: Mapping[str, Table], folder: str | Path) -> list[Path]:
+    """Write `<name>.md` and `<name>.json` for each table.
 
     Raises:
       UserError: the folder cannot be written.
     """
     folder, written = Path(folder), []
     try:
-        for name, table in content.tables().items():
+        for name, table in tables.items():
             for suffix, text in ((".md", to_markdown(table)), (".json", to_json(table))):
                 storage.replace_file(folder / f"{name}{suffix}", text.encode())
                 written.append(folder / f"{name}{suffix}")
     except OSError as error:
         raise UserError(f"cannot write the tables to {folder}: {error.strerror or error}") from error
-    for name, figure in content.figures.items():
-        written += plot_style.save(figure, folder, name)
     return written
 
 

@@ -10,13 +10,12 @@ from typing import Any
 import numpy as np
 
 from guided_rl.reporting import statistics
-from guided_rl.reporting.claims import ELSEWHERE, Outcome, Row
 from guided_rl.reporting.footing import few_experts, footing
+from guided_rl.reporting.likeness import unlike
 from guided_rl.reporting.progress import duration
 from guided_rl.reporting.records import POLICY, Record, find
 from guided_rl.reporting.scales import ScaleOf, scale_of
 from guided_rl.reporting.sources import unsourced
-from guided_rl.reporting.statistics import Interval
 from guided_rl.reporting.summaries import behaviour, counted, curves, protocols, sample, shared, steps_to
 from guided_rl.reporting.tables import Table, estimate, few_seeds, number, percent, section_starts, steps
 
@@ -96,12 +95,15 @@ def gains_table(
     Args:
       pairs: (guided method, its base), judged by the learner's own policy.
     """
-    rows, data = [], []
+    rows, data, refused = [], [], []
     main = [record for record in records if record.main]
     for task in sorted({record.task for record in main}):
         for guided, base in pairs:
             a, b = find(main, guided, task), find(main, base, task)
             if a is None or b is None:
+                continue
+            if changed := unlike([a, b]):
+                refused.append(f"{guided} and {base} on {task} were made with other settings: {'; '.join(changed)}.")
                 continue
             for metric in SUMMARIES:
                 x, y = sample(a, metric), sample(b, metric)
@@ -127,6 +129,7 @@ def gains_table(
     notes = [
         "Gain is (method − base) / (base − random), undefined (–) where the base is not above random.",
         "Seeds needed: per method, to find the observed difference with 80 % power.",
+        *refused,
         *footing(main),
         *few_seeds(rows),
     ]
@@ -177,36 +180,6 @@ def milestones_table(records: Sequence[Record], title: str, scale: ScaleOf = sca
     notes = ["Steps of the median seed, – where fewer than half get there; in brackets how many do."]
     columns = ("Task", "Method", *(f"{share:.0%}" for share in MILESTONES))
     return Table(title, columns, tuple(rows), 2, tuple(notes), tuple(data), section_starts([row[0] for row in rows]))
-
-
-def claims_table(rows: Sequence[Row], preset: str, title: str, records: Sequence[Record] = ()) -> Table:
-    """Claims with their own verdict and, in another column, that of the scaled twin, judged on `records`."""
-    text, data = [], []
-    for row in rows:
-        unit = row.claim.unit
-        twin = "–" if row.twin is None else _verdict(row.twin, unit)
-        claimed = f"{row.claim.statement}\n{row.claim.threshold}  ({row.claim.source})"
-        text.append((row.claim.id, claimed, _verdict(row.outcome, unit), twin))
-        facts = {
-            "id": row.claim.id,
-            "twin": row.claim.twin,
-            "test": row.claim.test,
-            "preset": preset,
-            **{name: getattr(row.claim, name) for name in ("paper", "statement", "source", "metric", "threshold")},
-        }
-        data.append({**facts, "outcome": _facts(row.outcome), "at_reduced_scale": row.twin and _facts(row.twin)})
-    notes = [
-        f"Verdicts rest on 95 % intervals of at least ten seeds. At reduced scale: preset {preset} judges the same "
-        "statement at the same fractions of its own budget; that is no verdict on the paper's claim.",
-        *footing(records),
-    ]
-    for row in rows:
-        judged = [(row.claim.id, row.outcome)] if row.twin is None or row.outcome.verdict != ELSEWHERE else []
-        judged += [(row.claim.twin, row.twin)] if row.twin else []
-        notes += [f"{name}: {shown.note}." for name, shown in judged if shown.note and row.claim.test is None]
-    return Table(
-        title, ("Claim", "Statement", "Verdict", "At reduced scale"), tuple(text), 4, tuple(notes), tuple(data)
-    )
 
 
 def provenance_table(records: Sequence[Record], title: str) -> Table:
@@ -316,16 +289,3 @@ def _source_notes(records: Sequence[Record]) -> list[str]:
         for r in records
         if unsourced(r)
     ]
-
-
-def _verdict(outcome: Outcome, unit: str) -> str:
-    if outcome.interval is None:
-        value = "" if outcome.value is None else number(outcome.value)
-    else:
-        value = percent(outcome.interval) if unit == "gain" else estimate(outcome.interval)
-    return f"{outcome.verdict}\n{value}" if value and value != "–" else outcome.verdict
-
-
-def _facts(outcome: Outcome) -> dict[str, Any]:
-    interval: Interval | None = outcome.interval
-    return {"verdict": outcome.verdict, "value": outcome.value, "interval": interval, "note": outcome.note}

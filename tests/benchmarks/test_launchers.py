@@ -19,7 +19,7 @@ import pytest
 from benchmarks import launchers, pex
 from benchmarks.cells import Cell, cells_of
 from benchmarks.launchers import LAUNCHERS, Share, share_of, submit
-from benchmarks.running import Place
+from benchmarks.places import Place
 from guided_rl.errors import Interrupted, UserError
 from guided_rl.reporting import records
 from guided_rl.training.checkpoint import Checkpoints, wait_for_owner

@@ -8,7 +8,8 @@ import pytest
 
 from benchmarks import running, tables
 from benchmarks.cells import Cell, PaperTable, agents_file, changed
-from benchmarks.running import Place, changes, finished, run_cell, standing
+from benchmarks.places import Place, changes, finished, standing
+from benchmarks.running import run_cell
 from guided_rl.errors import UserError
 from guided_rl.reporting import records
 from tests.reporting.synthetic import make_record
@@ -21,7 +22,7 @@ CELLS = [Cell(small()), OFFLINE, ONLINE]
 
 def keep(place: Place, cell: Cell, engine: str | None = "native", **options) -> None:
     """A finished cell's record."""
-    made = make_record(cell.config.method, cell.config.task)
+    made = make_record(cell.config.method, cell.config.task, seeds=cell.seeds)
     made_by = {"engine": engine, "engine_options": options}
     whole = dataclasses.replace(made, config=cell.config.to_json(), provenance=made_by)
     records.write(whole, place.record(cell))
@@ -65,8 +66,10 @@ def test_where_a_cell_stands(place):
         assert standing(place, cell) == "to run again (evaluations: 2 -> 4)" and not finished(place, cell)
         keep(place, cell)
         assert standing(place, cell) == "done" and finished(place, cell)
-    assert standing(place, otherwise(CELLS[0], seeds=2)) == "in the way (seeds: 3 -> 2)"
-    assert standing(place, otherwise(CELLS[0], seeds=4)) == "to run again (seeds: 3 -> 4)"
+    assert standing(place, otherwise(CELLS[0], seeds=2)) == "done"  # nothing is lost by what is there besides
+    assert standing(place, otherwise(CELLS[0], seeds=2, evaluations=2)).startswith("in the way (evaluations: 4 -> 2; se")
+    assert standing(place, otherwise(CELLS[0], seeds=4)) == "to extend (seeds: 3 -> 4)"
+    assert standing(place, otherwise(OFFLINE, seeds=4)) == "to run again (seeds: 3 -> 4)"  # its agents lie in one file
 
 
 def test_a_cell_whose_guide_alone_differs_says_so(place):
@@ -119,8 +122,8 @@ def test_a_record_that_would_be_replaced_for_being_needed_is_said_too(place, tab
     ("stored", "words", "sentence"),
     [
         ({}, {"seeds": 2}, "made with seeds 3, and a record with seeds 2 would replace it; ask for seeds 3"),
-        ({}, {"seeds": 4}, "made with seeds 3, and a record with seeds 4"),
-        ({"seeds": 5}, {}, "made with seeds 5, and a record with seeds 3"),
+        ({"evaluations": 2}, {"seeds": 4}, "made with seeds 3, and a record with seeds 4"),
+        ({"evaluations": 2, "seeds": 5}, {}, "made with seeds 5, and a record with seeds 3"),
         ({}, {"physics": "mjx"}, "made with physics auto, and a record with physics mjx"),
         (
             {},

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from guided_rl.reporting import claim_parts, claim_tests, claims, summary_tables
+from guided_rl.reporting import claim_parts, claim_tests, claims
 from guided_rl.reporting.claims import ELSEWHERE, FAILS, HOLDS, TESTED, UNDECIDED, Claim, View
+from guided_rl.reporting.claims_table import claims_table
 from guided_rl.reporting.records import Expert
 from guided_rl.reporting.scales import Scale
 from guided_rl.reporting.statistics import Interval
@@ -239,8 +240,9 @@ def test_a_claim_judged_at_its_own_scale_and_at_a_reduced_one_tells_the_tasks_of
     judge = claim_tests.mean_gain("dai-sac", "sac", [A], "early", 1.6)
     both = Claim("dai/D1", "DAI", "s", "s", "m", "t", judge, at_scale=judge)
     reduced = dataclasses.replace(both, id="dai/D2", at_scale=None)
-    rows = claims.ledger([both, reduced], view(*pair(500, 100), preset="cpu"))
-    told = [note.partition(":")[0] for note in summary_tables.claims_table(rows, "cpu", "Claims").notes]
+    reduced_scale = view(*pair(500, 100), preset="cpu")
+    rows = claims.ledger([both, reduced], reduced_scale)
+    told = [note.partition(":")[0] for note in claims_table(rows, [reduced_scale], "Claims").notes]
     assert [name for name in told if name.startswith("dai/")] == ["dai/D1", "dai/D1~", "dai/D2~"]
 
 

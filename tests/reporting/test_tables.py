@@ -10,7 +10,8 @@ import pytest
 from rich.console import Console
 
 from guided_rl.reporting import claim_tests, records, summary_tables, tables
-from guided_rl.reporting.claims import Claim, View, ledger
+from guided_rl.reporting.claims import Claim
+from guided_rl.reporting.claims_table import ledger_table
 from guided_rl.reporting.records import Expert
 from guided_rl.reporting.scales import Scale, scale_of
 from guided_rl.reporting.statistics import Interval
@@ -46,7 +47,7 @@ def every_table(found) -> list[tables.Table]:
     return [
         summary_tables.returns_table(found, "Returns", scale),
         summary_tables.gains_table(found, PAIRS, "Gains", scale),
-        summary_tables.claims_table(ledger([claim], View(tuple(found), "cpu", scale)), "cpu", "Claims"),
+        ledger_table({"cpu": found}, [claim], "Claims", scale),
         summary_tables.provenance_table(found, "Provenance"),
     ]
 
