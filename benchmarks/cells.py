@@ -20,6 +20,7 @@ from guided_rl.reporting.replacements import Replacement
 
 PRESETS = ("smoke", "quick", "cpu", "long", "paper")
 COMMITTED = ("cpu", "long", "paper")
+IN_SHARDS = ("cpu", "long")  # on an accelerator a cell is one program over all its seeds
 TUNING_SEED = 10_000
 SHARD_UPDATES = 4_000_000  # some 90 minutes of a slow two-core machine, where 64×64 networks learn 750 times a second
 SLOW_TASKS = ("Ant", "Humanoid")  # where physics takes as long again as learning
@@ -161,21 +162,24 @@ def cells_of(
             raise unknown(f"cell of table {table.name} at preset {preset}", pattern, {cell.name for cell in cells})
     cells = [cell for cell in cells if not names or any(fnmatchcase(cell.name, pattern) for pattern in names)]
     cells = [_as_asked(cell, seeds, physics) for cell in cells]
-    return [in_shards(cell) for cell in cells] if preset == "long" else cells
+    return [in_shards(cell) for cell in cells] if preset in IN_SHARDS else cells
 
 
 def in_shards(cell: Cell) -> Cell:
-    """The cell, run in shards of at most 90 minutes on a slow machine where it would take longer; two seeds at least.
+    """The cell, and what tunes it, run in shards of at most 90 minutes on a slow machine where they would take longer.
 
-    A cell that says its own number of seeds keeps it. Cores come in pairs, and so do a shard's seeds. Offline agents
-    lie in one file, so that their cell stays whole.
+    A cell that says its own number of seeds keeps it. Cores come in pairs, and so do seeds that have one member each.
+    Offline agents lie in one file, so that their cell stays whole.
     """
+    if cell.tuning is not None:
+        cell = dataclasses.replace(cell, tuning=dataclasses.replace(cell.tuning, cell=in_shards(cell.tuning.cell)))
     cost = cell.updates * (2 if cell.config.task.startswith(SLOW_TASKS) else 1)
     offline = build(cell.config.method, cell.config.options).offline
     if cell.seeds_per_shard is not None or offline or cost <= SHARD_UPDATES:
         return cell
-    per_seed = cost / cell.config.seeds
-    return dataclasses.replace(cell, seeds_per_shard=max(2, 2 * int(SHARD_UPDATES / per_seed / 2)))
+    together = 2 if len(cell.config.points()) == 1 else 1
+    count = int(SHARD_UPDATES * cell.config.seeds / cost)
+    return dataclasses.replace(cell, seeds_per_shard=max(together, count // together * together))
 
 
 def sweep_cell(
@@ -191,7 +195,7 @@ def sweep_cell(
     if preset not in PRESETS:
         raise unknown("preset", preset, PRESETS)
     cell = _as_asked(table.grids[axis](preset, task), seeds, physics)
-    return in_shards(cell) if preset == "long" else cell
+    return in_shards(cell) if preset in IN_SHARDS else cell
 
 
 def _as_asked(cell: Cell, seeds: int | None, physics: str) -> Cell:

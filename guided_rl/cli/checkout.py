@@ -17,7 +17,12 @@ def find() -> Path | None:
 
 
 def tables() -> ModuleType:
-    """The module `benchmarks.tables`.
+    """The module `benchmarks.tables`, see `module`."""
+    return module("tables")
+
+
+def module(name: str) -> ModuleType:
+    """A module of the checkout's `benchmarks`.
 
     Raises:
       UserError: there is no checkout.
@@ -27,4 +32,4 @@ def tables() -> ModuleType:
         raise UserError("tables are part of the guided-rl checkout and there is none here; run this command inside one")
     if str(folder) not in sys.path:
         sys.path.insert(0, str(folder))
-    return importlib.import_module("benchmarks.tables")
+    return importlib.import_module(f"benchmarks.{name}")

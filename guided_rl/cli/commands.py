@@ -80,7 +80,7 @@ class Plan(Population):
 
     Attributes:
       table: a paper's table, such as dai.
-      preset: of that table: smoke, quick, cpu or paper.
+      preset: of that table: smoke, quick, cpu, long or paper.
       seeds: of the run, or of every cell of the table; as many as each has by itself if not given.
     """
 
@@ -104,7 +104,8 @@ class Table:
 
     Attributes:
       name: of the paper, such as dai.
-      preset: smoke (seconds), quick (minutes), cpu (hours) or paper (an accelerator).
+      preset: smoke (seconds), quick (minutes), cpu (hours), long (the paper's steps with 64×64 networks; a day or
+        more) or paper (an accelerator).
       seeds: per cell; the preset's own number if not given.
       launcher: local, one cell after another, or ray, as many as a Ray cluster takes at once.
       tasks: only these.
@@ -141,13 +142,64 @@ class Table:
 
 
 @dataclass(frozen=True)
+class Merge:
+    """Put records of one run on different seeds together, as if all had been trained at once.
+
+    For example, after `guided-rl run --seeds 5 --folder a` and `guided-rl run --seeds 5 --first-seed 5 --folder b`:
+
+        guided-rl merge a b --out whole
+
+    Attributes:
+      parts: folders of runs or of records.
+      out: folder of the merged record; not one that holds a record already.
+    """
+
+    parts: Positional[tuple[Path, ...]]
+    out: Path
+
+    def execute(self) -> None:
+        from guided_rl.cli.running import merge
+
+        merge(self.parts, self.out)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Run what the papers' tables still lack at presets cpu, long and paper, the most wanted first, until stopped.
+
+    The same command goes on after a stop.
+
+    Attributes:
+      list: only say what is missing, and how many hours it will take.
+      commit: commit each finished cell or shard of results/ by itself.
+      hours: begin nothing after so many.
+      cells: run at most so many cells or shards.
+    """
+
+    list: bool = False
+    commit: bool = False
+    hours: float | None = None
+    cells: int | None = None
+
+    def execute(self) -> None:
+        from guided_rl.cli.checkout import module
+        from guided_rl.cli.running import show
+
+        evidence = module("evidence")
+        if self.list:
+            show(evidence.missing_table())
+        else:
+            evidence.gather(self.commit, self.hours, self.cells)
+
+
+@dataclass(frozen=True)
 class Report:
     """Recompute every table, figure and claim from the stored records, and write the HTML page.
 
     Presets smoke and quick, whose records are scratch, have a page of their own, runs/records/report.html.
 
     Attributes:
-      page: where to write that of presets cpu and paper; results/report.html of the checkout if not given.
+      page: where to write that of presets cpu, long and paper; results/report.html of the checkout if not given.
     """
 
     page: Path | None = None
@@ -233,6 +285,8 @@ Command = (
     | Annotated[Sweep, tyro.conf.subcommand("sweep")]
     | Annotated[Plan, tyro.conf.subcommand("plan")]
     | Annotated[Table, tyro.conf.subcommand("table")]
+    | Annotated[Merge, tyro.conf.subcommand("merge")]
+    | Annotated[Evidence, tyro.conf.subcommand("evidence")]
     | Annotated[Report, tyro.conf.subcommand("report")]
     | Annotated[Evaluate, tyro.conf.subcommand("evaluate")]
     | Annotated[Video, tyro.conf.subcommand("video")]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 
+from guided_rl.cli import checkout
 from guided_rl.cli.checkout import tables
 from guided_rl.cli.running import show
 from guided_rl.config import RunConfig, check
@@ -96,17 +97,19 @@ def _spelled(value: object) -> str:
 
 
 def show_table(name: str, preset: str, seeds: int | None, physics: str) -> None:
-    """Print every cell of a paper's table with its size, and the sum."""
-    module = tables()
-    title, rows, total = module.find_table(name).title, [], 0
+    """Print every cell of a paper's table with its size and its hours, and the sums."""
+    module, rates = tables(), checkout.module("rates")
+    title, rows, total, known, time = module.find_table(name).title, [], 0, rates.heads(), 0.0
     for cell, standing in module.planned(name, preset, seeds, physics):
         config = cell.config
         size = f"{config.seeds} × {len(config.points())} × {steps(config.steps)}"
-        rows.append((cell.name, size, f"{cell.updates / 1e6:.2f}M", standing))
-        total += cell.updates
-    rows.append((f"{len(rows)} cells", "", f"{total / 1e6:.2f}M", ""))
-    columns = ("Cell", "Seeds × points × steps", "Seed-updates", "Record")
-    show(Table(f"{title}, preset {preset}", columns, tuple(rows), 1))
+        hours, source = rates.hours(cell, known)
+        shown = "–" if hours is None else f"{hours:.2f}"
+        rows.append((cell.name, size, f"{cell.updates / 1e6:.2f}M", shown, source, standing))
+        total, time = total + cell.updates, time + (hours or 0.0)
+    rows.append((f"{len(rows)} cells", "", f"{total / 1e6:.2f}M", f"{time:.2f}", "", ""))
+    columns = ("Cell", "Seeds × points × steps", "Seed-updates", "Hours", "From", "Record")
+    show(Table(f"{title}, preset {preset}", columns, tuple(rows), 1, (rates.HOURS,)))
 
 
 def megabytes(size: int) -> str:

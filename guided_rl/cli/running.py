@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
 
 from guided_rl.cli.watch import watching
 from guided_rl.config import RunConfig, differences
+from guided_rl.errors import UserError
 from guided_rl.guides.quotes import experts_behind
-from guided_rl.reporting import collect, records, summary_tables
+from guided_rl.reporting import collect, merging, records, summary_tables
 from guided_rl.reporting.tables import Table, to_rich
 from guided_rl.training.offline import keep_agents
 from guided_rl.training.processes import leads
@@ -46,6 +49,22 @@ def run(config: RunConfig, folder: Path) -> records.Record | None:
         agents = keep_agents(result, folder / "agents.npz", session.offline.shape[1])
         print(f"offline agents in {agents}; go on online with --guide offline:{agents}")
     return record
+
+
+def merge(parts: Sequence[Path], out: Path) -> records.Record:
+    """Merge the records in these folders, or in their `record` folders, into one in `out`.
+
+    Raises:
+      UserError: a folder has no record, they are not parts of one run, or `out` holds a record already.
+    """
+    if (out / "record.json").exists():
+        raise UserError(f"{out} holds a record already; name another folder with --out")
+    inside = [part / "record" if (part / "record" / "record.json").exists() else part for part in parts]
+    merged = replace(merging.merge([records.read(folder) for folder in inside]), cell=out.name)
+    records.write(merged, out)
+    show(summary_tables.returns_table([merged], f"{merged.method} on {merged.task}"))
+    print(f"record of seeds {merged.seeds[0]} to {merged.seeds[-1]} in {out}")
+    return merged
 
 
 def show_sweep(record: records.Record, parameter: str, folder: Path) -> None:

@@ -67,7 +67,9 @@ def test_where_a_cell_stands(place):
         keep(place, cell)
         assert standing(place, cell) == "done" and finished(place, cell)
     assert standing(place, otherwise(CELLS[0], seeds=2)) == "done"  # nothing is lost by what is there besides
-    assert standing(place, otherwise(CELLS[0], seeds=2, evaluations=2)).startswith("in the way (evaluations: 4 -> 2; se")
+    assert standing(place, otherwise(CELLS[0], seeds=2, evaluations=2)).startswith(
+        "in the way (evaluations: 4 -> 2; se"
+    )
     assert standing(place, otherwise(CELLS[0], seeds=4)) == "to extend (seeds: 3 -> 4)"
     assert standing(place, otherwise(OFFLINE, seeds=4)) == "to run again (seeds: 3 -> 4)"  # its agents lie in one file
 

@@ -1,0 +1,135 @@
+"""Put on record what all tables still lack, the most wanted first, until stopped; go on after a stop.
+
+A cell that cannot be run is told and passed over. Each finished cell or shard can be committed by itself.
+"""
+
+from __future__ import annotations
+
+import gc
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Sequence
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+import jax
+
+from benchmarks import rates
+from benchmarks.cells import COMMITTED, Cell, cells_of
+from benchmarks.places import ROOT, Place, chosen, finished, kept, refuse_to_lose, standing
+from benchmarks.priorities import PRIORITIES, Wanted
+from benchmarks.running import join, next_piece, run_piece, with_choice
+from benchmarks.tables import TABLES
+from guided_rl.errors import Interrupted, UserError
+from guided_rl.reporting.tables import Table
+from guided_rl.training.waves import stop_on_interrupt
+
+Say = Callable[[str], None]
+Item = tuple[str, Place, Cell]
+"""A letter of the priorities, and a cell with its place."""
+
+
+def gather(
+    commit: bool = False,
+    hours: float | None = None,
+    cells: int | None = None,
+    say: Say = print,
+    root: Path = ROOT,
+    priorities: Sequence[Wanted] = PRIORITIES,
+) -> None:
+    """Run the next missing cell or shard over and over.
+
+    Args:
+      commit: whether each is committed, or only told how. hours: none is begun after so many. cells: no more than so
+        many cells or shards are run.
+
+    Raises:
+      UserError: some could not be run, and why; the others are on record.
+      Interrupted: stopped on request; what runs goes on from its checkpoint the next time.
+    """
+    begun, done, failed = time.monotonic(), 0, {}
+    items = list(wanted(priorities, root))
+    while (cells is None or done < cells) and (hours is None or time.monotonic() - begun < 3600 * hours):
+        found = _next(items, failed)
+        if found is None:
+            break
+        place, cell, piece = found
+        try:
+            refuse_to_lose(place, [cell], seeds_chosen=False)
+            say(f"{place.table}, preset {place.preset}: {cell.name}")
+            run_piece(place, piece, say, f"{place.table} {place.preset} ")
+        except UserError as error:
+            failed[place, cell.name] = str(error)
+            say(f"{cell.name}: {error}; passed over")
+            continue
+        done += 1
+        if cell.tuning is not None and finished(place, cell.tuning.cell):
+            with_choice(place, cell)
+        _publish(place, piece, commit, say)
+        jax.clear_caches()  # compiled programs of days would fill the memory
+        gc.collect()
+    if failed:
+        raise UserError(
+            f"{len(failed)} cells could not be run: {'; '.join(f'{n} ({e})' for (_, n), e in failed.items())}"
+        )
+
+
+def wanted(priorities: Sequence[Wanted] = PRIORITIES, root: Path = ROOT) -> Iterator[Item]:
+    """Every cell that the priorities name, the most wanted first, each once."""
+    seen = set()
+    for letter, table, preset, pattern in priorities:
+        for cell in cells_of(TABLES[table], preset):
+            if fnmatchcase(cell.name, pattern) and (table, preset, cell.name) not in seen:
+                seen.add((table, preset, cell.name))
+                yield letter, Place(table, preset, root), cell
+
+
+def missing_table(root: Path = ROOT, priorities: Sequence[Wanted] = PRIORITIES) -> Table:
+    """What is missing, in order, with the hours that it will take."""
+    known, rows, total = rates.heads(root), [], 0.0
+    for letter, place, cell in wanted(priorities, root):
+        if (state := standing(place, cell)) == "done":
+            continue
+        left = cell.config.seeds - sum(len(record.seeds) for record in kept(place, cell))
+        expected, source = rates.hours(chosen(place, cell) or cell, known, left)
+        total += expected or 0.0
+        shown = "–" if expected is None else f"{expected:.1f}"
+        rows.append((letter, place.table, place.preset, cell.name, state, shown, source))
+    rows.append(("", "", "", f"{len(rows)} cells", "", f"{total:.1f}", ""))
+    columns = ("", "Table", "Preset", "Cell", "Record", "Hours", "From")
+    return Table("Evidence that is missing", columns, tuple(rows), 5, (rates.HOURS,))
+
+
+def _next(items: Sequence[Item], failed) -> tuple[Place, Cell, Cell] | None:
+    """The first cell that lacks something, and what of it; shards that a kill left unmerged are merged on the way."""
+    for _, place, cell in items:
+        if (place, cell.name) in failed:
+            continue
+        piece = next_piece(place, cell)
+        if piece is not None:
+            return place, cell, piece
+        if standing(place, cell) != "done":
+            join(place, with_choice(place, cell))
+    return None
+
+
+def _publish(place: Place, piece: Cell, commit: bool, say: Say) -> None:
+    """Commit the record of a finished cell or shard, or say how; nothing of presets that are not committed."""
+    if place.preset not in COMMITTED:
+        return
+    folder = place.record(piece if piece.whole is None else piece.whole).relative_to(place.root)
+    span = "" if piece.whole is None else f", seeds {piece.seeds[0]} to {piece.seeds[-1]}"
+    message = f"results: {place.table}, preset {place.preset}, {piece.name}{span}"
+    if not commit:
+        say(f"to commit: git add -A '{folder}'; git commit -m '{message}' -- '{folder}'")
+        return
+    with stop_on_interrupt() as stop:
+        git = ["git", "-C", str(place.root)]
+        for command in (["add", "-A", "--", str(folder)], ["commit", "-q", "-m", message, "--", str(folder)]):
+            ran = subprocess.run([*git, *command], capture_output=True, text=True, start_new_session=True)
+            if ran.returncode:
+                told = (ran.stderr or ran.stdout).strip().splitlines()
+                say(f"{folder} could not be committed ({told[-1] if told else 'git failed'}); commit it by hand")
+                break
+    if stop.is_set():
+        raise Interrupted("stopped; run the same command to go on")
