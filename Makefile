@@ -19,12 +19,12 @@ extras := $(if $(filter cpu,$(device)),dev,dev$(comma)$(device))
 ready  := .venv/ready-$(device)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup reproduce test test-all smoke lint sweep-tchange sweep-beta experts datasets parity speed speed-gpu profile reference report
+.PHONY: help setup reproduce test test-all smoke lint sweep-tchange sweep-beta experts datasets parity speed speed-gpu profile reference report evidence
 .PHONY: $(TABLES:%=table-%)
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
-	@echo 'table-<paper>   dai, sac-eo, pag or pex; PRESET=smoke|quick|cpu|paper SEEDS=n PHYSICS=auto|native|mjx LAUNCHER=local|ray CELLS="Ant-v5__* …"'
+	@echo 'table-<paper>   dai, sac-eo, pag or pex; PRESET=smoke|quick|cpu|long|paper SEEDS=n PHYSICS=auto|native|mjx LAUNCHER=local|ray CELLS="Ant-v5__* …"'
 
 setup: $(ready) ## install into .venv; DEVICE=auto|cpu|cuda|tpu
 
@@ -86,6 +86,9 @@ profile: setup ## where the time of a step with its update goes, on one core
 
 reference: setup ## returns beside SBX's at the same settings (hours)
 	@$(BIN)/python -m benchmarks.reference
+
+evidence: setup ## what the tables still lack at presets cpu and long, the most wanted first, until stopped; LIST=1, COMMIT=1, HOURS=n
+	@$(CLI) evidence $(if $(LIST),--list) $(if $(COMMIT),--commit) $(if $(HOURS),--hours $(HOURS))
 
 report: setup ## every table, figure and the page, from the stored records alone
 	@$(CLI) report

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import NamedTuple
 
 import jax
 
@@ -27,6 +28,13 @@ from guided_rl.training.waves import stop_on_interrupt
 Say = Callable[[str], None]
 Item = tuple[str, Place, Cell]
 """A letter of the priorities, and a cell with its place."""
+
+
+class Commit(NamedTuple):
+    """A record's folder, as Git names it, and what is said of it."""
+
+    folder: str
+    message: str
 
 
 def gather(
@@ -49,6 +57,7 @@ def gather(
     """
     begun, done, failed = time.monotonic(), 0, {}
     items = list(wanted(priorities, root))
+    pending = _published(_left_over(items, root), root, say) if commit else []
     while (cells is None or done < cells) and (hours is None or time.monotonic() - begun < 3600 * hours):
         found = _next(items, failed)
         if found is None:
@@ -65,7 +74,8 @@ def gather(
         done += 1
         if cell.tuning is not None and finished(place, cell.tuning.cell):
             with_choice(place, cell)
-        _publish(place, piece, commit, say)
+        pending += [_commit_of(place, piece)] if place.preset in COMMITTED else []
+        pending = _published(pending, root, say) if commit else _told(pending, say)
         jax.clear_caches()  # compiled programs of days would fill the memory
         gc.collect()
     if failed:
@@ -113,23 +123,44 @@ def _next(items: Sequence[Item], failed) -> tuple[Place, Cell, Cell] | None:
     return None
 
 
-def _publish(place: Place, piece: Cell, commit: bool, say: Say) -> None:
-    """Commit the record of a finished cell or shard, or say how; nothing of presets that are not committed."""
-    if place.preset not in COMMITTED:
-        return
+def _told(commits: Sequence[Commit], say: Say) -> list[Commit]:
+    """Say how to commit them; none is left then."""
+    for folder, message in commits:
+        say(f"to commit: git add -A '{folder}'; git commit -m '{message}' -- '{folder}'")
+    return []
+
+
+def _commit_of(place: Place, piece: Cell) -> Commit:
+    """What a finished cell or shard is committed as: with its whole folder, in which it lies."""
     folder = place.record(piece if piece.whole is None else piece.whole).relative_to(place.root)
     span = "" if piece.whole is None else f", seeds {piece.seeds[0]} to {piece.seeds[-1]}"
-    message = f"results: {place.table}, preset {place.preset}, {piece.name}{span}"
-    if not commit:
-        say(f"to commit: git add -A '{folder}'; git commit -m '{message}' -- '{folder}'")
-        return
+    return Commit(str(folder), f"results: {place.table}, preset {place.preset}, {piece.name}{span}")
+
+
+def _left_over(items: Sequence[Item], root: Path) -> list[Commit]:
+    """Records that an earlier call had finished, and was stopped before it committed them."""
+    status = ["status", "--porcelain", "-z", "--untracked-files=all", "--", "results"]
+    changed = [entry[3:] for entry in _git(root, *status).stdout.split("\0")]
+    commits = [_commit_of(place, cell) for _, place, cell in items if place.preset in COMMITTED]
+    return [commit for commit in commits if any(path.startswith(f"{commit.folder}/") for path in changed)]
+
+
+def _published(commits: Sequence[Commit], root: Path, say: Say) -> list[Commit]:
+    """Commit them, and give back those that git refused, to be tried again after the next cell."""
+    left = []
     with stop_on_interrupt() as stop:
-        git = ["git", "-C", str(place.root)]
-        for command in (["add", "-A", "--", str(folder)], ["commit", "-q", "-m", message, "--", str(folder)]):
-            ran = subprocess.run([*git, *command], capture_output=True, text=True, start_new_session=True)
+        for commit in commits:
+            _git(root, "add", "-A", "--", commit.folder)
+            ran = _git(root, "commit", "-q", "-m", commit.message, "--", commit.folder)
             if ran.returncode:
                 told = (ran.stderr or ran.stdout).strip().splitlines()
-                say(f"{folder} could not be committed ({told[-1] if told else 'git failed'}); commit it by hand")
-                break
+                say(f"{commit.folder} could not be committed yet ({told[-1] if told else 'git failed'})")
+                left.append(commit)
     if stop.is_set():
         raise Interrupted("stopped; run the same command to go on")
+    return left
+
+
+def _git(root: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """Git in a session of its own, which a Ctrl-C does not reach."""
+    return subprocess.run(["git", "-C", str(root), *words], capture_output=True, text=True, start_new_session=True)

@@ -104,8 +104,7 @@ class Table:
 
     Attributes:
       name: of the paper, such as dai.
-      preset: smoke (seconds), quick (minutes), cpu (hours), long (the paper's steps with 64×64 networks; a day or
-        more) or paper (an accelerator).
+      preset: smoke (seconds), quick (minutes), cpu (hours), long (a day or more) or paper (an accelerator).
       seeds: per cell; the preset's own number if not given.
       launcher: local, one cell after another, or ray, as many as a Ray cluster takes at once.
       tasks: only these.

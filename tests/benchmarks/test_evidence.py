@@ -79,7 +79,13 @@ def test_a_commit_that_git_refuses_stops_nothing(root):
     (root / ".git" / "index.lock").touch()
     said = []
     gather(root, said, cells=2, commit=True)
-    assert sum("could not be committed" in line for line in said) == 2
+    assert sum("could not be committed yet" in line for line in said) == 3  # the first is tried again
+    (root / ".git" / "index.lock").unlink()
+    gather(root, said, cells=0, commit=True)
+    assert subjects(root) == [
+        f"results: two, preset cpu, {Cell(small()).name}",
+        f"results: one, preset long, {WHOLE.name}",
+    ]
 
 
 def test_what_is_missing_is_listed_with_the_hours_of_the_seeds_that_are_left(root, monkeypatch):

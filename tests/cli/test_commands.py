@@ -15,6 +15,7 @@ from guided_rl.cli.settings import default_folder
 from guided_rl.cli.watch import watching
 from guided_rl.methods import METHODS, build, switches
 from guided_rl.reporting import records
+from tests.reporting.synthetic import make_record
 from tests.training.small import small
 
 SMALL = ["--task", "InvertedPendulum-v5", "--steps", "240", "--evaluations", "4", "--episodes", "2", "--hidden", "16"]
@@ -133,3 +134,19 @@ def test_video_of_an_episode_where_pictures_can_be_drawn(tmp_path):
         assert "libegl1" in done.stderr
     else:
         assert (tmp_path / "film.gif").read_bytes().startswith(b"GIF89a")
+
+
+def test_runs_on_other_seeds_are_merged_and_no_record_is_written_over(tmp_path, capsys):
+    for name, seeds in (("a", range(2)), ("b", range(2, 5))):
+        config = {"first_seed": seeds[0], "seeds": len(seeds), "steps": 1000}
+        records.write(make_record("sac", seeds=seeds, config=config), tmp_path / name / "record")
+    assert main(["merge", "b", "a/record", "--out", "whole"]) == 0
+    assert "record of seeds 0 to 4 in whole" in capsys.readouterr().out
+    merged = records.read(tmp_path / "whole")
+    assert (merged.seeds, merged.cell) == (tuple(range(5)), "whole")
+    assert main(["merge", "a", "b", "--out", "whole"]) == 2
+    assert "holds a record already" in capsys.readouterr().err
+    assert main(["merge", "a", "a", "--out", "twice"]) == 2
+    assert "seeds 0 to 1 and 0 to 1 overlap" in capsys.readouterr().err
+    assert main(["merge", "a", "c", "--out", "none"]) == 2
+    assert "no complete record in c" in capsys.readouterr().err
