@@ -16,12 +16,12 @@ from guided_rl.errors import unknown
 from guided_rl.methods import build
 from guided_rl.reporting import report
 from guided_rl.reporting.claims import Claim
+from guided_rl.reporting.records import TUNING_SEED
 from guided_rl.reporting.replacements import Replacement
 
 PRESETS = ("smoke", "quick", "cpu", "long", "paper")
 COMMITTED = ("cpu", "long", "paper")
 IN_SHARDS = ("cpu", "long")  # on an accelerator a cell is one program over all its seeds
-TUNING_SEED = 10_000
 SHARD_UPDATES = 4_000_000  # some 90 minutes of a slow two-core machine, where 64×64 networks learn 750 times a second
 SLOW_TASKS = ("Ant", "Humanoid")  # where physics takes as long again as learning
 

@@ -146,8 +146,8 @@ def submit(place: Place, cells: Sequence[Cell], start: Callable[[Cell, Any, bool
     def begin(cell: Cell) -> None:
         if cell.name in started:
             return
-        before = cell.needs
-        if before is not None and (before.name in names or not place.agents(before).exists()):
+        before = _waits_for(place, cell)
+        if before is not None and (before is not cell.needs or before.name in names or _no_agents(place, before)):
             begin(before)
         reference = None if before is None else started.get(before.name)
         started[cell.name] = start(cell, reference, cell.name in needed)
@@ -157,6 +157,17 @@ def submit(place: Place, cells: Sequence[Cell], start: Callable[[Cell, Any, bool
     return started
 
 
+def _waits_for(place: Place, cell: Cell) -> Cell | None:
+    """The sweep that is to choose a cell's settings and has no record, which needs what the cell does; else that."""
+    if cell.tuning is not None and not finished(place, cell.tuning.cell):
+        return cell.tuning.cell
+    return cell.needs
+
+
+def _no_agents(place: Place, cell: Cell) -> bool:
+    return not place.agents(cell).exists()
+
+
 def _work(place: Place, cell: Cell, before: str | None, needed: bool) -> str | None:
     """One cell in a worker; what a user can mend comes back as a sentence, and is not retried.
 
@@ -164,7 +175,7 @@ def _work(place: Place, cell: Cell, before: str | None, needed: bool) -> str | N
       before: what went wrong with the cell that this one needs. needed: other cells need its agents.
     """
     if before is not None:
-        return f"{cell.needs.name}, which it needs, failed"
+        return f"{_waits_for(place, cell).name}, which it needs, failed"
     os.chdir(place.root)
     try:
         if finished(place, cell) and (not needed or place.agents(cell).exists()):

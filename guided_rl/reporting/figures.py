@@ -91,7 +91,8 @@ def sweep(
     swept = [r for r in records if len(r.grid.get(parameter, ())) > 1 and len(r.grid[parameter]) == len(r.points)]
     if not swept:
         return None
-    titles = {f"{r.method} on {r.task}": r for r in sorted(swept, key=lambda r: (r.task, r.method))}
+    chosen_on = lambda r: ", tuning seeds" if r.tunes else ""
+    titles = {f"{r.method} on {r.task}{chosen_on(r)}": r for r in sorted(swept, key=lambda r: (r.task, r.method))}
     palette = colours(metrics)
     with matplotlib.rc_context(STYLE):
         figure, axes = panels(list(titles), title or f"Sweep of {parameter}")

@@ -43,6 +43,7 @@ __all__ = [
 
 SCHEMA = 1
 POLICY = "policy"
+TUNING_SEED = 10_000  # seeds from here on choose settings, and judge nothing
 _RESERVED = ("seed", "point", "protocol", "step", "episode", "episode_return", "episode_length", "episode_failed")
 _DATA = ("returns", "training")
 
@@ -108,9 +109,14 @@ class Record:
         return grid_points(self.grid)
 
     @property
+    def tunes(self) -> bool:
+        """Whether its seeds choose settings."""
+        return min(self.seeds, default=0) >= TUNING_SEED
+
+    @property
     def main(self) -> bool:
-        """Whether this is its method's cell of the comparison, neither a variant nor a sweep."""
-        return not self.variant and len(self.points) == 1
+        """Whether this is its method's cell of the comparison, neither a variant nor a sweep, nor one that tunes."""
+        return not self.variant and len(self.points) == 1 and not self.tunes
 
     @property
     def guided(self) -> bool:

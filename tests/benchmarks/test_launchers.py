@@ -17,11 +17,12 @@ from types import SimpleNamespace
 import pytest
 
 from benchmarks import launchers, pex
-from benchmarks.cells import Cell, cells_of
+from benchmarks.cells import Cell, Tuning, cells_of
 from benchmarks.launchers import LAUNCHERS, Share, share_of, submit
 from benchmarks.places import Place
 from guided_rl.errors import Interrupted, UserError
 from guided_rl.reporting import records
+from guided_rl.reporting.records import TUNING_SEED
 from guided_rl.training.checkpoint import Checkpoints, wait_for_owner
 from tests.reporting.synthetic import make_record
 from tests.training.small import small
@@ -73,6 +74,13 @@ def test_agents_that_are_there_are_not_waited_for(tmp_path):
     _, *online = cells_of(pex.TABLE, "smoke")[:3]
     leave(place(tmp_path).agents(online[0].needs))
     assert order(place(tmp_path), online) == [(cell.name, None, False) for cell in online]
+
+
+def test_what_chooses_a_cells_settings_is_started_once_and_before_it(tmp_path):
+    sweep = Cell(small(first_seed=TUNING_SEED, grid={"gamma": (0.9, 0.99)}), "gamma sweep")
+    tuned = [Cell(small(method=method), "chosen", tuning=Tuning(sweep)) for method in ("sac", "td3")]
+    started = [(sweep.name, None, False), *((cell.name, sweep.name, False) for cell in tuned)]
+    assert order(place(tmp_path), tuned) == order(place(tmp_path), [*tuned, sweep]) == started
 
 
 # What a cell takes

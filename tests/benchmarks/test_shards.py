@@ -8,13 +8,13 @@ import json
 import pytest
 
 from benchmarks import running
-from benchmarks.cells import TUNING_SEED, Cell, PaperTable, Tuning, cells_of, in_shards
+from benchmarks.cells import Cell, PaperTable, Tuning, cells_of, in_shards
 from benchmarks.places import Place, chosen, finished, kept, pieces, standing
 from benchmarks.running import join, next_piece, run_cell, with_choice
 from benchmarks.tuning import CHOICE, choice, choose
 from guided_rl.errors import UserError
 from guided_rl.reporting import records
-from guided_rl.reporting.records import Expert
+from guided_rl.reporting.records import TUNING_SEED, Expert
 from tests.reporting.synthetic import make_record
 from tests.training.small import small
 
