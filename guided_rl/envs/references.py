@@ -87,6 +87,42 @@ _WITHOUT_EXPERTS = {
 REFERENCES = _with_experts(_WITHOUT_EXPERTS)
 
 
+@dataclass(frozen=True)
+class Published:
+    """What SAC is known to return on a task, and what an expert must return to be fit for claims.
+
+    Attributes:
+      required: the least mean return of a fit expert, about `PUBLISHED_SHARE` of the published one.
+      mean: the published mean return, or None where no single figure for this version was read.
+      source: where it was read, or what `required` rests on.
+    """
+
+    required: float
+    mean: float | None
+    source: str
+
+
+PUBLISHED_SHARE = 0.7
+_CARD = "model card of farama-minari/{}-v5-SAC-expert (Stable-Baselines3), mean_reward"
+PUBLISHED_RETURNS = {
+    "HalfCheetah-v5": Published(8000.0, 11448.22, _CARD.format("HalfCheetah")),
+    "Walker2d-v5": Published(4900.0, 6956.61, _CARD.format("Walker2d")),
+    "Hopper-v5": Published(2800.0, 4098.17, _CARD.format("Hopper")),
+    "Ant-v5": Published(
+        3500.0,
+        None,
+        "70 % of 5,000; SAC's model cards say 5,181 on Ant-v3 (sb3/sac-Ant-v3) and 4,623 and 6,007 on Ant-v4 "
+        "(sdpkjc/Ant-v4-sac_continuous_action, seeds 5 and 3)",
+    ),
+    "Humanoid-v5": Published(
+        4500.0,
+        None,
+        "this suite's bar; SAC's model card says 5,742 on Humanoid-v4 "
+        "(sdpkjc/Humanoid-v4-sac_continuous_action, seed 5)",
+    ),
+}
+
+
 def normalised(task: str, returns: np.ndarray | float) -> np.ndarray:
     """Returns on the scale where the random policy is 0 and the task's expert 100.
 
