@@ -1,8 +1,9 @@
 """Reference returns per task, in one place, each with its source.
 
-A normalised return is 100 · (R − random) / (expert − random). D4RL's constants stand
-beside ours because papers quote them; they belong to the `-v2` bodies of older simulators
-and are never mixed with our own.
+A normalised return is 100 · (R − floor) / (expert − floor). The floor is what needs no learning: the random policy's
+return, or that of the zero action where that is better, as it is wherever standing still pays. D4RL's constants
+stand beside ours because papers quote them; they belong to the `-v2` bodies of older simulators and are never mixed
+with our own.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from guided_rl.errors import UserError, unknown
 
 EXPERT_RETURNS = Path(__file__).with_name("expert_returns.json")
 _RANDOM = "measure_random(make(task, 'native')), 1,000 episodes, MuJoCo 3.17.0"
+_ZERO = "measure_zero(make(task, 'native')), 1,000 episodes, MuJoCo 3.17.0"
 _D4RL = "d4rl/infos.py, REF_MIN_SCORE and REF_MAX_SCORE, the same for all versions and qualities"
 
 
@@ -39,23 +41,33 @@ _ALWAYS = Return(1.0, 0.0, "the goal reached in every episode")
 
 @dataclass(frozen=True)
 class Reference:
-    """What 0 and 100 are on a task; `d4rl` holds D4RL's own (random, expert) pair."""
+    """What policies without learning and the task's expert return; `d4rl` holds D4RL's own (random, expert) pair."""
 
     random: Return
     expert: Return | None = None
     d4rl: tuple[float, float] | None = None
     d4rl_source: str = _D4RL
+    zero: Return | None = None
+
+    @property
+    def floor(self) -> Return:
+        """What counts as 0: the zero action's return where it is better than the random policy's."""
+        return self.random if self.zero is None or self.zero.mean <= self.random.mean else self.zero
 
 
-def _with_experts(references: dict[str, Reference]) -> dict[str, Reference]:
-    """`references` with the experts' returns, which `python -m experts.register` writes."""
-    known = json.loads(EXPERT_RETURNS.read_text()) if EXPERT_RETURNS.exists() else {}
+def _measured(references: dict[str, Reference]) -> dict[str, Reference]:
+    """`references` with the zero action's returns, and the experts', which `python -m experts.register` writes."""
+    experts = json.loads(EXPERT_RETURNS.read_text()) if EXPERT_RETURNS.exists() else {}
+    zeros = {task: Return(*found, _ZERO) for task, found in _ZERO_ACTION.items()}
     return {
-        task: replace(reference, expert=Return(**known[task])) if task in known else reference
+        task: replace(
+            reference, zero=zeros.get(task), expert=Return(**experts[task]) if task in experts else reference.expert
+        )
         for task, reference in references.items()
     }
 
 
+_ZERO_ACTION = {}
 _WITHOUT_EXPERTS = {
     "HalfCheetah-v5": Reference(Return(-282.17, 2.58, _RANDOM), d4rl=(-280.178953, 12135.0)),
     "Hopper-v5": Reference(Return(16.93, 0.50, _RANDOM), d4rl=(-20.272305, 3234.3)),
@@ -84,7 +96,7 @@ _WITHOUT_EXPERTS = {
     **{f"PointMaze-{name}": Reference(Return(0.0, 0.0, _RANDOM), _ALWAYS) for name in ("umaze", "medium", "large")},
     **{f"AntMaze-{name}": Reference(_NEVER, _ALWAYS, d4rl=(0.0, 1.0)) for name in ("umaze", "medium", "large")},
 }
-REFERENCES = _with_experts(_WITHOUT_EXPERTS)
+REFERENCES = _measured(_WITHOUT_EXPERTS)
 
 
 @dataclass(frozen=True)
@@ -92,7 +104,7 @@ class Published:
     """What SAC is known to return on a task, and what an expert must return to be fit for claims.
 
     Attributes:
-      required: the least mean return of a fit expert, about `PUBLISHED_SHARE` of the published one.
+      required: the least mean return of a fit expert, about `PUBLISHED_SHARE` of the published one where there is one.
       mean: the published mean return, or None where no single figure for this version was read.
       source: where it was read, or what `required` rests on.
     """
@@ -103,6 +115,7 @@ class Published:
 
 
 PUBLISHED_SHARE = 0.7
+_BAR = "this suite's bar, 300 of the 1,000 that an episode of DeepMind Control can return"
 _CARD = "model card of farama-minari/{}-v5-SAC-expert (Stable-Baselines3), mean_reward"
 PUBLISHED_RETURNS = {
     "HalfCheetah-v5": Published(8000.0, 11448.22, _CARD.format("HalfCheetah")),
@@ -120,11 +133,15 @@ PUBLISHED_RETURNS = {
         "this suite's bar; SAC's model card says 5,742 on Humanoid-v4 "
         "(sdpkjc/Humanoid-v4-sac_continuous_action, seed 5)",
     ),
+    **{
+        task: Published(300.0, None, _BAR)
+        for task in ("cheetah-run", "hopper-hop", "hopper-stand", "walker-run", "walker-stand", "walker-walk")
+    },
 }
 
 
 def normalised(task: str, returns: np.ndarray | float) -> np.ndarray:
-    """Returns on the scale where the random policy is 0 and the task's expert 100.
+    """Returns on the scale where the task's floor is 0 and its expert 100.
 
     Raises:
       UserError: the task has no references, or none for its expert yet.
@@ -136,14 +153,19 @@ def normalised(task: str, returns: np.ndarray | float) -> np.ndarray:
         raise UserError(
             f"{task} has no expert return in guided_rl/envs/expert_returns.json; report raw returns or `make experts`"
         )
-    random, expert = reference.random.mean, reference.expert.mean
-    return 100.0 * (np.asarray(returns, np.float64) - random) / (expert - random)
+    floor, expert = reference.floor.mean, reference.expert.mean
+    return 100.0 * (np.asarray(returns, np.float64) - floor) / (expert - floor)
 
 
 def measure_random(env: Env, episodes: int = 1000, seed: int = 0) -> np.ndarray:
     """Returns [episodes] of actions drawn uniformly in [-1, 1]."""
     uniform = lambda key, obs: jax.random.uniform(key, (obs.shape[0], env.action_size), minval=-1, maxval=1)
     return measure(env, uniform, episodes, seed)
+
+
+def measure_zero(env: Env, episodes: int = 1000, seed: int = 0) -> np.ndarray:
+    """Returns [episodes] of the action 0, the middle of the actuators' range."""
+    return measure(env, lambda key, obs: jnp.zeros((obs.shape[0], env.action_size)), episodes, seed)
 
 
 def measure(env: Env, act: Callable[[jax.Array, jax.Array], jax.Array], episodes: int, seed: int = 0) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""The scale on which a task's returns are read: random is 0, the task's expert 100."""
+"""The scale on which a task's returns are read: the better of random and zero action is 0, the task's expert 100."""
 
 from __future__ import annotations
 
@@ -16,18 +16,28 @@ class Scale:
     random: float = math.nan
     expert: float | None = None
     d4rl: tuple[float, float] | None = None
+    zero_action: float = math.nan
+
+    @property
+    def floor(self) -> float:
+        """The return that counts as 0: the better of the random policy's and the zero action's."""
+        return self.zero_action if self.zero_action > self.random else self.random
+
+    @property
+    def floor_name(self) -> str:
+        return "zero action" if self.zero_action > self.random else "random"
 
     @property
     def normalises(self) -> bool:
-        return self.expert is not None and math.isfinite(self.random) and self.expert != self.random
+        return self.expert is not None and math.isfinite(self.floor) and self.expert != self.floor
 
     def normalise(self, returns):
-        """100 · (R − random) / (expert − random), or the returns themselves where a reference is missing."""
-        return 100.0 * (returns - self.random) / (self.expert - self.random) if self.normalises else returns
+        """100 · (R − floor) / (expert − floor), or the returns themselves where a reference is missing."""
+        return 100.0 * (returns - self.floor) / (self.expert - self.floor) if self.normalises else returns
 
     def share(self, returns):
-        """(R − random) / (expert − random)."""
-        return (returns - self.random) / (self.expert - self.random)
+        """(R − floor) / (expert − floor)."""
+        return (returns - self.floor) / (self.expert - self.floor)
 
     def normalise_d4rl(self, returns):
         """The same with D4RL's constants, or None where D4RL has none."""
@@ -45,4 +55,5 @@ def scale_of(task: str) -> Scale:
     reference = REFERENCES.get(task.partition("/")[0])
     if reference is None:
         return Scale()
-    return Scale(reference.random.mean, reference.expert and reference.expert.mean, reference.d4rl)
+    zero = math.nan if reference.zero is None else reference.zero.mean
+    return Scale(reference.random.mean, reference.expert and reference.expert.mean, reference.d4rl, zero)

@@ -59,7 +59,7 @@ def label(record: Record, point: int = 0) -> str:
 def returns_table(records: Sequence[Record], title: str, scale: ScaleOf = scale_of) -> Table:
     """Per task, method, grid point and protocol: early, final and AUC with IQM and mean.
 
-    Returns are normalised (random 0, expert 100) where the task's references are known, raw elsewhere.
+    Returns are normalised (floor 0, expert 100) where the task's references are known, raw elsewhere.
     """
     records = ordered(records)
     rows, data = [], []
@@ -158,7 +158,7 @@ def behaviour_table(records: Sequence[Record], title: str) -> Table:
 
 
 def milestones_table(records: Sequence[Record], title: str, scale: ScaleOf = scale_of) -> Table:
-    """Median steps until a seed's own policy first returns 50, 75 and 90 % of the expert's, random being 0 %."""
+    """Median steps until a seed's own policy first returns 50, 75 and 90 % of the expert's, the floor being 0 %."""
     rows, data = [], []
     for record in ordered([r for r in records if r.main]):
         here = scale(record.task)
@@ -167,7 +167,7 @@ def milestones_table(records: Sequence[Record], title: str, scale: ScaleOf = sca
         curve = curves(record)
         cells, facts = [], {}
         for share in MILESTONES:
-            taken = steps_to(curve, here.random + share * (here.expert - here.random))
+            taken = steps_to(curve, here.floor + share * (here.expert - here.floor))
             reached = int(np.isfinite(taken).sum())
             median = float(np.median(taken)) if taken.size else np.inf
             cells.append(f"{steps(median) if np.isfinite(median) else '–'}  ({reached}/{taken.size})")
@@ -289,12 +289,16 @@ def _scale_notes(records: Sequence[Record], scale: ScaleOf) -> list[str]:
     notes = []
     for task in dict.fromkeys(r.task for r in records):
         here = scale(task)
+        known = {"random": here.random, "zero action": here.zero_action}
+        named = {name: f"{name} {number(value)}" for name, value in known.items() if not np.isnan(value)}
+        others = [text for name, text in named.items() if name != here.floor_name]
         if here.normalises:
+            beside = f" ({', '.join(others)})" if others else ""
             notes.append(
-                f"{task}: normalised, random {number(here.random)} is 0 and expert {number(here.expert)} is 100."
+                f"{task}: normalised, {named[here.floor_name]} is 0{beside} and expert {number(here.expert)} is 100."
             )
         else:
-            notes.append(f"{task}: raw returns, no expert reference (random {number(here.random)}).")
+            notes.append(f"{task}: raw returns, no expert reference ({', '.join(named.values()) or 'random –'}).")
     return notes
 
 

@@ -79,12 +79,31 @@ def test_random_reference_can_be_measured_again():
     assert abs(returns.mean() - reference.mean) < 4 * error
 
 
+def test_zero_action_reference_can_be_measured_again():
+    """Standing still, the hopper falls later than it does at random."""
+    returns = references.measure_zero(make("Hopper-v5", "native"), episodes=100, seed=5)
+    reference = references.REFERENCES["Hopper-v5"]
+    error = np.hypot(returns.std(ddof=1) / np.sqrt(100), reference.zero.stderr)
+    assert abs(returns.mean() - reference.zero.mean) < 4 * error
+    assert reference.floor is reference.zero
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_every_floor_is_the_better_of_random_and_zero_action(name):
+    reference = references.REFERENCES[name]
+    assert reference.zero is not None or reference.random.mean == 0
+    assert reference.floor.mean == max(r.mean for r in (reference.random, reference.zero) if r is not None)
+
+
 def test_normalised_scale(monkeypatch):
     random = references.Return(-10.0, 1.0, "test")
     known = references.Reference(random, expert=references.Return(90.0, 1.0, "test"))
     monkeypatch.setitem(references.REFERENCES, "Known", known)
     monkeypatch.setitem(references.REFERENCES, "Unknown expert", references.Reference(random))
     np.testing.assert_allclose(references.normalised("Known", [-10.0, 40.0, 90.0]), [0, 50, 100])
+    still = references.Reference(random, references.Return(90.0, 1.0, "test"), zero=references.Return(50.0, 1.0, "test"))
+    monkeypatch.setitem(references.REFERENCES, "Standing still pays", still)
+    np.testing.assert_allclose(references.normalised("Standing still pays", [50.0, 70.0, 90.0]), [0, 50, 100])
     with pytest.raises(UserError, match="no expert return"):
         references.normalised("Unknown expert", 1.0)
     with pytest.raises(UserError, match="HalfCheetah-v5"):

@@ -1,4 +1,4 @@
-"""Which ladder points become which level, from ladders whose returns are known."""
+"""Which ladder points become which level, from ladders whose returns are known; and what ships."""
 
 import json
 
@@ -7,14 +7,18 @@ import pytest
 
 import experts.__main__ as command
 from experts import register as registering
+from experts import selection
+from experts.fitness import fit_facts, fitness
 from experts.ladder import Ladder
-from experts.recipes import STEPS, recipe
+from experts.listing import is_current, listing
+from experts.recipes import EXPERTS, RECIPES, config_of
 from guided_rl.envs.references import EXPERT_RETURNS, REFERENCES, normalised
 from guided_rl.errors import UserError
-from guided_rl.guides.checkpoint import LEVELS, read_weights
+from guided_rl.guides.checkpoint import LEVELS, read_facts, read_weights
 from guided_rl.guides.find import weights_name
 
-SHIPPED = [task for task in STEPS if (registering.FOLDER / weights_name(task)).exists()]
+SHIPPED = [task for task in RECIPES if (registering.FOLDER / weights_name(task)).exists()]
+CURRENT = [task for task in SHIPPED if is_current(task)]  # the others' recipes are younger than what ships
 
 
 def ladder(means):
@@ -33,26 +37,41 @@ def means():
 
 
 @pytest.fixture
-def choice(means, monkeypatch):
-    made = ladder(means)
+def played(means, monkeypatch):
+    """What each policy returns over fresh episodes [points, experts]; altered by a test before it chooses."""
+    truth = means.copy()
 
     def returns_of(guide, env, episodes, seed):
         number = np.asarray(guide.params[0]["bias"])[:, 0].astype(int)
-        return np.repeat(means[number % 100, number // 100][:, None], episodes, axis=1)
+        return np.repeat(truth[number % 100, number // 100][:, None], episodes, axis=1)
 
-    monkeypatch.setattr(registering, "returns_of", returns_of)
-    return registering.choose(made, None, random=0.0)
+    monkeypatch.setattr(selection, "returns_of", returns_of)
+    return truth
 
 
-def test_the_three_with_the_best_points_are_kept(choice):
-    assert choice.experts.tolist() == [0, 2, 3]
+def choose(means, floor=0.0):
+    return selection.choose(ladder(means), None, floor)
+
+
+def test_every_expert_is_kept_at_its_best_point(means, played):
+    choice = choose(means)
+    assert choice.points.shape == (4, 4)
+    assert choice.points[-1].tolist() == [19, 20, 20, 20]
     assert (choice.best, choice.best_return) == (0, 950.0)
 
 
-def test_levels_are_shares_of_the_best_return(choice, means):
-    picked = means[choice.points, choice.experts]
-    targets = np.array([0.25, 0.5, 0.75, 1.0])[:, None] * 950.0
-    reachable = np.minimum(targets, [[950.0, 900.0, 800.0]])
+def test_a_lucky_evaluation_is_seen_through_by_fresh_episodes(means, played):
+    means[3, 1] = 2000.0
+    choice = choose(means)
+    assert choice.points[-1].tolist() == [19, 20, 20, 20]
+    assert choice.best_return == 950.0
+
+
+def test_the_levels_below_are_shares_of_the_best_return_above_the_floor(means, played):
+    choice = choose(means, floor=100.0)
+    picked = means[choice.points, np.arange(4)][:-1]
+    targets = 100.0 + np.array([0.25, 0.5, 0.75])[:, None] * 850.0
+    reachable = np.minimum(targets, [[950.0, 500.0, 900.0, 800.0]])
     assert np.abs(picked - reachable).max() <= 25
 
 
@@ -76,22 +95,30 @@ def test_what_ships_is_whole_and_complete(task):
         assert facts[name]
 
 
-@pytest.mark.parametrize("task", SHIPPED)
+@pytest.mark.parametrize("task", CURRENT)
 def test_what_ships_is_what_its_recipe_makes(task):
-    """In all that facts and recipe both name; older facts leave out the most epochs, which none may have exceeded."""
     policies, facts = read_weights(registering.FOLDER / weights_name(task))
-    config, cloned = recipe(task), facts["cloning"]
+    config, cloned = config_of(task), facts["cloning"]
     made = registering.cloning_facts(task)
-    assert facts["recipe"] == config.to_json()
-    assert {**made, **cloned} == {**cloned, **made}
-    assert {*made} - {*cloned} <= {"most_epochs"}
+    assert {name: cloned[name] for name in made} == json.loads(json.dumps(made))
     assert max(max(epochs) for epochs in cloned["epochs"].values()) <= made["most_epochs"]
-    assert (facts["selection"], facts["evaluation_seeds"]) == (registering.SELECTION, registering.EVALUATION_SEEDS)
-    assert facts["trained_seeds"] == list(range(config.first_seed, config.first_seed + config.seeds))
-    best = np.sort(np.argsort(facts["best_evaluation"])[-registering.KEPT :])
-    assert facts["seeds"] == [facts["trained_seeds"][i] for i in best]
+    assert (facts["selection"], facts["evaluation_seeds"]) == (selection.SELECTION, registering.EVALUATION_SEEDS)
+    assert facts["seeds"] == list(range(config.first_seed, config.first_seed + EXPERTS))
     assert facts["environment_steps"]["trained_per_expert"] == config.steps
-    assert all(tuple(b["bias"].shape[-1] for b in layers[:-1]) == config.hidden for layers in policies.values())
+    assert facts["fit"] == fit_facts(task, facts["returns"]["sac@100"])
+    widths = {"sac": config.hidden, "bc": RECIPES[task].cloning.hidden or config.hidden}
+    for name, layers in policies.items():
+        assert tuple(layer["bias"].shape[-1] for layer in layers[:-1]) == widths[name.partition("@")[0]]
+
+
+def test_the_list_says_what_is_older_than_its_recipe_and_whether_experts_are_fit():
+    lines = {line.split()[0]: line for line in listing().splitlines()}
+    for task in RECIPES:
+        assert f"{RECIPES[task].steps:,}" in lines[task]
+        assert ("of an earlier recipe" in lines[task]) == (task in SHIPPED and task not in CURRENT)
+    for task in SHIPPED:
+        lacks = fitness(task, read_facts(registering.FOLDER / weights_name(task))["returns"]["sac@100"]).lacks
+        assert ("NOT FIT" in lines[task]) == bool(lacks)
 
 
 @pytest.mark.parametrize("task", SHIPPED)

@@ -132,6 +132,15 @@ def test_json_has_the_numbers_and_null_for_what_does_not_exist():
     assert few["references"]["expert"] is None
 
 
+def test_zero_is_the_zero_action_where_that_is_better_than_random_and_both_are_said():
+    better, worse = Scale(-50.0, 950.0, zero_action=450.0), Scale(-50.0, 950.0, zero_action=-60.0)
+    np.testing.assert_allclose(better.normalise(np.array([450.0, 700.0, 950.0])), [0, 50, 100])
+    np.testing.assert_allclose(worse.normalise(np.array([-50.0, 450.0])), [0, 50])
+    notes = [summary_tables.returns_table(population(), "Returns", lambda task, s=s: s).notes for s in (better, worse)]
+    assert any("zero action 450 is 0 (random −50.0) and expert 950 is 100" in note for note in notes[0])
+    assert any("random −50.0 is 0 (zero action −60.0) and expert 950 is 100" in note for note in notes[1])
+
+
 @pytest.mark.parametrize("width", [120, 160])
 def test_a_terminal_shows_every_number_whole(width):
     table = summary_tables.returns_table(population(), "Returns", scale)
