@@ -6,7 +6,7 @@ import dataclasses
 import json
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +23,9 @@ from guided_rl.config import RunConfig
 from guided_rl.data.demonstrations import play
 from guided_rl.data.replay import Layout
 from guided_rl.envs.base import Env
-from guided_rl.envs.references import EXPERT_RETURNS, REFERENCES
+from guided_rl.envs.references import D4RL_MEDIUM, EXPERT_RETURNS, REFERENCES, d4rl_return
 from guided_rl.errors import UserError
-from guided_rl.guides.checkpoint import LEVELS, Layers, as_stored, guide_of, write_weights
+from guided_rl.guides.checkpoint import Layers, as_stored, guide_of, write_weights
 from guided_rl.guides.find import weights_name
 from guided_rl.reporting.provenance import provenance
 from guided_rl.reporting.storage import replace_file
@@ -41,9 +41,9 @@ class Level:
     """The policies of n experts at one level, as they are stored.
 
     Attributes:
-      layers: of `sac`, the ladder's policies, and of `bc`, their clones; leaves [n, ...].
+      layers: of `sac`, the ladder's policies, and of `bc`, their clones if there are any; leaves [n, ...].
       returns: of each kind, [n, episodes], from the stored weights.
-      fitted: `validation_error` and `epochs` of the clones [n].
+      fitted: `validation_error` and `epochs` of the clones [n], if there are any.
     """
 
     layers: dict[str, Layers]
@@ -62,11 +62,12 @@ def register(task: str, folder: Path = FOLDER) -> dict[str, Any]:
         trained = f"{ladder.returns.shape[1]} of {config.seeds} experts of {task}"
         raise UserError(f"only {trained} were trained yet; run `python -m experts.train {task}`")
     floor = REFERENCES[task].floor.mean
-    choice = choose(ladder, env, floor)
-    levels = [
-        _level(env, config, ladder.pick(points, np.arange(config.seeds)), number)
-        for number, points in enumerate(choice.points)
-    ]
+    medium = d4rl_return(task, D4RL_MEDIUM[task]) if task in D4RL_MEDIUM else None
+    choice = choose(ladder, env, floor, medium)
+    levels = {
+        level: _level(env, config, ladder.pick(points, np.arange(config.seeds)), level)
+        for level, points in choice.points.items()
+    }
     policies, quotes = _by_name(levels, "layers"), _by_name(levels, "returns")
     reference = quotes["sac@100"][choice.best]
     returns = {name: _quotes(found, floor, float(reference.mean())) for name, found in quotes.items()}
@@ -74,7 +75,7 @@ def register(task: str, folder: Path = FOLDER) -> dict[str, Any]:
         "task": task,
         "observation_size": env.observation_size,
         "action_size": env.action_size,
-        **_how(config, ladder, choice, [level.fitted for level in levels]),
+        **_how(config, ladder, choice, levels),
         **_floor_facts(task),
         "expert_return": {**_summary(reference), "expert": choice.best},
         "fit": fit_facts(task, returns["sac@100"]),
@@ -88,24 +89,25 @@ def register(task: str, folder: Path = FOLDER) -> dict[str, Any]:
     return facts
 
 
-def _level(env: Env, config: RunConfig, layers: Layers, number: int) -> Level:
-    """Clone and quote the policies `layers` [n, ...] of level `number`."""
-    how, stored = cloning(config.task), as_stored(layers)
-    sac = guide_of("sac", stored, "sac")
-    rows = play(sac, env, how.demonstrations, DEMONSTRATION_SEED)
-    layout = Layout.of(env.observation_size, env.action_size)
-    cloned, fitted = clone(rows, layout, how.hidden or tuple(config.hidden), CLONING_SEED + number, how)
-    by_kind = {"bc": as_stored(cloned), "sac": stored}
+def _level(env: Env, config: RunConfig, layers: Layers, level: str) -> Level:
+    """Quote the policies `layers` [n, ...], and clone them where their level is one in per cent."""
+    by_kind, fitted = {"sac": as_stored(layers)}, {}
+    if level.isdigit():
+        how = cloning(config.task)
+        rows = play(guide_of("sac", by_kind["sac"], "sac"), env, how.demonstrations, DEMONSTRATION_SEED)
+        layout, hidden = Layout.of(env.observation_size, env.action_size), how.hidden or tuple(config.hidden)
+        cloned, fitted = clone(rows, layout, hidden, CLONING_SEED + int(level), how)
+        by_kind = {"bc": as_stored(cloned), **by_kind}
     returns = {
-        kind: returns_of(guide_of(kind, layers, kind), env, QUOTED, QUOTE_SEED) for kind, layers in by_kind.items()
+        kind: returns_of(guide_of(kind, stored, kind), env, QUOTED, QUOTE_SEED) for kind, stored in by_kind.items()
     }
     return Level(by_kind, returns, fitted)
 
 
-def _by_name(levels: Sequence[Level], what: str) -> dict[str, Any]:
-    """`layers` or `returns` of all levels by the policies' names, such as `bc@25`."""
-    named = zip(LEVELS, levels, strict=True)
-    return {f"{kind}@{name}": found for name, level in named for kind, found in getattr(level, what).items()}
+def _by_name(levels: Mapping[str, Level], what: str) -> dict[str, Any]:
+    """`layers` or `returns` of all levels by the policies' names, such as `bc@25`, clones first."""
+    named = {f"{kind}@{name}": found for name, level in levels.items() for kind, found in getattr(level, what).items()}
+    return dict(sorted(named.items(), key=lambda item: item[0].partition("@")[0]))
 
 
 def _floor_facts(task: str) -> dict[str, Any]:
@@ -134,11 +136,12 @@ def _how(config: RunConfig, ladder: Ladder, choice: Choice, fitted: Sequence[dic
         "environment_steps": {
             "trained_per_expert": int(ladder.steps[-1]),
             "trained_in_all": int(ladder.steps[-1]) * config.seeds,
-            "until_chosen": by_level(ladder.steps[choice.points]),
+            "until_chosen": {level: listed(ladder.steps[points]) for level, points in choice.points.items()},
         },
         "cloning": {
             **cloning_facts(config.task),
-            **{name: by_level([level[name] for level in fitted]) for name in ("validation_error", "epochs")},
+            "validation_error": {level: listed(fitted["validation_error"]) for level, fitted in cloned.items()},
+            "epochs": {level: listed(fitted["epochs"]) for level, fitted in cloned.items()},
         },
         "evaluation_seeds": EVALUATION_SEEDS,
     }

@@ -4,7 +4,8 @@
    policy at 100 %. What ships is a point and not the last one, since SAC's return can collapse between two of them.
 2. B, the best return, is the best of these policies' over those 100 episodes.
 3. Each expert's policy at 25, 50 and 75 % is its ladder point whose evaluation comes closest to
-   floor + level · (B - floor); the floor is the better of random and zero action.
+   floor + level · (B - floor); the floor is the better of random and zero action. Where D4RL has data of the body,
+   its policy `sac@medium` is the ladder point whose evaluation comes closest to the mean score of D4RL's medium data.
 4. These and their clones are quoted by 100 episodes more, which chose nothing, from the weights as they are stored.
 
 So no expert is left out, and no quote is a maximum over what it quotes: a point is chosen by the luck of its own
@@ -22,7 +23,7 @@ from experts.ladder import Ladder
 from guided_rl.envs.base import Env
 from guided_rl.envs.references import measure
 from guided_rl.guides.base import Guide
-from guided_rl.guides.checkpoint import LEVELS, as_stored, guide_of
+from guided_rl.guides.checkpoint import D4RL_LEVEL, LEVELS, as_stored, guide_of
 
 FINALISTS = 3
 QUOTED = 100
@@ -35,12 +36,12 @@ class Choice:
     """Which ladder points become which level.
 
     Attributes:
-      points: ladder point per level and expert [levels, n].
+      points: level, `25` to `100` and perhaps `medium`, to the ladder point of each expert [n].
       best: the expert whose return is 100 %.
       best_return: B, over fresh episodes.
     """
 
-    points: np.ndarray
+    points: dict[str, np.ndarray]
     best: int
     best_return: float
 
@@ -56,17 +57,19 @@ def returns_of(guide: Guide, env: Env, episodes: int, seed: int) -> np.ndarray:
     return measure(env, act, count * episodes, seed).reshape(count, episodes)
 
 
-def choose(ladder: Ladder, env: Env, floor: float) -> Choice:
-    """For each expert the ladder point that is its best, and those closest to the lower levels."""
+def choose(ladder: Ladder, env: Env, floor: float, medium: float | None = None) -> Choice:
+    """For each expert the ladder point that is its best, and those closest to the other levels' returns."""
     means = ladder.returns.mean(-1)
     everyone = np.arange(means.shape[1])
     finalists = np.argsort(-means, axis=0, kind="stable")[:FINALISTS]
     fresh = np.stack([_fresh(ladder, points, env) for points in finalists])
     peaks, tops = finalists[fresh.argmax(0), everyone], fresh.max(0)
     best = int(tops.argmax())
-    targets = floor + np.asarray(LEVELS)[:, None] / 100 * (tops[best] - floor)
-    points = np.abs(means[:, None] - targets).argmin(0)
-    points[-1] = peaks
+    nearest = lambda target: np.abs(means - target).argmin(0)
+    points = {str(level): nearest(floor + level / 100 * (tops[best] - floor)) for level in LEVELS[:-1]}
+    points[str(LEVELS[-1])] = peaks
+    if medium is not None:
+        points[D4RL_LEVEL] = nearest(medium)
     return Choice(points, best, float(tops[best]))
 
 

@@ -140,6 +140,16 @@ PUBLISHED_RETURNS = {
 }
 
 
+# The mean score of D4RL's `medium` data, about, on D4RL's own scale: what the policy `sac@medium` is to return.
+D4RL_MEDIUM = {"HalfCheetah-v5": 41.0, "Hopper-v5": 44.0, "Walker2d-v5": 62.0}
+
+
+def d4rl_return(task: str, score: float) -> float:
+    """The return whose D4RL score, 100 · (R − random) / (expert − random) with D4RL's constants, is `score`."""
+    low, high = REFERENCES[task].d4rl
+    return low + score / 100.0 * (high - low)
+
+
 def normalised(task: str, returns: np.ndarray | float) -> np.ndarray:
     """Returns on the scale where the task's floor is 0 and its expert 100.
 

@@ -53,6 +53,7 @@ def sac_action(layers: Layers, obs: jax.Array, key: jax.Array | None) -> jax.Arr
 
 ACTIONS = {"bc": bc_action, "sac": sac_action, "medium": sac_action}
 UNGRADED = ("medium",)  # a SAC policy that its task's own test chose, at no level in per cent
+D4RL_LEVEL = "medium"  # a task's `sac@medium` returns about what D4RL's medium data do
 
 
 def as_stored(layers: Layers) -> Layers:
@@ -147,9 +148,10 @@ def load_guide(path: Path, policy: str, env: Env) -> Guide:
     return guide_of(kind, policies[policy], policy, f"{facts['sha256']}#{policy}")
 
 
-def _order(policy: str) -> tuple[str, int]:
+def _order(policy: str) -> tuple[str, bool, int]:
+    """By kind, then by level; `sac@medium`, which is no share of the expert's return, comes last."""
     kind, _, level = policy.partition("@")
-    return kind, int(level or 0)
+    return (kind, False, int(level)) if level.isdigit() else (kind, bool(level), 0)
 
 
 def _flat(policies: Mapping[str, Layers]) -> dict[str, np.ndarray]:

@@ -12,7 +12,7 @@ from experts.fitness import fit_facts, fitness
 from experts.ladder import Ladder
 from experts.listing import is_current, listing
 from experts.recipes import EXPERTS, RECIPES, config_of
-from guided_rl.envs.references import EXPERT_RETURNS, REFERENCES, normalised
+from guided_rl.envs.references import D4RL_MEDIUM, EXPERT_RETURNS, REFERENCES, normalised
 from guided_rl.errors import UserError
 from guided_rl.guides.checkpoint import LEVELS, read_facts, read_weights
 from guided_rl.guides.find import weights_name
@@ -49,30 +49,36 @@ def played(means, monkeypatch):
     return truth
 
 
-def choose(means, floor=0.0):
-    return selection.choose(ladder(means), None, floor)
+def choose(means, floor=0.0, medium=None):
+    return selection.choose(ladder(means), None, floor, medium)
 
 
 def test_every_expert_is_kept_at_its_best_point(means, played):
     choice = choose(means)
-    assert choice.points.shape == (4, 4)
-    assert choice.points[-1].tolist() == [19, 20, 20, 20]
+    assert list(choice.points) == ["25", "50", "75", "100"]
+    assert choice.points["100"].tolist() == [19, 20, 20, 20]
     assert (choice.best, choice.best_return) == (0, 950.0)
 
 
 def test_a_lucky_evaluation_is_seen_through_by_fresh_episodes(means, played):
     means[3, 1] = 2000.0
     choice = choose(means)
-    assert choice.points[-1].tolist() == [19, 20, 20, 20]
+    assert choice.points["100"].tolist() == [19, 20, 20, 20]
     assert choice.best_return == 950.0
 
 
 def test_the_levels_below_are_shares_of_the_best_return_above_the_floor(means, played):
     choice = choose(means, floor=100.0)
-    picked = means[choice.points, np.arange(4)][:-1]
+    picked = means[[choice.points[level] for level in ("25", "50", "75")], np.arange(4)]
     targets = 100.0 + np.array([0.25, 0.5, 0.75])[:, None] * 850.0
     reachable = np.minimum(targets, [[950.0, 500.0, 900.0, 800.0]])
     assert np.abs(picked - reachable).max() <= 25
+
+
+def test_medium_is_a_return_and_no_share(means, played):
+    choice = choose(means, medium=330.0)
+    picked = means[choice.points["medium"], np.arange(4)]
+    assert np.abs(picked - 330.0).max() <= 25
 
 
 def test_points_are_picked_by_expert(means):
@@ -83,7 +89,8 @@ def test_points_are_picked_by_expert(means):
 @pytest.mark.parametrize("task", SHIPPED)
 def test_what_ships_is_whole_and_complete(task):
     policies, facts = read_weights(registering.FOLDER / weights_name(task))
-    assert set(policies) == {f"{kind}@{level}" for kind in ("bc", "sac") for level in LEVELS}
+    medium = {"sac@medium"} if task in D4RL_MEDIUM and task in CURRENT else set()
+    assert set(policies) == {f"{kind}@{level}" for kind in ("bc", "sac") for level in LEVELS} | medium
     seeds = facts["seeds"]
     assert len(set(seeds)) >= 3
     assert min(seeds) >= 1_000_000
