@@ -118,12 +118,11 @@ def _floor_facts(task: str) -> dict[str, Any]:
     return facts
 
 
-def _how(config: RunConfig, ladder: Ladder, choice: Choice, fitted: Sequence[dict[str, np.ndarray]]) -> dict[str, Any]:
+def _how(config: RunConfig, ladder: Ladder, choice: Choice, levels: Mapping[str, Level]) -> dict[str, Any]:
     """Recipe, seeds, costs and the choice, as JSON."""
     seeds = (config.first_seed + np.arange(config.seeds)).tolist()
-    by_level = lambda values: {
-        str(level): np.round(np.asarray(row, np.float64), 6).tolist() for level, row in zip(LEVELS, values, strict=True)
-    }
+    listed = lambda values: np.round(np.asarray(values, np.float64), 6).tolist()
+    cloned = {level: found.fitted for level, found in levels.items() if found.fitted}
     return {
         "recipe": config.to_json(),
         "selection": SELECTION,
