@@ -40,9 +40,11 @@ def state(task: str) -> str:
 
 
 def is_current(task: str) -> bool:
-    """Whether what ships was made by today's recipe."""
-    facts = _shipped(task)
-    return facts is not None and facts["recipe"] == config_of(task).to_json()
+    """Whether what ships was made by today's recipe, trained to its end."""
+    facts, config = _shipped(task), config_of(task)
+    if facts is None or facts["recipe"] != config.to_json():
+        return False
+    return facts["environment_steps"]["trained_per_expert"] == config.steps
 
 
 def _shipped(task: str) -> dict[str, Any] | None:

@@ -59,7 +59,7 @@ def returns_of(guide: Guide, env: Env, episodes: int, seed: int) -> np.ndarray:
 
 def choose(ladder: Ladder, env: Env, floor: float, medium: float | None = None) -> Choice:
     """For each expert the ladder point that is its best, and those closest to the other levels' returns."""
-    means = ladder.returns.mean(-1)
+    means = np.nan_to_num(ladder.returns.mean(-1), nan=-np.inf)  # an expert that came to grief has points before
     everyone = np.arange(means.shape[1])
     finalists = np.argsort(-means, axis=0, kind="stable")[:FINALISTS]
     fresh = np.stack([_fresh(ladder, points, env) for points in finalists])

@@ -20,9 +20,10 @@ import numpy as np
 from guided_rl.envs.base import Env, refuse_too_many
 from guided_rl.errors import UserError, unknown
 
+CLEAR_ERRORS = 3.0  # standard errors by which the zero action must return more than random to count as better
 EXPERT_RETURNS = Path(__file__).with_name("expert_returns.json")
 _RANDOM = "measure_random(make(task, 'native')), 1,000 episodes, MuJoCo 3.17.0"
-_ZERO = "measure_zero(make(task, 'native')), 1,000 episodes, MuJoCo 3.17.0"
+_ZERO = "measure_zero(make(task, 'native')), {:,} episodes, MuJoCo 3.17.0"
 _D4RL = "d4rl/infos.py, REF_MIN_SCORE and REF_MAX_SCORE, the same for all versions and qualities"
 
 
@@ -51,14 +52,17 @@ class Reference:
 
     @property
     def floor(self) -> Return:
-        """What counts as 0: the zero action's return where it is better than the random policy's."""
-        return self.random if self.zero is None or self.zero.mean <= self.random.mean else self.zero
+        """What counts as 0: the zero action's return where it is better than the random policy's, beyond noise."""
+        if self.zero is None:
+            return self.random
+        noise = float(np.hypot(self.zero.stderr, self.random.stderr))
+        return self.zero if self.zero.mean - self.random.mean > CLEAR_ERRORS * noise else self.random
 
 
 def _measured(references: dict[str, Reference]) -> dict[str, Reference]:
     """`references` with the zero action's returns, and the experts', which `python -m experts.register` writes."""
     experts = json.loads(EXPERT_RETURNS.read_text()) if EXPERT_RETURNS.exists() else {}
-    zeros = {task: Return(*found, _ZERO) for task, found in _ZERO_ACTION.items()}
+    zeros = {task: Return(mean, se, _ZERO.format(episodes)) for task, (mean, se, episodes) in _ZERO_ACTION.items()}
     return {
         task: replace(
             reference, zero=zeros.get(task), expert=Return(**experts[task]) if task in experts else reference.expert

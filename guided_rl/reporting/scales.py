@@ -11,21 +11,26 @@ from guided_rl.envs.references import REFERENCES
 
 @dataclass(frozen=True)
 class Scale:
-    """Reference returns of one task; NaN or None where nobody has measured them."""
+    """Reference returns of one task; NaN or None where nobody has measured them.
+
+    Attributes:
+      zero_counts: whether the zero action is measurably better than the random policy, so that its return is 0.
+    """
 
     random: float = math.nan
     expert: float | None = None
     d4rl: tuple[float, float] | None = None
     zero_action: float = math.nan
+    zero_counts: bool = False
 
     @property
     def floor(self) -> float:
         """The return that counts as 0: the better of the random policy's and the zero action's."""
-        return self.zero_action if self.zero_action > self.random else self.random
+        return self.zero_action if self.zero_counts else self.random
 
     @property
     def floor_name(self) -> str:
-        return "zero action" if self.zero_action > self.random else "random"
+        return "zero action" if self.zero_counts else "random"
 
     @property
     def normalises(self) -> bool:
@@ -55,5 +60,6 @@ def scale_of(task: str) -> Scale:
     reference = REFERENCES.get(task.partition("/")[0])
     if reference is None:
         return Scale()
-    zero = math.nan if reference.zero is None else reference.zero.mean
-    return Scale(reference.random.mean, reference.expert and reference.expert.mean, reference.d4rl, zero)
+    expert, zero = (found and found.mean for found in (reference.expert, reference.zero))
+    counts = reference.floor is reference.zero
+    return Scale(reference.random.mean, expert, reference.d4rl, math.nan if zero is None else zero, counts)

@@ -89,10 +89,18 @@ def test_zero_action_reference_can_be_measured_again():
 
 
 @pytest.mark.parametrize("name", TASKS)
-def test_every_floor_is_the_better_of_random_and_zero_action(name):
+def test_every_floor_is_the_better_of_random_and_zero_action_beyond_noise(name):
     reference = references.REFERENCES[name]
-    assert reference.zero is not None or reference.random.mean == 0
-    assert reference.floor.mean == max(r.mean for r in (reference.random, reference.zero) if r is not None)
+    assert reference.zero is not None or reference.random.mean == 0  # a maze's: nobody succeeds
+    if reference.zero is not None:
+        gap = reference.zero.mean - reference.random.mean
+        clear = gap > 3 * np.hypot(reference.zero.stderr, reference.random.stderr)
+        assert reference.floor is (reference.zero if clear else reference.random)
+
+
+def test_standing_still_beats_chance_on_all_gymnasium_bodies():
+    for body in ("HalfCheetah", "Hopper", "Walker2d", "Ant", "Humanoid"):
+        assert references.REFERENCES[f"{body}-v5"].floor is references.REFERENCES[f"{body}-v5"].zero
 
 
 def test_normalised_scale(monkeypatch):

@@ -8,14 +8,18 @@ import pytest
 import experts.__main__ as command
 from experts import register as registering
 from experts import selection
+from experts.clone import Cloning
 from experts.fitness import fit_facts, fitness
 from experts.ladder import Ladder
 from experts.listing import is_current, listing
-from experts.recipes import EXPERTS, RECIPES, config_of
+from experts.recipes import EXPERTS, RECIPES, Recipe, config_of
+from experts.train import ladder_folder, train_task
+from guided_rl.envs import make
 from guided_rl.envs.references import D4RL_MEDIUM, EXPERT_RETURNS, REFERENCES, normalised
 from guided_rl.errors import UserError
-from guided_rl.guides.checkpoint import LEVELS, read_facts, read_weights
+from guided_rl.guides.checkpoint import LEVELS, guide_of, read_facts, read_weights
 from guided_rl.guides.find import weights_name
+from tests.training.small import small
 
 SHIPPED = [task for task in RECIPES if (registering.FOLDER / weights_name(task)).exists()]
 CURRENT = [task for task in SHIPPED if is_current(task)]  # the others' recipes are younger than what ships
@@ -144,6 +148,44 @@ def test_the_goal_reaching_ants_arrive_where_waypoints_lie():
     for rings in facts["success_by_distance"]:
         assert sum(ring["episodes"] for ring in rings) == 300
         assert min(ring["success"] for ring in rings if 4 <= ring["from"] < 6) > 0.9
+
+
+@pytest.fixture
+def tiny(tmp_path, monkeypatch):
+    """A task whose two experts train in seconds, registered in a folder of its own: (folder, facts)."""
+    monkeypatch.chdir(tmp_path)
+    task = "InvertedPendulum-v5"
+    monkeypatch.setitem(RECIPES, task, Recipe(240, 0.0, cloning=Cloning(demonstrations=1, epochs=2)))
+    for module in (selection, registering):
+        monkeypatch.setattr(module, "QUOTED", 4)
+    monkeypatch.setattr(registering, "EXPERT_RETURNS", tmp_path / "returns.json")
+    train_task(small(seeds=2, first_seed=1_000_000))
+    return tmp_path, registering.register(task, tmp_path)
+
+
+def test_quotes_are_the_stored_weights_own(tiny):
+    folder, facts = tiny
+    path = folder / "InvertedPendulum-v5.npz"
+    policies, _ = read_weights(path)
+    assert set(policies) == {f"{kind}@{level}" for kind in ("bc", "sac") for level in LEVELS}
+    with np.load(path) as archive:
+        assert {archive[name].dtype.name for name in archive if name.endswith("kernel")} == {"float16"}
+    env = make("InvertedPendulum-v5", "native")
+    for name in ("bc@50", "sac@100"):
+        returns = selection.returns_of(guide_of(name.partition("@")[0], policies[name], name), env, 4, 2_000_002)
+        np.testing.assert_allclose(returns.mean(1), [quote["mean"] for quote in facts["returns"][name]], atol=0.01)
+    assert facts["seeds"] == [1_000_000, 1_000_001]
+    assert json.loads((folder / "returns.json").read_text())["InvertedPendulum-v5"]["mean"] == pytest.approx(
+        facts["expert_return"]["mean"]
+    )
+
+
+def test_half_of_the_experts_is_too_few(tiny):
+    for path in ladder_folder("InvertedPendulum-v5").glob("*.npz"):
+        with np.load(path) as archive:
+            np.savez(path, **{name: value[:1] if value.ndim else value for name, value in archive.items()})
+    with pytest.raises(UserError, match="only 1 of 2 experts"):
+        registering.register("InvertedPendulum-v5")
 
 
 def test_an_untrained_task_is_said_to_be(tmp_path, monkeypatch):

@@ -133,7 +133,7 @@ def test_json_has_the_numbers_and_null_for_what_does_not_exist():
 
 
 def test_zero_is_the_zero_action_where_that_is_better_than_random_and_both_are_said():
-    better, worse = Scale(-50.0, 950.0, zero_action=450.0), Scale(-50.0, 950.0, zero_action=-60.0)
+    better, worse = Scale(-50.0, 950.0, None, 450.0, True), Scale(-50.0, 950.0, None, -60.0)
     np.testing.assert_allclose(better.normalise(np.array([450.0, 700.0, 950.0])), [0, 50, 100])
     np.testing.assert_allclose(worse.normalise(np.array([-50.0, 450.0])), [0, 50])
     notes = [summary_tables.returns_table(population(), "Returns", lambda task, s=s: s).notes for s in (better, worse)]
