@@ -62,16 +62,41 @@ class Reference:
 def _measured(references: dict[str, Reference]) -> dict[str, Reference]:
     """`references` with the zero action's returns, and the experts', which `python -m experts.register` writes."""
     experts = json.loads(EXPERT_RETURNS.read_text()) if EXPERT_RETURNS.exists() else {}
-    zeros = {task: Return(mean, se, _ZERO.format(episodes)) for task, (mean, se, episodes) in _ZERO_ACTION.items()}
+    expert = {task: Return(**found) for task, found in experts.items()}
+    zero = {task: Return(mean, se, _ZERO.format(episodes)) for task, (mean, se, episodes) in _ZERO_ACTION.items()}
     return {
-        task: replace(
-            reference, zero=zeros.get(task), expert=Return(**experts[task]) if task in experts else reference.expert
-        )
+        task: replace(reference, zero=zero.get(task), expert=expert.get(task, reference.expert))
         for task, reference in references.items()
     }
 
 
-_ZERO_ACTION = {}
+# Mean, standard error and episodes of `measure_zero`; in the mazes nobody succeeds by it, as by random actions.
+_ZERO_ACTION = {
+    "HalfCheetah-v5": (-0.1819, 0.022, 1000),
+    "Hopper-v5": (146.8, 1.3, 1000),
+    "Walker2d-v5": (95.45, 0.31, 1000),
+    "Ant-v5": (994.3, 0.34, 200),
+    "Humanoid-v5": (198.8, 0.21, 200),
+    "InvertedPendulum-v5": (24.04, 0.38, 200),
+    "Reacher-v5": (-11.64, 0.33, 200),
+    "cheetah-run": (0.1202, 0.0045, 200),
+    "hopper-stand": (1.935, 0.35, 200),
+    "hopper-hop": (0.03502, 0.027, 200),
+    "walker-stand": (115.1, 3.1, 200),
+    "walker-walk": (19.92, 0.52, 200),
+    "walker-run": (19.28, 0.51, 200),
+    "cartpole-swingup": (0.01399, 0.0013, 200),
+    "ball_in_cup-catch": (127.7, 23.0, 200),
+    "point_mass-easy": (5.216, 5.0, 200),
+    "PointFall": (-1.0, 0.0, 200),
+    "PointFall-block": (-1.0, 0.0, 200),
+    "PointReach-like": (0.0, 0.0, 200),
+    "PointCircle": (0.0, 0.0, 200),
+    "cartpole-safe": (0.01399, 0.0013, 200),
+    "ball_in_cup-low": (0.0, 0.0, 200),
+    "point_mass-sparse": (5.0, 5.0, 200),
+    "AntReach": (-0.006185, 0.011, 200),
+}
 _WITHOUT_EXPERTS = {
     "HalfCheetah-v5": Reference(Return(-282.17, 2.58, _RANDOM), d4rl=(-280.178953, 12135.0)),
     "Hopper-v5": Reference(Return(16.93, 0.50, _RANDOM), d4rl=(-20.272305, 3234.3)),
@@ -158,7 +183,7 @@ def normalised(task: str, returns: np.ndarray | float) -> np.ndarray:
     """Returns on the scale where the task's floor is 0 and its expert 100.
 
     Raises:
-      UserError: the task has no references, or none for its expert yet.
+      UserError: the task has no references, or none for its expert yet, or that is no better than the floor.
     """
     if task not in REFERENCES:
         raise unknown("task with reference returns", task, REFERENCES)
@@ -168,6 +193,10 @@ def normalised(task: str, returns: np.ndarray | float) -> np.ndarray:
             f"{task} has no expert return in guided_rl/envs/expert_returns.json; report raw returns or `make experts`"
         )
     floor, expert = reference.floor.mean, reference.expert.mean
+    if expert <= floor:
+        raise UserError(
+            f"{task}'s expert returns {expert:g}, no more than a policy without learning ({floor:g}); report raw returns"
+        )
     return 100.0 * (np.asarray(returns, np.float64) - floor) / (expert - floor)
 
 

@@ -48,7 +48,9 @@ def overview_table(records: Sequence[Record], title: str, scale: ScaleOf = scale
         "Normalised: 0 is the better of random and zero action, 100 the expert; in brackets what that expert returns"
     )
     notes += [f"{floor}: {named}."] if named else []
-    notes += [f"Raw, for want of an expert: {', '.join(raw)}."] if raw else []
+    notes += (
+        [f"Raw, for want of an expert that is better than random and zero action: {', '.join(raw)}."] if raw else []
+    )
     if any(experts.values()):
         for name, column, show in ((EXPERT, "episode_return", number), (SPENT, "steps", steps)):
             rows += ((name, *(_lines(experts[task], column, show) for task in tasks)),)

@@ -34,10 +34,11 @@ class Scale:
 
     @property
     def normalises(self) -> bool:
-        return self.expert is not None and math.isfinite(self.floor) and self.expert != self.floor
+        """Whether both ends are known, and the expert is better than what needs no learning."""
+        return self.expert is not None and self.expert > self.floor
 
     def normalise(self, returns):
-        """100 · (R − floor) / (expert − floor), or the returns themselves where a reference is missing."""
+        """100 · (R − floor) / (expert − floor), or the returns themselves where that is no scale."""
         return 100.0 * (returns - self.floor) / (self.expert - self.floor) if self.normalises else returns
 
     def share(self, returns):

@@ -114,6 +114,10 @@ def test_normalised_scale(monkeypatch):
     )
     monkeypatch.setitem(references.REFERENCES, "Standing still pays", still)
     np.testing.assert_allclose(references.normalised("Standing still pays", [50.0, 70.0, 90.0]), [0, 50, 100])
+    poor = references.Reference(random, random, zero=zero)
+    monkeypatch.setitem(references.REFERENCES, "Poor expert", poor)
+    with pytest.raises(UserError, match="no more than a policy without learning"):
+        references.normalised("Poor expert", 1.0)
     with pytest.raises(UserError, match="no expert return"):
         references.normalised("Unknown expert", 1.0)
     with pytest.raises(UserError, match="HalfCheetah-v5"):
