@@ -195,7 +195,8 @@ def normalised(task: str, returns: np.ndarray | float) -> np.ndarray:
     floor, expert = reference.floor.mean, reference.expert.mean
     if expert <= floor:
         raise UserError(
-            f"{task}'s expert returns {expert:g}, no more than a policy without learning ({floor:g}); report raw returns"
+            f"the expert of {task} returns {expert:g}, no more than a policy without learning ({floor:g}); "
+            "report raw returns"
         )
     return 100.0 * (np.asarray(returns, np.float64) - floor) / (expert - floor)
 

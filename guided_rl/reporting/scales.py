@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from guided_rl.envs.references import REFERENCES
+from guided_rl.reporting.tables import number
 
 
 @dataclass(frozen=True)
@@ -64,3 +65,17 @@ def scale_of(task: str) -> Scale:
     expert, zero = (found and found.mean for found in (reference.expert, reference.zero))
     counts = reference.floor is reference.zero
     return Scale(reference.random.mean, expert, reference.d4rl, math.nan if zero is None else zero, counts)
+
+
+def scale_note(task: str, here: Scale) -> str:
+    """What 0 and 100 are on a task, and what the other policy without learning returns."""
+    named = {"random": f"random {number(here.random)}"}
+    if math.isfinite(here.zero_action):
+        named["zero action"] = f"zero action {number(here.zero_action)}"
+    if here.expert is None or not math.isfinite(here.floor):
+        return f"{task}: raw returns, no expert reference ({', '.join(named.values())})."
+    floor, expert = named.pop(here.floor_name), number(here.expert)
+    other = f" ({', '.join(named.values())})" if named else ""
+    if here.normalises:
+        return f"{task}: normalised, {floor} is 0{other} and expert {expert} is 100."
+    return f"{task}: raw returns, because the expert's {expert} is no better than {floor}{other}."

@@ -14,7 +14,7 @@ from guided_rl.reporting.claims import ELSEWHERE, Outcome, Row
 from guided_rl.reporting.footing import few_experts, footing
 from guided_rl.reporting.progress import duration
 from guided_rl.reporting.records import POLICY, Record, find
-from guided_rl.reporting.scales import Scale, ScaleOf, scale_of
+from guided_rl.reporting.scales import ScaleOf, scale_note, scale_of
 from guided_rl.reporting.sources import unsourced
 from guided_rl.reporting.statistics import Interval
 from guided_rl.reporting.summaries import behaviour, counted, curves, protocols, sample, shared, steps_to
@@ -286,22 +286,7 @@ def _expert(record: Record) -> str:
 
 
 def _scale_notes(records: Sequence[Record], scale: ScaleOf) -> list[str]:
-    return [_scale_note(task, scale(task)) for task in dict.fromkeys(r.task for r in records)]
-
-
-def _scale_note(task: str, here: Scale) -> str:
-    """What 0 and 100 are on a task, and what the other policy without learning returns."""
-    known = {"random": here.random, "zero action": here.zero_action}
-    named = {name: f"{name} {number(value)}" for name, value in known.items() if name == "random" or value == value}
-    if here.normalises:
-        floor = named.pop(here.floor_name)
-        beside = f" ({', '.join(named.values())})" if named else ""
-        return f"{task}: normalised, {floor} is 0{beside} and expert {number(here.expert)} is 100."
-    if here.expert is None:
-        return f"{task}: raw returns, no expert reference ({', '.join(named.values())})."
-    best = named.pop(here.floor_name)
-    beside = f" ({', '.join(named.values())})" if named else ""
-    return f"{task}: raw returns, for the expert's {number(here.expert)} is no better than {best}{beside}."
+    return [scale_note(task, scale(task)) for task in dict.fromkeys(r.task for r in records)]
 
 
 def _failure_notes(records: Sequence[Record]) -> list[str]:

@@ -109,9 +109,8 @@ def test_normalised_scale(monkeypatch):
     monkeypatch.setitem(references.REFERENCES, "Known", known)
     monkeypatch.setitem(references.REFERENCES, "Unknown expert", references.Reference(random))
     np.testing.assert_allclose(references.normalised("Known", [-10.0, 40.0, 90.0]), [0, 50, 100])
-    still = references.Reference(
-        random, references.Return(90.0, 1.0, "test"), zero=references.Return(50.0, 1.0, "test")
-    )
+    zero, expert = references.Return(50.0, 1.0, "test"), references.Return(90.0, 1.0, "test")
+    still = references.Reference(random, expert, zero=zero)
     monkeypatch.setitem(references.REFERENCES, "Standing still pays", still)
     np.testing.assert_allclose(references.normalised("Standing still pays", [50.0, 70.0, 90.0]), [0, 50, 100])
     poor = references.Reference(random, random, zero=zero)
