@@ -64,7 +64,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m experts",
         description="Train, band by quality, clone and register the experts that ship in experts/. A stopped run "
         "goes on where it was; a finished one is only registered again.",
-        epilog="for example: python -m experts Hopper-v5 --check",
+        epilog="for example: python -m experts Hopper-v5 --check; python -m experts --list",
     )
     parser.add_argument("names", nargs="*", metavar="TASK", help=f"one or more of {', '.join(RECIPES)}; all if none")
     parser.add_argument("--tasks", nargs="+", default=[], metavar="TASK", help="the same, as an option")

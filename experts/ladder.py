@@ -51,13 +51,18 @@ def read_ladder(task: str) -> Ladder:
 
 
 def _waves(task: str) -> list[list[Path]]:
-    """Each wave's files by point, the waves by their first seeds. A file of one number is an older one's only wave."""
-    found: dict[str, list[Path]] = {}
-    for path in sorted(ladder_folder(task).glob("*.npz")):
+    """Each wave's files by point, the waves by their first seeds. A name of a point alone is the only wave's, as once."""
+    found: dict[int, dict[int, Path]] = {}
+    older: dict[int, Path] = {}
+    for path in ladder_folder(task).glob("*.npz"):
         point, _, first_seed = path.stem.partition("_")
-        if point.isdigit() and (first_seed.isdigit() or not first_seed):
-            found.setdefault(first_seed, []).append(path)
-    return [found[first_seed] for first_seed in sorted(found)]
+        if point.isdigit() and first_seed.isdigit():
+            found.setdefault(int(first_seed), {})[int(point)] = path
+        elif point.isdigit() and not first_seed:
+            older[int(point)] = path
+    waves = [found[first_seed] for first_seed in sorted(found)] or [{}]
+    waves[0] = {**older, **waves[0]}
+    return [[wave[point] for point in sorted(wave)] for wave in waves]
 
 
 def trained_config(task: str) -> RunConfig:
