@@ -51,7 +51,7 @@ def read_ladder(task: str) -> Ladder:
 
 
 def _waves(task: str) -> list[list[Path]]:
-    """Each wave's files by point, the waves by their first seeds. A name of a point alone is the only wave's, as once."""
+    """Each wave's files by point, the waves by their first seeds. Older files, of one wave, are named by points."""
     found: dict[int, dict[int, Path]] = {}
     older: dict[int, Path] = {}
     for path in ladder_folder(task).glob("*.npz"):
