@@ -24,12 +24,13 @@ import jax.numpy as jnp
 import numpy as np
 from scipy import stats
 
+from experts.fitness import describe_fit
 from experts.register import FOLDER
 from guided_rl import envs
 from guided_rl.envs.base import MujocoEnv
 from guided_rl.envs.twins import twin_of
 from guided_rl.errors import UserError
-from guided_rl.guides.checkpoint import LEVELS, Layers, guide_of, read_weights
+from guided_rl.guides.checkpoint import LEVELS, Layers, guide_of, read_facts, read_weights
 from guided_rl.guides.find import weights_name
 from guided_rl.training.cache import enable_compile_cache
 
@@ -173,7 +174,7 @@ def our_returns(env: MujocoEnv, kind: str, layers: Layers, qpos: np.ndarray, qve
 
 
 def check(task: str, policies: Sequence[str] = SHIPPED) -> bool:
-    """Whether every expert of `task` agrees; prints a line for each.
+    """Whether every expert of `task` agrees; prints a line for each, and whether they are fit.
 
     Raises:
       UserError: the task has no twin, or no experts.
@@ -189,6 +190,7 @@ def check(task: str, policies: Sequence[str] = SHIPPED) -> bool:
             f"difference {c.difference:+.2%} [{low:+.2%}, {high:+.2%}], {verdict}",
             flush=True,
         )
+    print(f"{task}: {describe_fit(task, read_facts(FOLDER / weights_name(task))['returns']['sac@100'])}", flush=True)
     return all(c.agrees(len(results)) for c in results)
 
 

@@ -32,6 +32,7 @@ class Cloning:
       epochs: at most so many passes. patience: passes without a better validation error until
         it stops; the best parameters are kept.
       validation: share of the rows, the last ones, that only validate.
+      hidden: widths of the clones, None for those of the expert.
     """
 
     demonstrations: int = 50
@@ -40,6 +41,7 @@ class Cloning:
     epochs: int = 200
     patience: int = 15
     validation: float = 0.1
+    hidden: tuple[int, ...] | None = None
 
 
 def clone(
@@ -111,6 +113,10 @@ def _statistics(obs: jax.Array) -> tuple[jax.Array, jax.Array]:
 
 
 def _folded(layers: Layers, mean: jax.Array, scale: jax.Array) -> Layers:
-    """The same function of raw observations: W (s - m) c + b = (c W) s + (b - m c W)."""
-    kernel = layers[0]["kernel"] * scale[:, None]
+    """The same function of raw observations: W (s - m) c + b = (c W) s + (b - m c W).
+
+    c W is rounded as an archive stores it before the bias is made of it: of entries that hardly vary, c W is large,
+    and its rounding would else be a shift.
+    """
+    kernel = (layers[0]["kernel"] * scale[:, None]).astype(jnp.float16).astype(jnp.float32)
     return [{"kernel": kernel, "bias": layers[0]["bias"] - mean @ kernel}, *layers[1:]]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from experts.train import RUNS, ladder_file
+from experts.train import RUNS, ladder_folder
 from guided_rl.config import RunConfig
 from guided_rl.errors import UserError
 from guided_rl.guides.checkpoint import Layers
@@ -35,21 +35,34 @@ class Ladder:
 
 
 def read_ladder(task: str) -> Ladder:
-    """The ladder of `task`, as far as its training has come.
+    """The ladder of `task` up to the last point that all its experts have come to.
 
     Raises:
-      UserError: it has no point yet, or a file cannot be read.
+      UserError: there is no such point yet, or a file cannot be read.
     """
-    files = sorted(p for p in ladder_file(task, 0).parent.glob("*.npz") if p.stem.isdigit())
-    if not files:
+    waves = [[_read(path) for path in files] for files in _waves(task)]
+    length = min((len(points) for points in waves), default=0)
+    if not length:
         raise UserError(f"no expert of {task} was trained yet; run `python -m experts.train {task}`")
-    points = [_read(path) for path in files]
-    count = len({name.split("/")[2] for name in points[0] if name.startswith("params/")})
-    layers = [
-        {part: np.stack([p[f"params/MLP_0/Dense_{i}/{part}"] for p in points]) for part in ("kernel", "bias")}
-        for i in range(count)
-    ]
-    return Ladder(np.array([int(p["step"]) for p in points]), np.stack([p["returns"] for p in points]), layers)
+    joined = lambda name: np.stack([np.concatenate([wave[p][name] for wave in waves]) for p in range(length)])
+    count = len({name.split("/")[2] for name in waves[0][0] if name.startswith("params/")})
+    layers = [{part: joined(f"params/MLP_0/Dense_{i}/{part}") for part in ("kernel", "bias")} for i in range(count)]
+    return Ladder(np.array([int(p["step"]) for p in waves[0][:length]]), joined("returns"), layers)
+
+
+def _waves(task: str) -> list[list[Path]]:
+    """Each wave's files by point, the waves by their first seeds. Older files, of one wave, are named by points."""
+    found: dict[int, dict[int, Path]] = {}
+    older: dict[int, Path] = {}
+    for path in ladder_folder(task).glob("*.npz"):
+        point, _, first_seed = path.stem.partition("_")
+        if point.isdigit() and first_seed.isdigit():
+            found.setdefault(int(first_seed), {})[int(point)] = path
+        elif point.isdigit() and not first_seed:
+            older[int(point)] = path
+    waves = [found[first_seed] for first_seed in sorted(found)] or [{}]
+    waves[0] = {**older, **waves[0]}
+    return [[wave[point] for point in sorted(wave)] for wave in waves]
 
 
 def trained_config(task: str) -> RunConfig:

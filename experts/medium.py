@@ -23,7 +23,8 @@ import numpy as np
 
 from experts.ladder import Ladder, read_ladder
 from experts.recipes import FIRST_SEED
-from experts.register import FOLDER, QUOTE_SEED, SELECTION_SEED
+from experts.register import FOLDER, QUOTE_SEED
+from experts.selection import SELECTION_SEED
 from experts.train import RUNS, keep_ladder
 from guided_rl import envs
 from guided_rl.config import RunConfig

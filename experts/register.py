@@ -1,12 +1,4 @@
-"""Choose, quote, clone and ship a task's experts: `python -m experts.register TASK ...`.
-
-1. The three trained experts with the best ladder points by their evaluation are kept, not those with the
-   best last one: what ships is the point, and SAC's return can collapse between two of them.
-2. B, the best return, is the best of these points' over 100 fresh episodes.
-3. Each expert's policy at 25, 50, 75 and 100 % is its ladder point whose evaluation comes
-   closest to random + level · (B - random).
-4. These and their clones are quoted by 100 episodes more, which chose nothing.
-"""
+"""Choose, quote, clone and ship a task's experts: `python -m experts.register TASK ...`; see `experts.selection`."""
 
 from __future__ import annotations
 
@@ -14,111 +6,80 @@ import dataclasses
 import json
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import jax
 import numpy as np
 
 from experts.clone import clone
+from experts.fitness import describe_fit, fit_facts
 from experts.ladder import Ladder, read_ladder, trained_config
 from experts.reach import success_by_distance
 from experts.recipes import cloning
+from experts.selection import QUOTED, SELECTION, SELECTION_SEED, Choice, choose, returns_of
 from guided_rl import envs
+from guided_rl.config import RunConfig
 from guided_rl.data.demonstrations import play
 from guided_rl.data.replay import Layout
 from guided_rl.envs.base import Env
-from guided_rl.envs.references import EXPERT_RETURNS, REFERENCES, measure
+from guided_rl.envs.references import D4RL_MEDIUM, EXPERT_RETURNS, REFERENCES, d4rl_return
 from guided_rl.errors import UserError
-from guided_rl.guides.base import Guide
-from guided_rl.guides.checkpoint import LEVELS, Layers, guide_of, write_weights
+from guided_rl.guides.checkpoint import Layers, as_stored, guide_of, write_weights
 from guided_rl.guides.find import weights_name
 from guided_rl.reporting.provenance import provenance
 from guided_rl.reporting.storage import replace_file
 from guided_rl.training.cache import enable_compile_cache
 
 FOLDER = Path(__file__).parent
-KEPT = 3
-QUOTED = 100
-SELECTION_SEED, QUOTE_SEED, DEMONSTRATION_SEED, CLONING_SEED = 2_000_001, 2_000_002, 2_000_003, 2_000_004
+QUOTE_SEED, DEMONSTRATION_SEED, CLONING_SEED = 2_000_002, 2_000_003, 2_000_004
 EVALUATION_SEEDS = {"selection": SELECTION_SEED, "quoted": QUOTE_SEED, "demonstrations": DEMONSTRATION_SEED}
-SELECTION = " ".join(__doc__.split("\n\n", 1)[1].split())
 
 
 @dataclasses.dataclass(frozen=True)
-class Choice:
-    """Which ladder points become which level.
+class Level:
+    """The policies of n experts at one level, as they are stored.
 
     Attributes:
-      experts: the kept experts' places in the population [n].
-      points: ladder point per level and expert [levels, n].
-      best: place in `experts` of the one whose return is 100 %.
-      best_return: B, over fresh episodes.
+      layers: of `sac`, the ladder's policies, and of `bc`, their clones if there are any; leaves [n, ...].
+      returns: of each kind, [n, episodes], from the stored weights.
+      fitted: `validation_error` and `epochs` of the clones [n], if there are any.
     """
 
-    experts: np.ndarray
-    points: np.ndarray
-    best: int
-    best_return: float
-
-
-def returns_of(guide: Guide, env: Env, episodes: int, seed: int) -> np.ndarray:
-    """Undiscounted returns [experts, episodes] of each expert's deterministic policy."""
-    count = guide.size
-
-    def act(key: jax.Array, obs: jax.Array) -> jax.Array:
-        each = jax.vmap(lambda layers, o: jax.vmap(lambda x: guide.action_fn(layers, x, None))(o))
-        return each(guide.params, obs.reshape(count, episodes, -1)).reshape(obs.shape[0], -1)
-
-    return measure(env, act, count * episodes, seed).reshape(count, episodes)
-
-
-def choose(ladder: Ladder, env: Env, random: float) -> Choice:
-    """The three best experts, and for each the ladder point closest to every level."""
-    means = ladder.returns.mean(-1)
-    experts = np.sort(np.argsort(-means.max(0))[:KEPT])
-    peaks = means[:, experts].argmax(0)
-    tops = guide_of("sac", ladder.pick(peaks, experts), "sac")
-    fresh = returns_of(tops, env, QUOTED, SELECTION_SEED).mean(1)
-    best = int(fresh.argmax())
-    targets = random + np.asarray(LEVELS)[:, None] / 100 * (fresh[best] - random)
-    points = np.abs(means[:, None, experts] - targets).argmin(0)
-    points[-1, best] = peaks[best]
-    return Choice(experts, points, best, float(fresh[best]))
+    layers: dict[str, Layers]
+    returns: dict[str, np.ndarray]
+    fitted: dict[str, np.ndarray]
 
 
 def register(task: str, folder: Path = FOLDER) -> dict[str, Any]:
     """Write `<folder>/<task>.npz` and its facts from the ladder, and the task's expert return.
 
     Raises:
-      UserError: the task is unknown or was not trained.
+      UserError: the task is unknown or was not trained, or not all of its experts were.
     """
     env, ladder, config = envs.make(task, "native"), read_ladder(task), trained_config(task)
-    random = REFERENCES[task].random
-    choice = choose(ladder, env, random.mean)
-    layout = Layout.of(env.observation_size, env.action_size)
-    pairs = choice.points.ravel(), np.tile(choice.experts, len(LEVELS))
-    sac = guide_of("sac", ladder.pick(*pairs), "sac")
-    how = cloning(task)
-    rows = play(sac, env, how.demonstrations, DEMONSTRATION_SEED)
-    layers, fitted = clone(rows, layout, tuple(config.hidden), CLONING_SEED, how)
-    clones = guide_of("bc", layers, "bc")
-    policies, quotes = {}, {}
-    for kind, guide in (("bc", clones), ("sac", sac)):
-        returns = returns_of(guide, env, QUOTED, QUOTE_SEED).reshape(len(LEVELS), KEPT, QUOTED)
-        by_level = _by_level(guide.params)
-        for i, level in enumerate(LEVELS):
-            policies[f"{kind}@{level}"] = by_level[i]
-            quotes[f"{kind}@{level}"] = returns[i]
+    if ladder.returns.shape[1] < config.seeds:
+        trained = f"{ladder.returns.shape[1]} of {config.seeds} experts of {task}"
+        raise UserError(f"only {trained} were trained yet; run `python -m experts.train {task}`")
+    floor = REFERENCES[task].floor.mean
+    medium = d4rl_return(task, D4RL_MEDIUM[task]) if task in D4RL_MEDIUM else None
+    choice = choose(ladder, env, floor, medium)
+    levels = {
+        level: _level(env, config, ladder.pick(points, np.arange(config.seeds)), level)
+        for level, points in choice.points.items()
+    }
+    policies, quotes = _by_name(levels, "layers"), _by_name(levels, "returns")
     reference = quotes["sac@100"][choice.best]
+    returns = {name: _quotes(found, floor, float(reference.mean())) for name, found in quotes.items()}
     facts = {
         "task": task,
         "observation_size": env.observation_size,
         "action_size": env.action_size,
-        **_how(config, ladder, choice, fitted),
-        "random_return": {"mean": random.mean, "stderr": random.stderr, "source": random.source},
+        **_how(config, ladder, choice, levels),
+        **_floor_facts(task),
         "expert_return": {**_summary(reference), "expert": choice.best},
-        "returns": {name: _quotes(returns, random.mean, float(reference.mean())) for name, returns in quotes.items()},
+        "fit": fit_facts(task, returns["sac@100"]),
+        "returns": returns,
         "provenance": provenance(env.engine),
     }
     if task == "AntReach":
@@ -128,23 +89,45 @@ def register(task: str, folder: Path = FOLDER) -> dict[str, Any]:
     return facts
 
 
-def _by_level(params: Layers) -> list[Layers]:
-    """Leaves [levels · n, ...] as one set of layers [n, ...] for each level."""
-    split = lambda leaf: np.asarray(leaf).reshape(len(LEVELS), KEPT, *leaf.shape[1:])
-    return [[{part: split(array)[i] for part, array in layer.items()} for layer in params] for i in range(len(LEVELS))]
-
-
-def _how(config, ladder: Ladder, choice: Choice, fitted: dict[str, np.ndarray]) -> dict[str, Any]:
-    """Recipe, seeds, costs and the choice, as JSON."""
-    seeds = config.first_seed + np.arange(config.seeds)
-    by_level = lambda values: {
-        str(level): np.round(np.asarray(row, np.float64), 6).tolist() for level, row in zip(LEVELS, values, strict=True)
+def _level(env: Env, config: RunConfig, layers: Layers, level: str) -> Level:
+    """Quote the policies `layers` [n, ...], and clone them where their level is one in per cent."""
+    by_kind, fitted = {"sac": as_stored(layers)}, {}
+    if level.isdigit():
+        how = cloning(config.task)
+        rows = play(guide_of("sac", by_kind["sac"], "sac"), env, how.demonstrations, DEMONSTRATION_SEED)
+        layout, hidden = Layout.of(env.observation_size, env.action_size), how.hidden or tuple(config.hidden)
+        cloned, fitted = clone(rows, layout, hidden, CLONING_SEED + int(level), how)
+        by_kind = {"bc": as_stored(cloned), **by_kind}
+    returns = {
+        kind: returns_of(guide_of(kind, stored, kind), env, QUOTED, QUOTE_SEED) for kind, stored in by_kind.items()
     }
+    return Level(by_kind, returns, fitted)
+
+
+def _by_name(levels: Mapping[str, Level], what: str) -> dict[str, Any]:
+    """`layers` or `returns` of all levels by the policies' names, such as `bc@25`, clones first."""
+    named = {f"{kind}@{name}": found for name, level in levels.items() for kind, found in getattr(level, what).items()}
+    return dict(sorted(named.items(), key=lambda item: item[0].partition("@")[0]))
+
+
+def _floor_facts(task: str) -> dict[str, Any]:
+    reference = REFERENCES[task]
+    facts = {"random_return": dataclasses.asdict(reference.random)}
+    if reference.zero is not None:
+        facts["zero_action_return"] = dataclasses.asdict(reference.zero)
+    return facts
+
+
+def _how(config: RunConfig, ladder: Ladder, choice: Choice, levels: Mapping[str, Level]) -> dict[str, Any]:
+    """Recipe, seeds, costs and the choice, as JSON."""
+    seeds = (config.first_seed + np.arange(config.seeds)).tolist()
+    listed = lambda values: np.round(np.asarray(values, np.float64), 6).tolist()
+    cloned = {level: found.fitted for level, found in levels.items() if found.fitted}
     return {
         "recipe": config.to_json(),
         "selection": SELECTION,
-        "seeds": seeds[choice.experts].tolist(),
-        "trained_seeds": seeds.tolist(),
+        "seeds": seeds,
+        "trained_seeds": seeds,
         "best_evaluation": np.round(ladder.returns.mean(-1, dtype=np.float64).max(0), 2).tolist(),
         "last_evaluation": np.round(ladder.returns[-1].mean(-1, dtype=np.float64), 2).tolist(),
         "ladder_points": f"{len(ladder.steps)} of {config.evaluations}",
@@ -152,12 +135,12 @@ def _how(config, ladder: Ladder, choice: Choice, fitted: dict[str, np.ndarray]) 
         "environment_steps": {
             "trained_per_expert": int(ladder.steps[-1]),
             "trained_in_all": int(ladder.steps[-1]) * config.seeds,
-            "until_chosen": by_level(ladder.steps[choice.points]),
+            "until_chosen": {level: listed(ladder.steps[points]) for level, points in choice.points.items()},
         },
         "cloning": {
             **cloning_facts(config.task),
-            "validation_error": by_level(fitted["validation_error"].reshape(len(LEVELS), -1)),
-            "epochs": by_level(fitted["epochs"].reshape(len(LEVELS), -1)),
+            "validation_error": {level: listed(fitted["validation_error"]) for level, fitted in cloned.items()},
+            "epochs": {level: listed(fitted["epochs"]) for level, fitted in cloned.items()},
         },
         "evaluation_seeds": EVALUATION_SEEDS,
     }
@@ -183,9 +166,9 @@ def _summary(returns: np.ndarray) -> dict[str, Any]:
     }
 
 
-def _quotes(returns: np.ndarray, random: float, expert: float) -> list[dict[str, Any]]:
+def _quotes(returns: np.ndarray, floor: float, expert: float) -> list[dict[str, Any]]:
     """One summary per expert for returns [n, episodes], with its normalised level in per cent."""
-    level = lambda r: round(100 * (float(r.mean()) - random) / (expert - random), 1)
+    level = lambda r: round(100 * (float(r.mean()) - floor) / (expert - floor), 1)
     return [{**_summary(r), "normalised": level(r)} for r in returns]
 
 
@@ -202,12 +185,13 @@ def _write_reference(task: str, returns: np.ndarray, source: str) -> None:
 
 
 def describe(facts: dict[str, Any]) -> str:
-    """Mean return and normalised level of every policy, one line each."""
+    """Mean return and normalised level of every policy, one line each, and whether the experts are fit."""
     lines = [f"{facts['task']}: experts {facts['seeds']}, ladder {facts['ladder_points']}"]
     for name, quotes in facts["returns"].items():
         lines.append(
             f"  {name:8s}" + "  ".join(f"{q['mean']:8.1f} ± {q['std']:6.1f} ({q['normalised']:5.1f} %)" for q in quotes)
         )
+    lines.append(f"  {describe_fit(facts['task'], facts['returns']['sac@100'])}")
     return "\n".join(lines)
 
 

@@ -1,9 +1,10 @@
 """Expert weights on disk: `<task>.npz`, and beside it `<task>.json` with where they come from.
 
 The archive holds policies such as `bc@50` or `sac@100`, each an MLP for n experts: arrays
-`<policy>/<layer>/kernel` [n, in, out] and `<policy>/<layer>/bias` [n, out], float32. A `bc`
-policy is tanh(MLP(s)); the MLP of a `sac` one gives mean and log standard deviation of a
-Gaussian before tanh. The facts beside it name the task, its sizes and the archive's SHA-256.
+`<policy>/<layer>/kernel` [n, in, out] and `<policy>/<layer>/bias` [n, out], in float32, or the
+kernels in float16 (`as_stored`); they are read as float32. A `bc` policy is tanh(MLP(s)); the MLP
+of a `sac` one gives mean and log standard deviation of a Gaussian before tanh. The facts beside it
+name the task, its sizes and the archive's SHA-256.
 """
 
 from __future__ import annotations
@@ -52,12 +53,24 @@ def sac_action(layers: Layers, obs: jax.Array, key: jax.Array | None) -> jax.Arr
 
 ACTIONS = {"bc": bc_action, "sac": sac_action, "medium": sac_action}
 UNGRADED = ("medium",)  # a SAC policy that its task's own test chose, at no level in per cent
+D4RL_LEVEL = "medium"  # a task's `sac@medium` returns about what D4RL's medium data do
+
+
+def as_stored(layers: Layers) -> Layers:
+    """`layers` with kernels in half precision, which halves an archive; biases are few and stay as they are."""
+    return [{"kernel": np.asarray(x["kernel"], np.float16), "bias": np.asarray(x["bias"], np.float32)} for x in layers]
 
 
 def guide_of(kind: str, layers: Layers, name: str, source: str | None = None) -> Guide:
     """The guide that plays `layers` (leaves [n, ...]) as a policy of `kind`."""
     size = layers[0]["bias"].shape[0]
-    return Guide(jax.tree.map(jnp.asarray, layers), ACTIONS[kind], name=name, size=size, source=source)
+    return Guide(
+        jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float32), layers),
+        ACTIONS[kind],
+        name=name,
+        size=size,
+        source=source,
+    )
 
 
 def write_weights(path: Path, policies: Mapping[str, Layers], facts: Mapping[str, Any]) -> None:
@@ -135,23 +148,28 @@ def load_guide(path: Path, policy: str, env: Env) -> Guide:
     return guide_of(kind, policies[policy], policy, f"{facts['sha256']}#{policy}")
 
 
-def _order(policy: str) -> tuple[str, int]:
+def _order(policy: str) -> tuple[str, bool, int]:
+    """By kind, then by level; `sac@medium`, which is no share of the expert's return, comes last."""
     kind, _, level = policy.partition("@")
-    return kind, int(level or 0)
+    return (kind, False, int(level)) if level.isdigit() else (kind, bool(level), 0)
 
 
 def _flat(policies: Mapping[str, Layers]) -> dict[str, np.ndarray]:
     return {
-        f"{policy}/{i}/{part}": np.asarray(layer[part], np.float32)
+        f"{policy}/{i}/{part}": _storable(np.asarray(layer[part]))
         for policy, layers in policies.items()
         for i, layer in enumerate(layers)
         for part in ("kernel", "bias")
     }
 
 
+def _storable(array: np.ndarray) -> np.ndarray:
+    return array if array.dtype == np.float16 else array.astype(np.float32)
+
+
 def _nested(arrays: Mapping[str, np.ndarray]) -> dict[str, Layers]:
     policies: dict[str, dict[int, dict[str, np.ndarray]]] = {}
     for name, array in arrays.items():
         policy, layer, part = name.split("/")
-        policies.setdefault(policy, {}).setdefault(int(layer), {})[part] = array
+        policies.setdefault(policy, {}).setdefault(int(layer), {})[part] = array.astype(np.float32)
     return {policy: [layers[i] for i in range(len(layers))] for policy, layers in policies.items()}

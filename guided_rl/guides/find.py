@@ -3,6 +3,7 @@
 | written | is |
 |---|---|
 | `bc`, `sac@75` | experts of this task at a quality level in per cent, 100 if not given |
+| `sac@medium` | experts of this task that return what D4RL's medium data do |
 | `experts.npz#bc@50` | the same from a file of weights |
 | `bc@25+bc@100` | a panel: several advisers at once |
 | `local`, `local:sac@50`, `local,grow=0.3` | a task's local guide, and variants of it (`guides/local.py`) |
@@ -29,10 +30,14 @@ from guided_rl import envs, plugins
 from guided_rl.envs.base import Env
 from guided_rl.errors import UserError, unknown
 from guided_rl.guides.base import Guide, panel_of
-from guided_rl.guides.checkpoint import ACTIONS, LEVELS, UNGRADED, load_guide
+from guided_rl.guides.checkpoint import ACTIONS, D4RL_LEVEL, LEVELS, UNGRADED, load_guide
 from guided_rl.guides.local import is_local, local_guide
 
-NAMES = (*ACTIONS, *(f"{kind}@{level}" for kind in ACTIONS for level in LEVELS if kind not in UNGRADED))
+NAMES = (
+    *ACTIONS,
+    *(f"{kind}@{level}" for kind in ACTIONS for level in LEVELS if kind not in UNGRADED),
+    f"sac@{D4RL_LEVEL}",
+)
 PROBES = 4
 _CHECKOUT = Path(__file__).resolve().parents[2] / "experts"
 

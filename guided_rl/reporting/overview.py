@@ -44,8 +44,9 @@ def overview_table(records: Sequence[Record], title: str, scale: ScaleOf = scale
     raw = [task for task in tasks if task not in normalised]
     notes = [FINAL]
     named = ", ".join(f"{task} ({number(scale(task).expert)})" for task in normalised)
-    notes += [f"Normalised, random 0 and expert 100; in brackets what that expert returns: {named}."] if named else []
-    notes += [f"Raw, for want of an expert: {', '.join(raw)}."] if raw else []
+    levels = "Normalised: 0 is the better of random and zero action, 100 the expert"
+    notes += [f"{levels}; in brackets what that expert returns: {named}."] if named else []
+    notes += [f"Raw, for want of an expert better than both: {', '.join(raw)}."] if raw else []
     if any(experts.values()):
         for name, column, show in ((EXPERT, "episode_return", number), (SPENT, "steps", steps)):
             rows += ((name, *(_lines(experts[task], column, show) for task in tasks)),)

@@ -14,7 +14,7 @@ from guided_rl.reporting.footing import few_experts, footing
 from guided_rl.reporting.likeness import unlike
 from guided_rl.reporting.progress import duration
 from guided_rl.reporting.records import POLICY, Record, find
-from guided_rl.reporting.scales import ScaleOf, scale_of
+from guided_rl.reporting.scales import ScaleOf, scale_note, scale_of
 from guided_rl.reporting.sources import unsourced
 from guided_rl.reporting.summaries import behaviour, counted, curves, protocols, sample, shared, steps_to
 from guided_rl.reporting.tables import Table, estimate, few_seeds, number, percent, section_starts, steps
@@ -58,7 +58,7 @@ def label(record: Record, point: int = 0) -> str:
 def returns_table(records: Sequence[Record], title: str, scale: ScaleOf = scale_of) -> Table:
     """Per task, method, grid point and protocol: early, final and AUC with IQM and mean.
 
-    Returns are normalised (random 0, expert 100) where the task's references are known, raw elsewhere.
+    Returns are normalised (floor 0, expert 100) where the task's references are known, raw elsewhere.
     """
     records = ordered(records)
     rows, data = [], []
@@ -161,7 +161,7 @@ def behaviour_table(records: Sequence[Record], title: str) -> Table:
 
 
 def milestones_table(records: Sequence[Record], title: str, scale: ScaleOf = scale_of) -> Table:
-    """Median steps until a seed's own policy first returns 50, 75 and 90 % of the expert's, random being 0 %."""
+    """Median steps until a seed's own policy first returns 50, 75 and 90 % of the expert's, the floor being 0 %."""
     rows, data = [], []
     for record in ordered([r for r in records if r.main]):
         here = scale(record.task)
@@ -170,7 +170,7 @@ def milestones_table(records: Sequence[Record], title: str, scale: ScaleOf = sca
         curve = curves(record)
         cells, facts = [], {}
         for share in MILESTONES:
-            taken = steps_to(curve, here.random + share * (here.expert - here.random))
+            taken = steps_to(curve, here.floor + share * (here.expert - here.floor))
             reached = int(np.isfinite(taken).sum())
             median = float(np.median(taken)) if taken.size else np.inf
             cells.append(f"{steps(median) if np.isfinite(median) else '–'}  ({reached}/{taken.size})")
@@ -259,16 +259,7 @@ def _expert(record: Record) -> str:
 
 
 def _scale_notes(records: Sequence[Record], scale: ScaleOf) -> list[str]:
-    notes = []
-    for task in dict.fromkeys(r.task for r in records):
-        here = scale(task)
-        if here.normalises:
-            notes.append(
-                f"{task}: normalised, random {number(here.random)} is 0 and expert {number(here.expert)} is 100."
-            )
-        else:
-            notes.append(f"{task}: raw returns, no expert reference (random {number(here.random)}).")
-    return notes
+    return [scale_note(task, scale(task)) for task in dict.fromkeys(r.task for r in records)]
 
 
 def _failure_notes(records: Sequence[Record]) -> list[str]:

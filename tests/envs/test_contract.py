@@ -79,12 +79,44 @@ def test_random_reference_can_be_measured_again():
     assert abs(returns.mean() - reference.mean) < 4 * error
 
 
+def test_zero_action_reference_can_be_measured_again():
+    """Standing still, the hopper falls later than it does at random."""
+    returns = references.measure_zero(make("Hopper-v5", "native"), episodes=100, seed=5)
+    reference = references.REFERENCES["Hopper-v5"]
+    error = np.hypot(returns.std(ddof=1) / np.sqrt(100), reference.zero.stderr)
+    assert abs(returns.mean() - reference.zero.mean) < 4 * error
+    assert reference.floor is reference.zero
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_every_floor_is_the_better_of_random_and_zero_action_beyond_noise(name):
+    reference = references.REFERENCES[name]
+    assert reference.zero is not None or reference.random.mean == 0  # a maze's: nobody succeeds
+    if reference.zero is not None:
+        gap = reference.zero.mean - reference.random.mean
+        clear = gap > 3 * np.hypot(reference.zero.stderr, reference.random.stderr)
+        assert reference.floor is (reference.zero if clear else reference.random)
+
+
+def test_standing_still_beats_chance_on_all_gymnasium_bodies():
+    for body in ("HalfCheetah", "Hopper", "Walker2d", "Ant", "Humanoid"):
+        assert references.REFERENCES[f"{body}-v5"].floor is references.REFERENCES[f"{body}-v5"].zero
+
+
 def test_normalised_scale(monkeypatch):
     random = references.Return(-10.0, 1.0, "test")
     known = references.Reference(random, expert=references.Return(90.0, 1.0, "test"))
     monkeypatch.setitem(references.REFERENCES, "Known", known)
     monkeypatch.setitem(references.REFERENCES, "Unknown expert", references.Reference(random))
     np.testing.assert_allclose(references.normalised("Known", [-10.0, 40.0, 90.0]), [0, 50, 100])
+    zero, expert = references.Return(50.0, 1.0, "test"), references.Return(90.0, 1.0, "test")
+    still = references.Reference(random, expert, zero=zero)
+    monkeypatch.setitem(references.REFERENCES, "Standing still pays", still)
+    np.testing.assert_allclose(references.normalised("Standing still pays", [50.0, 70.0, 90.0]), [0, 50, 100])
+    poor = references.Reference(random, random, zero=zero)
+    monkeypatch.setitem(references.REFERENCES, "Poor expert", poor)
+    with pytest.raises(UserError, match="no more than a policy without learning"):
+        references.normalised("Poor expert", 1.0)
     with pytest.raises(UserError, match="no expert return"):
         references.normalised("Unknown expert", 1.0)
     with pytest.raises(UserError, match="HalfCheetah-v5"):

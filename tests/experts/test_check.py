@@ -6,10 +6,10 @@ import pytest
 from experts.check import LOWER, SHIPPED, Comparison, check, compare, lower_levels, numpy_action
 from experts.register import FOLDER
 from guided_rl.envs import TASKS
-from guided_rl.guides.checkpoint import guide_of, read_weights
+from guided_rl.guides.checkpoint import guide_of, read_facts, read_weights
 from guided_rl.guides.find import weights_name
 
-TASK = "HalfCheetah-v5"
+TASK, MEDIUM = "HalfCheetah-v5", "sac@medium"
 REGISTERED = [task for task in TASKS if (FOLDER / weights_name(task)).exists()]
 
 
@@ -28,10 +28,12 @@ def test_every_expert_returns_in_the_twin_what_it_returns_here(task):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("policy", LOWER)
+@pytest.mark.parametrize("policy", (*LOWER, MEDIUM))
 @pytest.mark.parametrize("task", REGISTERED)
 def test_nor_can_its_lower_levels_be_told_apart(task, policy):
     """Intervals of all that ships below 100 % together: chance would tell any apart in one of twenty such sets."""
+    if policy == MEDIUM and policy not in read_facts(FOLDER / weights_name(task))["policies"]:
+        pytest.skip("D4RL has no medium data of this task, or its experts are older")
     found = lower_levels(task, [policy])
     assert len(found) >= 3
     together = len(REGISTERED) * len(LOWER) * len(found)
@@ -41,7 +43,7 @@ def test_nor_can_its_lower_levels_be_told_apart(task, policy):
 
 def test_together_the_checks_play_all_that_ships():
     policies, _ = read_weights(FOLDER / weights_name(TASK))
-    assert {*SHIPPED, *LOWER} == set(policies)
+    assert {*SHIPPED, *LOWER} == set(policies) - {MEDIUM}
 
 
 @pytest.mark.parametrize("policy", ["bc@50", "sac@75"])

@@ -133,6 +133,19 @@ def test_json_has_the_numbers_and_null_for_what_does_not_exist():
     assert few["references"]["expert"] is None
 
 
+def test_zero_is_the_zero_action_where_that_is_better_than_random_and_both_are_said():
+    better, worse = Scale(-50.0, 950.0, None, 450.0, True), Scale(-50.0, 950.0, None, -60.0)
+    np.testing.assert_allclose(better.normalise(np.array([450.0, 700.0, 950.0])), [0, 50, 100])
+    np.testing.assert_allclose(worse.normalise(np.array([-50.0, 450.0])), [0, 50])
+    poor = Scale(-50.0, 440.0, None, 450.0, True)
+    assert poor.normalise(440.0) == 440.0
+    shown = [summary_tables.returns_table(population(), "R", lambda task, s=s: s) for s in (better, worse, poor)]
+    notes = [table.notes for table in shown]
+    assert any("zero action 450 is 0 (random −50.0) and expert 950 is 100" in note for note in notes[0])
+    assert any("random −50.0 is 0 (zero action −60.0) and expert 950 is 100" in note for note in notes[1])
+    assert any("raw returns, because the expert's 440 is no better than zero action 450" in note for note in notes[2])
+
+
 @pytest.mark.parametrize("width", [120, 160])
 def test_a_terminal_shows_every_number_whole(width):
     table = summary_tables.returns_table(population(), "Returns", scale)
