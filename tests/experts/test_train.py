@@ -9,6 +9,8 @@ from experts.train import keep_ladder
 from guided_rl.errors import UserError
 from tests.training.small import run, small
 
+pytestmark = pytest.mark.trains
+
 
 def test_the_ladder_holds_every_points_policies_and_returns(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
