@@ -11,6 +11,9 @@ WORKERS  ?= 2
 TABLES := dai sac-eo pag pex
 BIN    := .venv/bin
 CLI    := $(BIN)/guided-rl
+PYTEST := $(BIN)/python -m pytest -q
+# The tests of a file share compiled programs, so that one worker gets them all.
+SPREAD := -n $(WORKERS) --dist loadfile
 
 # JAX's CUDA build where a GPU answers, the plain one elsewhere.
 device := $(if $(filter auto,$(DEVICE)),$(shell nvidia-smi >/dev/null 2>&1 && echo cuda || echo cpu),$(DEVICE))
@@ -19,7 +22,7 @@ extras := $(if $(filter cpu,$(device)),dev,dev$(comma)$(device))
 ready  := .venv/ready-$(device)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup reproduce test test-all smoke lint sweep-tchange sweep-beta experts datasets parity speed speed-gpu profile reference report evidence
+.PHONY: help setup reproduce test test-fast test-all smoke lint sweep-tchange sweep-beta experts datasets parity speed speed-gpu profile reference report evidence
 .PHONY: $(TABLES:%=table-%)
 
 help: ## this list
@@ -41,14 +44,17 @@ $(ready): pyproject.toml constraints.txt
 reproduce: setup ## the main job: the quick preset of every paper's table, then the claims; at most 15 min on 2 cores
 	@for table in $(TABLES); do $(CLI) table $$table --preset quick --physics $(PHYSICS) || exit; done
 
-test: setup ## the default tests, some 15 min on 2 cores
-	@$(BIN)/python -m pytest -q -n $(WORKERS)
+test: setup ## the default tests, less than 15 min on 2 cores
+	@$(PYTEST) $(SPREAD)
 
-test-all: setup ## those marked slow as well
-	@$(BIN)/python -m pytest -q -n $(WORKERS) -m ''
+test-fast: setup ## those of them that train nothing, less than 2 min
+	@$(PYTEST) $(SPREAD) -m 'not slow and not trains'
+
+test-all: setup ## those marked slow as well, every program compiled as for users (hours)
+	@$(PYTEST) $(SPREAD) -m '' --optimised
 
 smoke: setup ## every benchmark script on the least that it can be given; installs the peers
-	@$(BIN)/python -m pytest -q -m slow tests/benchmarks/test_scripts.py tests/benchmarks/test_speed.py
+	@$(PYTEST) -m slow tests/benchmarks/test_scripts.py tests/benchmarks/test_speed.py
 
 lint: setup ## style and common mistakes
 	@$(BIN)/ruff check .

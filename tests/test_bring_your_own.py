@@ -18,6 +18,7 @@ RECIPES = {name: (code, command) for name, code, command in RECIPE.findall(READM
 TINY = shlex.split("--steps 40 --evaluations 1 --episodes 1 --hidden 8 8 --batch 8 --seeds 1 --warmup 0.5 --folder out")
 
 
+@pytest.mark.trains
 @pytest.mark.parametrize("name", ["my_guide", "my_demonstrations", "my_task", "my_method"])
 def test_recipe(name, tmp_path, monkeypatch):
     code, command = RECIPES[name]

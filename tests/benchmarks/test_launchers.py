@@ -287,6 +287,7 @@ def until(condition, seconds: float = 500.0) -> None:
         time.sleep(0.05)
 
 
+@pytest.mark.trains
 def test_a_cell_run_by_ray_leaves_the_record_that_it_leaves_here(tmp_path, monkeypatch):
     pytest.importorskip("ray")
     for name, value in {"RAY_ADDRESS": "local", "RAY_AUTH_MODE": "disabled", "GUIDED_RL_THREADS": "2"}.items():

@@ -184,6 +184,7 @@ def test_the_committed_page_is_of_committed_records_alone(tmp_path, monkeypatch)
     assert tables.write_pages(tmp_path / "page.html", tmp_path) == [tmp_path / "page.html", scratch]
 
 
+@pytest.mark.trains
 def test_the_old_record_stays_until_the_new_one_is_whole(place, monkeypatch):
     monkeypatch.setenv("WANDB_MODE", "disabled")
     (cell, *_), old = CELLS, otherwise(CELLS[0], evaluations=2)

@@ -10,17 +10,22 @@ import jax
 import pytest
 
 from benchmarks import parity, reference, speed_gpu
-from benchmarks.cells import PRESETS
+from benchmarks.cells import PRESETS, Cell, PaperTable
 from benchmarks.parity import Parity
 from benchmarks.reference import Reference
 from benchmarks.speed_gpu import Gpu
 from benchmarks.tables import TABLES, run_table
 from guided_rl.errors import UserError
 from guided_rl.reporting import plot_style
+from tests.training.small import small
+
+TINY = PaperTable("tiny", "Tiny", lambda preset: [Cell(small()), Cell(small(method="td3"))], (), (("td3", "sac"),), ())
 
 
-@pytest.mark.parametrize("name", ["pag", *(pytest.param(n, marks=pytest.mark.slow) for n in TABLES if n != "pag")])
+@pytest.mark.trains
+@pytest.mark.parametrize("name", ["tiny", *(pytest.param(name, marks=pytest.mark.slow) for name in TABLES)])
 def test_a_table_runs_at_its_smallest_preset_and_then_only_reports(name, tmp_path, monkeypatch):
+    monkeypatch.setitem(TABLES, "tiny", TINY)
     monkeypatch.setenv("WANDB_MODE", "disabled")
     monkeypatch.chdir(tmp_path)
     said = []
@@ -44,6 +49,7 @@ def test_every_method_of_a_table_has_a_colour_of_its_own(table, preset):
     assert len(set(plot_style.colours(names).values())) == len(set(names))
 
 
+@pytest.mark.slow
 def test_the_parity_page_is_written(tmp_path):
     settings = Parity(tasks=["InvertedPendulum-v5"], engines=["native"], steps=50, outcome=3, out=tmp_path)
     parity.measure_all(settings)
@@ -56,17 +62,22 @@ def test_the_parity_page_is_written(tmp_path):
     assert "Free-running outcome" in text and "nan" not in text and text.count("InvertedPendulum-v5") == 2
 
 
-def test_the_accelerators_speed_is_measured_or_refused(tmp_path, monkeypatch):
+@pytest.mark.slow
+def test_the_accelerators_speed_is_measured(tmp_path):
     speed_gpu.main(Gpu(parts=["updates"], repeats=1, smoke=True, out=tmp_path))
     rows = json.loads((tmp_path / "gpu.json").read_text())["rows"]
     assert len(rows) == 2
     assert all(row["share"] > 0 for row in rows)
     assert "of the limit" in (tmp_path / "gpu.md").read_text()
+
+
+def test_an_accelerators_speed_without_one_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(jax, "default_backend", lambda: "cpu")
     with pytest.raises(UserError, match="no accelerator"):
         speed_gpu.main(Gpu(out=tmp_path))
 
 
+@pytest.mark.slow
 def test_the_profile_says_where_the_time_goes(tmp_path):
     command = [sys.executable, "-m", "benchmarks.speed_profile", "--smoke", "--out", str(tmp_path)]
     subprocess.run(command, check=True, capture_output=True)

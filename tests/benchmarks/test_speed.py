@@ -19,6 +19,8 @@ from benchmarks.speed_parts import Contestant, Size
 from guided_rl.errors import UserError
 from guided_rl.methods.networks import MLP
 
+OURS = ["collect", "members", "execution", "grid", "sac-eo"]
+
 
 def test_products_of_a_network_and_its_gradient_are_counted():
     """Forward 2 · batch · Σ in · out; backward twice that, less the first layer's gradient to its input."""
@@ -170,6 +172,7 @@ def test_memory_the_knee_and_the_shares_of_a_loop_are_told():
     assert "of mjx's time updates alone 60%, mjx alone 30%, rest 10%" in text
 
 
+@pytest.mark.trains
 def test_a_population_tells_its_memory():
     small, large = (speed_parts.learning("InvertedPendulum-v5", "sac", Size(8, 8, 2), 4, capacity=n) for n in (64, 512))
     rows = 2 * (512 - 64) * small.trainer.layout.width * 4
@@ -187,13 +190,14 @@ def test_none_at_all_is_refused(tmp_path, option):
         speed.main(Speed(**{option: 0}, out=tmp_path))
 
 
-def test_our_own_parts_run(tmp_path):
-    parts = ["collect", "members", "execution", "grid", "sac-eo"]
+@pytest.mark.trains
+@pytest.mark.parametrize("parts", [["grid"], pytest.param(OURS, marks=pytest.mark.slow)], ids=len)
+def test_our_own_parts_run(parts, tmp_path):
     speed.main(Speed(parts=parts, repeats=1, task="InvertedPendulum-v5", smoke=True, out=tmp_path))
     rows = json.loads((tmp_path / "speed.json").read_text())["rows"]
     assert [row["part"] for row in rows] == parts
     assert all(np.isfinite(list(row["ratio"].values())).all() for row in rows)
-    assert rows[3]["programs"] == 1
+    assert [row["programs"] for row in rows if row["part"] == "grid"] == [1]
 
 
 def test_peers_run_where_we_run(monkeypatch):

@@ -27,6 +27,7 @@ def elsewhere(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
+@pytest.mark.trains
 def test_run_keeps_a_record_and_does_not_train_it_twice(capsys):
     command = ["run", *SMALL, "--seeds", "3"]
     assert main(command) == 0
@@ -40,6 +41,7 @@ def test_run_keeps_a_record_and_does_not_train_it_twice(capsys):
     assert "hparams.gamma: None -> 0.9" in capsys.readouterr().err
 
 
+@pytest.mark.trains
 def test_sweep_prints_every_value_and_draws_them(tmp_path, capsys):
     assert main(["sweep", "gamma", "0.9,0.99", *SMALL, "--seeds", "2", "--folder", "swept"]) == 0
     out = capsys.readouterr().out
@@ -48,6 +50,7 @@ def test_sweep_prints_every_value_and_draws_them(tmp_path, capsys):
     assert records.read(tmp_path / "swept" / "record").grid == {"gamma": (0.9, 0.99)}
 
 
+@pytest.mark.trains
 def test_interrupted_run_exits_with_130_and_goes_on(capsys, monkeypatch):
     @contextlib.contextmanager
     def interrupted(session, group, folder):

@@ -80,6 +80,7 @@ def test_mixtures_have_the_rows_asked_for_and_one_part_per_expert(env):
     np.testing.assert_array_equal(mixed[:, 500:], find_dataset("expert:500", env, LAYOUT))
 
 
+@pytest.mark.trains
 @pytest.mark.usefixtures("experts")
 def test_medium_replay_is_what_the_run_itself_stored(env):
     """Each expert's buffer as a run of its own has it; the longer one is thinned by whole trajectories."""

@@ -93,6 +93,7 @@ def test_brax_wrappers_truncate_our_episodes():
     assert list(np.flatnonzero(truncated)) == [49, 99]
 
 
+@pytest.mark.trains
 @pytest.mark.slow
 def test_brax_sac_learns_our_pendulum(monkeypatch):
     from brax.envs.wrappers import training

@@ -9,6 +9,8 @@ from experts.train import keep_ladder
 from guided_rl.errors import UserError
 from tests.training.small import run, small
 
+pytestmark = pytest.mark.trains
+
 
 def keep(config, name, **settings):
     result = run(config, observers=[keep_ladder(name)], **settings)

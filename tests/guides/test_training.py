@@ -22,6 +22,7 @@ TINY = {
 }
 
 
+@pytest.mark.trains
 @pytest.mark.parametrize(
     "method, guide",
     [
@@ -38,6 +39,7 @@ def test_own_guides_advise_learners(method, guide):
     assert result.guide.name == guide.replace("value", "pd")
 
 
+@pytest.mark.trains
 def test_own_demonstrations_reach_the_learner(tmp_path):
     draw = np.random.default_rng(0).normal
     np.savez(

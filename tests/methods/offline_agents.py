@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import jax
 import jax.numpy as jnp
 
@@ -18,9 +20,11 @@ def context(setup: Setup = SETUP, step: int = 0, guide: Guide | None = None, **h
     return Context(values, jnp.int32(step), guide, setup=setup)
 
 
+@functools.cache
 def offline_agents(n: int, setup: Setup = SETUP, seed: int = 7) -> Agent:
     """Leaves [n, ...]; the targets differ from the critics."""
-    agents = jax.vmap(lambda key: iql.init(key, context(setup)))(jax.random.split(jax.random.key(seed), n))
+    keys = jax.random.split(jax.random.key(seed), n)
+    agents = jax.jit(jax.vmap(lambda key: iql.init(key, context(setup))))(keys)
     shifted = jax.tree.map(lambda leaf: leaf + 0.01, agents.targets)
     return agents.replace(targets=shifted)
 
@@ -33,6 +37,7 @@ def offline_guide(n: int = 2, setup: Setup = SETUP, seed: int = 7) -> Guide:
     return Guide(networks(offline_agents(n, setup, seed)), propose, name="offline", size=n)
 
 
+@functools.cache
 def ensemble_guide(members: int, setup: Setup = SETUP) -> Guide:
     """One ensemble of CQL agents."""
     ctx = Context({k: jnp.float32(v) for k, v in cql.HPARAMS.items()}, jnp.int32(0), None, setup=setup)

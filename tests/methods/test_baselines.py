@@ -7,6 +7,7 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from guided_rl.config import RunConfig
 from guided_rl.data.replay import Layout
@@ -73,6 +74,7 @@ def test_cloning_recovers_a_linear_experts_actions():
     assert all(float(jnp.abs(m).max()) == 0 for m in jax.tree.leaves(agent.optimizers["actor"].mu))
 
 
+@pytest.mark.trains
 def test_half_of_every_batch_is_demonstrations_and_none_at_ratio_zero():
     """The update sees exactly round(ratio · batch) rows whose marked reward only the dataset has."""
 
@@ -95,6 +97,7 @@ def test_half_of_every_batch_is_demonstrations_and_none_at_ratio_zero():
     np.testing.assert_allclose(marked, np.repeat([0.0, 0.25, 0.5], 2), atol=1e-6)
 
 
+@pytest.mark.trains
 def test_bc_alone_plays_the_guide_and_learns_nothing():
     guide = Guide(jnp.float32(0.0), lambda params, obs, key: jnp.full(1, params), name="still")
     result = train(RunConfig(method="bc", **TASK), guide=guide)

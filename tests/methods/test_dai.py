@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from guided_rl.config import RunConfig
 from guided_rl.errors import UserError
 from guided_rl.guides.base import Guide
 from guided_rl.methods import METHODS, build
@@ -21,18 +20,10 @@ from guided_rl.methods.progress_dai import observe, progress_dai
 from guided_rl.methods.sac import SAC
 from guided_rl.methods.td3 import TD3
 from guided_rl.training.run import train
+from tests.training.small import run, small
 
 SETUP = Setup(observation_size=4, action_size=1, hidden=(8, 8), budget=1000)
 SMALL = {"hidden": (16, 16), "batch": 16}
-TASK = {
-    "task": "InvertedPendulum-v5",
-    "steps": 400,
-    "seeds": 3,
-    "evaluations": 2,
-    "episodes": 2,
-    "hidden": (16, 16),
-    "batch": 16,
-}
 unit = st.floats(0, 1, width=32)
 action = st.floats(-1, 1, width=32)
 
@@ -66,13 +57,12 @@ def test_alpha_is_one_throughout_when_t_change_is_zero_and_steps_when_asked():
     assert [float(step(None, context(p))) for p in (0.0, 0.499, 0.5, 1.0)] == [0.0, 0.0, 1.0, 1.0]
 
 
-@pytest.mark.parametrize("base", ["sac", "td3"])
+@pytest.mark.trains
+@pytest.mark.parametrize("base", ["sac", pytest.param("td3", marks=pytest.mark.slow)])
 def test_guidance_off_is_the_base_bit_for_bit(base):
     """α ≡ 1 with the base's random warm-up: same parameters, same returns."""
-    plain = train(RunConfig(method=base, **TASK, warmup=0.1))
-    off = RunConfig(
-        method=f"dai-{base}", hparams={"t_change": 0.0}, options={"random_warmup": True}, **TASK, warmup=0.1
-    )
+    plain = run(small(method=base))
+    off = small(method=f"dai-{base}", hparams={"t_change": 0.0}, options={"random_warmup": True})
     guided = train(off, guide=constant_guide())
     jax.tree.map(np.testing.assert_array_equal, plain.agents.params, guided.agents.params)
     np.testing.assert_array_equal(
@@ -80,9 +70,10 @@ def test_guidance_off_is_the_base_bit_for_bit(base):
     )
 
 
+@pytest.mark.trains
 def test_guidance_on_changes_what_is_learned():
-    plain = train(RunConfig(method="sac", **TASK, warmup=0.1))
-    guided = train(RunConfig(method="dai-sac", **TASK, warmup=0.1), guide=constant_guide())
+    plain = run(small(method="sac"))
+    guided = train(small(method="dai-sac", options={"random_warmup": True}), guide=constant_guide())
     same = jax.tree.map(np.array_equal, plain.agents.params, guided.agents.params)
     assert not any(jax.tree.leaves(same))
 

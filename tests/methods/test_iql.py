@@ -136,6 +136,7 @@ def bandit(rows: int = 4000) -> np.ndarray:
     return np.concatenate([obs, action, reward, np.ones((rows, 1)), obs], 1).astype(np.float32)[None]
 
 
+@pytest.mark.trains
 def test_iql_finds_the_best_action_of_a_bandit_and_high_expectiles_its_value():
     """Behaviour's mean reward is -E(a - 0.6)² = -0.693 and the best 0: V rises from one to the other with τ."""
     config = small(

@@ -87,15 +87,16 @@ def plain():
     return population(sac.SAC)
 
 
+@pytest.mark.trains
 @pytest.mark.parametrize(
     "method, off, trust",
     [
-        ("sag", {}, 0.0),
-        ("naive-sag", {}, 0.0),
         ("pag", {}, 0.0),
-        ("pag-text", {}, 0.0),
-        ("pig", {"beta": 0.0}, 1.0),
-        ("rg", {"beta": 0.0}, 1.0),
+        pytest.param("pag-text", {}, 0.0, marks=pytest.mark.slow),
+        pytest.param("sag", {}, 0.0, marks=pytest.mark.slow),
+        pytest.param("naive-sag", {}, 0.0, marks=pytest.mark.slow),
+        pytest.param("pig", {"beta": 0.0}, 1.0, marks=pytest.mark.slow),
+        pytest.param("rg", {"beta": 0.0}, 1.0, marks=pytest.mark.slow),
     ],
 )
 def test_guidance_off_is_sac_bit_for_bit(method, off, trust):
@@ -105,6 +106,7 @@ def test_guidance_off_is_sac_bit_for_bit(method, off, trust):
     assert_same(obs, plain()[1])
 
 
+@pytest.mark.trains
 def test_the_authors_code_keeps_what_pag_would_do_here_and_where_it_arrives():
     """Rows hold perturbed actions at s and s', and in the guide's region what was executed is the one at s."""
     rows = population(pag(), 1.0, phi=0.25, decay_interval=0.0)[2]
@@ -168,6 +170,7 @@ def update_of(method, agent, batch, key, ctx):
     return jax.jit(method.update)(agent, batch, key, ctx)
 
 
+@pytest.mark.slow
 def test_the_two_forms_of_pag_are_one_while_beta_is_zero():
     """Learners and rows of a whole run, of a deterministic guide, in which δ has not acted yet."""
     code, text = (population(build(name), decay_interval=1.0, trust=0.5) for name in ("pag", "pag-text"))

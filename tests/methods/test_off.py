@@ -19,8 +19,9 @@ from guided_rl.training.run import Result, train
 from tests.methods.offline_agents import offline_guide
 from tests.training.small import assert_same, learned, small
 
+pytestmark = pytest.mark.trains
+
 WARM = {"random_warmup": True}
-SHORT = {"steps": 160, "evaluations": 2, "episodes": 1, "seeds": 2}
 OFF = {  # method: (its hyper-parameters, its options, the base)
     "step-dai-sac": ({"t_change": 0.0}, WARM, "sac"),
     "progress-dai-sac": ({"hold": 0.0}, WARM, "sac"),
@@ -29,6 +30,7 @@ OFF = {  # method: (its hyper-parameters, its options, the base)
     "buffer": ({"offline_ratio": 0.0}, {}, "iql"),
     "jsrl": ({"offline_ratio": 0.0, "handover": 0.0}, {}, "iql"),
 }
+REST = [method for method in OFF if method != "progress-dai-sac"]
 
 
 def panel() -> Guide:
@@ -54,13 +56,13 @@ def run(config: RunConfig) -> Result:
 
 @functools.cache
 def base(method: str) -> Result:
-    return run(small(method=method, **SHORT))
+    return run(small(method=method))
 
 
-@pytest.mark.parametrize("method", OFF)
+@pytest.mark.parametrize("method", ["progress-dai-sac", *(pytest.param(m, marks=pytest.mark.slow) for m in REST)])
 def test_off_is_the_base_bit_for_bit(method):
     hparams, options, name = OFF[method]
-    off, plain = run(small(method=method, hparams=hparams, options=options, **SHORT)), base(name)
+    off, plain = run(small(method=method, hparams=hparams, options=options)), base(name)
     assert_same({part: off.agents.params[part] for part in plain.agents.params}, plain.agents.params)
     own = lambda result: jax.tree.map(lambda x: x[:, :, 0], result.history.evaluation)
     assert_same(own(off), own(plain))

@@ -279,6 +279,7 @@ def test_an_ensemble_advises_by_its_averaged_moments_and_goes_on_online():
     assert float(started.memory["offline_rows"]) == 300
 
 
+@pytest.mark.trains
 @pytest.mark.slow
 def test_an_ensemble_trained_offline_is_kept_and_learns_online(tmp_path):
     config = small(method="cql-offline", seeds=2, warmup=None, options={"members": 2, "actions": 2})

@@ -47,6 +47,7 @@ def same(one, other) -> bool:
     return all(jax.tree.leaves(jax.tree.map(lambda a, b: bool(jnp.array_equal(a, b)), one, other)))
 
 
+@pytest.mark.trains
 def test_off_is_iql_from_scratch_bit_for_bit():
     plain = train(small(method="iql"))
     off = train(small(method="pex", options=OFF))
@@ -226,6 +227,7 @@ def spy_batch() -> np.ndarray:
 ONLINE = ("pex", "pex-sac", "jsrl", "direct", "awac")
 
 
+@pytest.mark.trains
 @pytest.mark.parametrize(
     "name", ["direct", *(pytest.param(n, marks=pytest.mark.slow) for n in ONLINE if n != "direct")]
 )

@@ -20,6 +20,8 @@ from guided_rl.training.population import Trainer
 from guided_rl.training.sharding import SPLIT, place, population_mesh
 from guided_rl.training.state import INPUTS, Inputs, Loop
 
+pytestmark = pytest.mark.trains
+
 CONSTANT, OBSERVATION, DISCOUNT, ACTION, LIMIT, FINAL = range(6)
 GAMMA, TIME_LIMIT, SEEDS, STEPS = 0.9, 3, 2, 6_000
 METHODS = {"sac": (sac, sac.SAC), "td3": (td3, td3.TD3)}
@@ -91,7 +93,7 @@ def learned(name: str, timeout_is_terminal: bool):
     return q, act
 
 
-methods = pytest.mark.parametrize("name", list(METHODS))
+methods = pytest.mark.parametrize("name", ["sac", pytest.param("td3", marks=pytest.mark.slow)])
 
 
 @methods

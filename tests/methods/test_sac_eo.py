@@ -192,6 +192,7 @@ def own_start(monkeypatch) -> None:
     monkeypatch.setitem(METHODS, "own-start-sac", dataclasses.replace(sac.SAC, random_warmup=False))
 
 
+@pytest.mark.trains
 def test_epsilon_zero_is_sac_bit_for_bit(monkeypatch):
     own_start(monkeypatch)
     plain = train(RunConfig(method="own-start-sac", **TASK, hparams={"actor_lr": 1e-3}))
@@ -204,6 +205,7 @@ def test_epsilon_zero_is_sac_bit_for_bit(monkeypatch):
     np.testing.assert_array_equal(plain.history.evaluation["episode_return"], off.history.evaluation["episode_return"])
 
 
+@pytest.mark.trains
 def test_beta_zero_is_modified_bco_bit_for_bit():
     eo = train(RunConfig(method="sac-eo", **TASK, hparams={"beta": 0.0}, options=SWITCHES), offline=demonstrations())
     bco = train(RunConfig(method="modified-bco", **TASK, options=SWITCHES), offline=demonstrations())
@@ -215,7 +217,11 @@ def test_beta_zero_is_modified_bco_bit_for_bit():
     assert bco.history.training["updates"].sum() > 0
 
 
-@pytest.mark.parametrize("method", ["sac-eo", "balanced-eo", "modified-bco", "gaifo-sac"])
+@pytest.mark.trains
+@pytest.mark.parametrize(
+    "method",
+    ["sac-eo", *(pytest.param(name, marks=pytest.mark.slow) for name in ("balanced-eo", "modified-bco", "gaifo-sac"))],
+)
 def test_expert_actions_and_rewards_are_never_read(method):
     options = {} if method == "gaifo-sac" else SWITCHES
     config = RunConfig(method=method, **TASK, options=options)
@@ -233,6 +239,7 @@ def test_expert_actions_and_rewards_are_never_read(method):
     assert any(jax.tree.leaves(changed["actor"])), "the observations must matter"
 
 
+@pytest.mark.trains
 def test_a_seed_does_not_depend_on_the_crowd():
     """With networks of a usual size, whose drawing once waited for itself on two devices."""
     config = RunConfig(method="sac-eo", **{**TASK, "seeds": 3}, options=USUAL)
@@ -241,6 +248,7 @@ def test_a_seed_does_not_depend_on_the_crowd():
     jax.tree.map(lambda a, b: np.testing.assert_array_equal(a[2:], b), crowd.agents, alone.agents)
 
 
+@pytest.mark.trains
 def test_beta_is_a_grid_in_one_compile():
     config = RunConfig(method="sac-eo", **TASK, grid={"beta": (0.0, 10.0, 1000.0)}, options=SWITCHES)
     result = train(config, offline=demonstrations())
@@ -256,6 +264,7 @@ def task():
 """
 
 
+@pytest.mark.trains
 def test_models_are_refitted_once_an_episode(tmp_path, monkeypatch):
     """Learning starts at step 60; after that once in every 50 steps, and once where learning starts."""
     (tmp_path / "short.py").write_text(SHORT)

@@ -19,7 +19,7 @@ from guided_rl.cli.watch import watching
 from guided_rl.errors import Interrupted
 from guided_rl.reporting.wandb_log import Logger
 from guided_rl.training.run import Result, Session
-from tests.training.small import small
+from tests.training.small import session_of, small
 
 GROUP = "dai/HalfCheetah-v5/dai-sac"
 POINTS = [{"t_change": 0.1}, {"t_change": 0.5}]
@@ -156,11 +156,12 @@ def train(session: Session, checkpoints: Path, curves: Path, *more) -> Result:
 
 def two_waves(monkeypatch) -> Session:
     monkeypatch.setenv("GUIDED_RL_MEMORY_GB", "1e-6")
-    session = Session(small())
+    session = session_of(small())
     assert [len(np.unique(members)) for members in session.plan.waves()] == [2, 1]
     return session
 
 
+@pytest.mark.trains
 def test_training_in_two_waves_is_one_run_per_seed_and_one_for_the_population(tmp_path, monkeypatch, nobody):
     session = two_waves(monkeypatch)
     result = train(session, tmp_path / "run", tmp_path)
@@ -180,6 +181,7 @@ def test_training_in_two_waves_is_one_run_per_seed_and_one_for_the_population(tm
     np.testing.assert_allclose([row["return/policy/mean"] for row in whole["history"]], returns.mean(1), rtol=1e-6)
 
 
+@pytest.mark.trains
 def test_resumed_in_the_second_wave_the_population_still_has_the_first(tmp_path, monkeypatch, nobody):
     def interrupt(seen):
         if seen.earlier and seen.point == 1:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import json
 from typing import Any
 
 import jax
@@ -28,9 +30,24 @@ def small(**changes: Any) -> RunConfig:
     return RunConfig(**{**SMALL, **changes})
 
 
+@functools.lru_cache(maxsize=6)
+def programs(kind: str) -> dict[Any, Any]:
+    """What sessions of one kind have compiled; the kinds used last are remembered."""
+    return {}
+
+
+def session_of(config: RunConfig) -> Session:
+    """A session that shares its programs with those that differ from it in traced numbers alone."""
+    session = Session(config)
+    static = {k: v for k, v in config.to_json().items() if k not in ("seeds", "first_seed", "grid", "hparams")}
+    kind = {**static, "chunk": session.plan.chunk, "devices": session.plan.devices}
+    session._programs = programs(json.dumps(kind, sort_keys=True))
+    return session
+
+
 def run(config: RunConfig, **settings: Any) -> Result:
     """Train without a folder, quickly."""
-    return Session(config).run(settings.pop("folder", None), settings.pop("observers", ()), checkpoint_seconds=0.0)
+    return session_of(config).run(settings.pop("folder", None), settings.pop("observers", ()), checkpoint_seconds=0.0)
 
 
 def member(result: Result, seed: int, point: int = 0) -> dict[str, Any]:

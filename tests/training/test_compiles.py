@@ -14,6 +14,8 @@ import pytest
 from guided_rl.training.run import Session
 from tests.training.small import small
 
+pytestmark = pytest.mark.trains
+
 ROOT = Path(__file__).parents[2]
 COMPILED = "/jax/core/compile/backend_compile_duration"
 PROGRAMS = ["chunk", "evaluate", "init"]

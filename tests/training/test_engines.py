@@ -29,6 +29,7 @@ def test_both_engines_are_timed_once_and_the_faster_one_is_taken(accelerator, mo
     assert engines.choose(small()) == (session.env.engine.name, session.engine_rates)
 
 
+@pytest.mark.trains
 def test_a_run_keeps_the_engine_that_it_began_with(accelerator, monkeypatch, tmp_path):
     rates = {"native": 2.0, "mjx": 1.0}
     monkeypatch.setattr(engines, "rates", lambda task, simulations: rates)

@@ -6,9 +6,12 @@ import dataclasses
 
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from guided_rl.training.run import Session
 from tests.training.small import small
+
+pytestmark = pytest.mark.trains
 
 
 def returns(act) -> np.ndarray:

@@ -22,6 +22,8 @@ from guided_rl.training.run import Session
 from tests.methods.offline_agents import context
 from tests.training.small import assert_same, everything, learned, member, small
 
+pytestmark = pytest.mark.trains
+
 CONFIG = small(method="iql-offline", seeds=2, warmup=None)
 LAYOUT = Layout.of(4, 1)
 

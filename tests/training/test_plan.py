@@ -29,10 +29,10 @@ def test_state_and_input_bytes_are_those_of_the_arrays():
 
 SHAPES = [
     ("HalfCheetah-v5", "sac", 64, 128, 4, "map"),
-    ("Humanoid-v5", "td3", 64, 128, 4, "map"),
     *[
         pytest.param(*shape, marks=pytest.mark.slow)
         for shape in (
+            ("Humanoid-v5", "td3", 64, 128, 4, "map"),
             ("HalfCheetah-v5", "sac", 256, 256, 4, "map"),
             ("HalfCheetah-v5", "sac", 64, 256, 16, "map"),
             ("HalfCheetah-v5", "td3", 256, 128, 16, "map"),
@@ -51,6 +51,7 @@ def temporaries(session: Session) -> int:
     return session.lowered("chunk", session.plan.width).compile().memory_analysis().temp_size_in_bytes
 
 
+@pytest.mark.trains
 @pytest.mark.skipif(jax.default_backend() != "cpu", reason="the estimate is fitted to XLA on CPU")
 @pytest.mark.parametrize(("task", "method", "hidden", "batch", "seeds", "execution"), SHAPES)
 def test_temporaries_are_near_the_compiled_programs_own_analysis(task, method, hidden, batch, seeds, execution):

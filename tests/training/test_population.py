@@ -11,7 +11,10 @@ from guided_rl.training.run import Result, Session
 from tests.training.small import assert_same, learned, member, run, small
 
 SEED = 2
-pytestmark = pytest.mark.skipif(jax.default_backend() != "cpu", reason="bit for bit is a promise for CPU")
+pytestmark = [
+    pytest.mark.trains,
+    pytest.mark.skipif(jax.default_backend() != "cpu", reason="bit for bit is a promise for CPU"),
+]
 
 
 @functools.cache
@@ -28,8 +31,8 @@ def crowd(seeds: int, method: str = "sac") -> Result:
     ("method", "seeds"),
     [
         ("sac", 3),
-        ("sac", 5),
         ("td3", 3),
+        pytest.param("sac", 5, marks=pytest.mark.slow),
         pytest.param("sac", 33, marks=pytest.mark.slow),
         pytest.param("td3", 5, marks=pytest.mark.slow),
         pytest.param("td3", 33, marks=pytest.mark.slow),

@@ -23,6 +23,7 @@ def test_half_precision_halves_the_replay(kept):
     assert half.config.to_json()["replay_dtype"] == kept
 
 
+@pytest.mark.trains
 def test_half_precision_rounds_what_is_learned_from_and_little_else():
     exact, rounded = run(small()), run(small(replay_dtype="float16"))
     assert learned(rounded)

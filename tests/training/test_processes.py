@@ -14,6 +14,8 @@ import pytest
 
 from tests.training.small import SEEDS, assert_same, everything, learned, run, small
 
+pytestmark = pytest.mark.trains
+
 SCRIPT, ROOT = Path(__file__).with_name("one_of_several.py"), Path(__file__).parents[2]
 
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from guided_rl.reporting import collect
 from tests.training.small import assert_same, member, run, small
+
+pytestmark = pytest.mark.trains
 
 METHOD = f"{__file__}:poisoned"
 DEADLY_STEP = 130

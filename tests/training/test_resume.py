@@ -40,6 +40,7 @@ def interrupt_at(point: int):
     return observe
 
 
+@pytest.mark.trains
 def test_interrupted_twice_it_ends_like_an_unbroken_run(tmp_path):
     for point in (0, 2):
         with pytest.raises(Interrupted, match=f"step {60 * (point + 1)} of 240; run the same command"):
@@ -47,6 +48,7 @@ def test_interrupted_twice_it_ends_like_an_unbroken_run(tmp_path):
     assert_same(everything(run(CONFIG, folder=tmp_path)), everything(unbroken()))
 
 
+@pytest.mark.trains
 def test_a_finished_run_is_not_trained_again(tmp_path):
     first, seen = run(CONFIG, folder=tmp_path), []
     again = run(CONFIG, folder=tmp_path, observers=[seen.append])
@@ -54,6 +56,7 @@ def test_a_finished_run_is_not_trained_again(tmp_path):
     assert_same(everything(again), everything(first))
 
 
+@pytest.mark.trains
 def test_waves_resume_where_they_were(tmp_path, monkeypatch):
     monkeypatch.setenv("GUIDED_RL_MEMORY_GB", "1e-6")
     stops = iter([False, False, False, False, False, True])  # in the second wave's second point
@@ -67,6 +70,7 @@ def test_waves_resume_where_they_were(tmp_path, monkeypatch):
     assert_same(everything(run(CONFIG, folder=tmp_path)), everything(unbroken()))
 
 
+@pytest.mark.trains
 def test_another_configuration_is_refused_by_the_names_of_what_differs(tmp_path):
     with pytest.raises(Interrupted):
         run(CONFIG, folder=tmp_path, observers=[interrupt_at(0)])
@@ -96,6 +100,7 @@ def test_the_clock_goes_on_where_it_stopped(tmp_path):
     assert Clock(tmp_path).seconds() < 10.0
 
 
+@pytest.mark.trains
 def test_a_run_that_goes_on_under_other_code_says_who_took_part(tmp_path, monkeypatch):
     """Each that kept something, in order; reading what is finished is no part in it."""
     old, new, newest = ({"commit": name, "dirty": False, "versions": {"jax": name}} for name in "abc")
@@ -111,23 +116,27 @@ def test_a_run_that_goes_on_under_other_code_says_who_took_part(tmp_path, monkey
     assert unbroken().codes == ()
 
 
+@pytest.mark.trains
 def test_two_processes_on_one_folder_are_refused(tmp_path):
     with own(tmp_path, CONFIG.to_json()), pytest.raises(UserError, match="another process is running in"):
         run(CONFIG, folder=tmp_path)
 
 
+@pytest.mark.trains
 def test_a_folder_that_cannot_be_written_is_refused(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match=r"cannot write to the run folder .*choose another folder"):
         run(CONFIG, folder=tmp_path / "file" / "run")
 
 
+@pytest.mark.trains
 def test_an_altered_configuration_file_is_one_sentence(tmp_path):
     (tmp_path / "config.json").write_text('{"task": ')
     with pytest.raises(UserError, match=r"config.json was altered"):
         run(CONFIG, folder=tmp_path)
 
 
+@pytest.mark.trains
 def test_a_full_disk_stops_the_run_and_keeps_the_older_checkpoint(tmp_path, monkeypatch):
     save, calls = Checkpoints.save, []
 
@@ -149,6 +158,7 @@ def test_a_full_disk_stops_the_run_and_keeps_the_older_checkpoint(tmp_path, monk
     assert_same(everything(run(CONFIG, folder=tmp_path)), everything(unbroken()))
 
 
+@pytest.mark.trains
 def test_a_damaged_checkpoint_is_one_sentence(tmp_path):
     with pytest.raises(Interrupted):
         run(CONFIG, folder=tmp_path, observers=[interrupt_at(0)])
@@ -159,6 +169,7 @@ def test_a_damaged_checkpoint_is_one_sentence(tmp_path):
         run(CONFIG, folder=tmp_path)
 
 
+@pytest.mark.trains
 def test_histories_travel_with_checkpoints(tmp_path):
     with pytest.raises(Interrupted):
         run(CONFIG, folder=tmp_path, observers=[interrupt_at(1)])
@@ -168,6 +179,7 @@ def test_histories_travel_with_checkpoints(tmp_path):
     np.testing.assert_array_equal(seen[0][1][:2, :3], unbroken().history.evaluation["length"][:2])
 
 
+@pytest.mark.trains
 def test_killed_once_it_ends_like_an_unbroken_run(tmp_path):
     command = [sys.executable, "-m", "tests.training.killed_run", str(tmp_path), "2"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
@@ -179,6 +191,7 @@ def test_killed_once_it_ends_like_an_unbroken_run(tmp_path):
     assert_same(everything(again), everything(unbroken()))
 
 
+@pytest.mark.trains
 @pytest.mark.slow
 def test_killed_five_times_at_random_moments_it_ends_like_an_unbroken_run(tmp_path):
     config = small(**LONG)

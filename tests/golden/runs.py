@@ -1,0 +1,86 @@
+"""One short run of every method, whose numbers may not change by a bit on the same kind of machine."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+import re
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from guided_rl.data.replay import Layout
+from guided_rl.guides.base import Guide
+from guided_rl.methods import METHODS
+from guided_rl.training.run import Result, Session
+from tests.methods.offline_agents import ensemble_guide, offline_guide
+from tests.training.small import small
+
+FEW = {"model_hidden": (8,), "epochs": 1, "window": 200}
+OPTIONS: dict[str, dict[str, Any]] = {
+    "cql-offline": {"members": 2, "actions": 2},
+    "off2on": {"members": 2},
+    "sac-eo": FEW,
+    "modified-bco": FEW,
+    "balanced-eo": FEW,
+}
+
+
+def adviser(method: str) -> Guide | None:
+    """A guide of the kind that the method takes; the others are given none."""
+    if method == "off2on":
+        return ensemble_guide(2)
+    if method == "experts-dai-sac":
+        return Guide(jnp.array([[-0.5], [0.5]]), lambda params, obs, key: params, name="two", panel=2)
+    if method in ("direct", "jsrl", "awac", "pex", "pex-sac", "adaptive-pex"):
+        return offline_guide(2)
+    trust = lambda params, obs: (obs[1] > 0).astype(jnp.float32)
+    return Guide(jnp.float32(0.5), lambda params, obs, key: jnp.full(1, params), trust, name="constant")
+
+
+def rows() -> np.ndarray:
+    """Offline rows of two experts, [2, 40, width]."""
+    return np.random.default_rng(0).uniform(-0.2, 0.2, (2, 40, Layout.of(4, 1).width)).astype(np.float32)
+
+
+def session(method: str) -> Session:
+    """The method's short run, before anything is compiled."""
+    return Session(small(method=method, options=OPTIONS.get(method, {})), adviser(method), rows())
+
+
+def digest(tree: Any) -> str:
+    """SHA-256 of the names, types, shapes and bytes of a tree's arrays."""
+    found = hashlib.sha256()
+    for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
+        leaf = np.asarray(leaf)
+        found.update(f"{jax.tree_util.keystr(path)} {leaf.dtype} {leaf.shape}".encode() + leaf.tobytes())
+    return found.hexdigest()
+
+
+def outcome(result: Result) -> dict[str, str]:
+    """Digests of what was learned and of what was measured."""
+    returns = result.history.evaluation["episode_return"]
+    return {"params": digest(result.agents.params), "returns": digest(returns)}
+
+
+def run(method: str) -> dict[str, str]:
+    """Train the method shortly."""
+    result = session(method).run(None, (), 0.0)
+    assert result.history.training["updates"].sum() > 0 or method == "bc"
+    return outcome(result)
+
+
+def machine() -> str:
+    """What bits depend on besides the code: the processor's model and JAX's version, as part of a file's name."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
+    models = [line.partition(":")[2] for line in lines if line.startswith("model name")]
+    named = f"{(models or [platform.processor() or platform.machine()])[0]} jax {jax.__version__}"
+    return re.sub(r"[^a-z0-9.]+", "-", named.lower()).strip("-")
+
+
+def runs(methods: tuple[str, ...] = tuple(METHODS)) -> dict[str, dict[str, str]]:
+    """Method to the digests of its run."""
+    return {method: run(method) for method in methods}
