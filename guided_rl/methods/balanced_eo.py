@@ -76,9 +76,14 @@ def weigh(
 
 
 def balanced_eo(
-    *, model_hidden: tuple[int, ...] = (512, 512), epochs: int = 10, window: int = 100_000, expert_batch: int = 256
+    *,
+    model_hidden: tuple[int, ...] = (512, 512),
+    epochs: int = 10,
+    window: int = 100_000,
+    expert_batch: int = 256,
+    normalise: bool = False,
 ) -> Method:
     """SAC-EO with the self-weighed ε; the switches are `sac_eo.sac_eo`'s."""
-    how = Imitation(Fitting(tuple(model_hidden), epochs=epochs, window=window))
+    how = Imitation(Fitting(tuple(model_hidden), epochs=epochs, window=window, normalise=normalise))
     method = imitating(functools.partial(weigh, how=how), how, expert_batch)
     return dataclasses.replace(method, name="balanced-eo")

@@ -1,8 +1,8 @@
 """Learned forward models: two networks that predict the next state, refitted as data comes in.
 
-Ozcan et al. 2024, SAC-EO (arXiv 2402.18836), §2.4 of its official code: input the normalised
-(s, a), output the normalised change of state and, as one entry more, the reward, which no
-policy uses. Both models see the same transitions in different orders.
+Ozcan et al. 2024, SAC-EO (arXiv 2402.18836), and its official code: input (s, a), output the
+change of state and, as one entry more, the reward, which no policy uses. Both may be normalised,
+which the code does not unless asked. Both models see the same transitions in different orders.
 """
 
 from __future__ import annotations
@@ -39,12 +39,12 @@ class Fitting:
     batch: int = 200
     epochs: int = 10
     window: int = 100_000
-    normalise: bool = True
+    normalise: bool = False
     likelihood: str = "mse"
 
 
 class ForwardModel(nn.Module):
-    """(s, a) -> (change of state, reward), all normalised, and a free log standard deviation, each [..., obs + 1]."""
+    """Scaled (s, a) -> scaled (change of state, reward), and a free log standard deviation, each [..., obs + 1]."""
 
     hidden: tuple[int, ...]
     out: int

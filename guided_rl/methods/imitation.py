@@ -111,11 +111,16 @@ def action_of(params: Any, obs: jax.Array, key: jax.Array, ctx: Context) -> jax.
 
 
 def imitation_loss(params: Any, agent: Agent, expert: Batch, key: jax.Array, ctx: Context, how: Imitation) -> jax.Array:
-    """MSE(θ) of the actor's `params`; the batch, drawn at random, is shared out among the models."""
+    """MSE(θ) of the actor's `params`; the batch, drawn at random, is shared out among the models.
+
+    It is the sum over the models of E ½‖s' - ŝ'‖², as in the authors' code: E ‖·‖² through two, half of it through one.
+    """
     action = action_of(params, seen(agent, expert["obs"], how), key, ctx)
     share = lambda x: x.reshape(how.models, -1, x.shape[-1])
     error = share(expert["next_obs"]) - dynamics.predict(agent, share(expert["obs"]), share(action), ctx, how.fitting)
-    return jnp.mean(how.squared(error if how.standardise == "nothing" else error / agent.memory["expert_std"]))
+    if how.standardise != "nothing":
+        error = error / agent.memory["expert_std"]
+    return 0.5 * how.models * jnp.mean(how.squared(error))
 
 
 def disagreement(agent: Agent, obs: jax.Array, key: jax.Array, ctx: Context, how: Imitation) -> jax.Array:

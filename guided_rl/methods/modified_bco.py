@@ -21,10 +21,15 @@ KEPT = ("actor", "models")
 
 
 def modified_bco(
-    *, model_hidden: tuple[int, ...] = (512, 512), epochs: int = 10, window: int = 100_000, expert_batch: int = 256
+    *,
+    model_hidden: tuple[int, ...] = (512, 512),
+    epochs: int = 10,
+    window: int = 100_000,
+    expert_batch: int = 256,
+    normalise: bool = False,
 ) -> Method:
     """SAC-EO at ε = 1 without what then has no part in it; the switches are `sac_eo.sac_eo`'s."""
-    how = Imitation(Fitting(tuple(model_hidden), epochs=epochs, window=window))
+    how = Imitation(Fitting(tuple(model_hidden), epochs=epochs, window=window, normalise=normalise))
     whole = imitating(fixed, how, expert_batch)
 
     def init(key: jax.Array, ctx: Context) -> Agent:

@@ -55,7 +55,7 @@ def sac_eo(
     weight: str = "adaptive",
     models: int = MODELS,
     likelihood: str = "mse",
-    normalise: bool = True,
+    normalise: bool = False,
     normalise_policy: bool = False,
     model_hidden: tuple[int, ...] = (512, 512),
     epochs: int = 10,
@@ -73,9 +73,10 @@ def sac_eo(
 
     Args:
       weight: `adaptive` ε(β, δ_max), or the `fixed` ε of `hp["epsilon"]`.
-      models: through how many of the two models expert pairs pass, 2 or 1.
+      models: through how many of the two models expert pairs pass, 2 or 1; through one they count half, as in the code.
       likelihood: the models', `mse` or `gaussian`.
-      normalise: scale the models' inputs and targets; actor and critics see raw observations.
+      normalise: scale the models' inputs and targets, which the code does not unless asked; actor and critics
+        see raw observations.
       normalise_policy: they too see them scaled, by the same statistics, as the code has it where its
         normalisers are not the models' alone.
       model_hidden, epochs, window: of the models and their refits, see `dynamics.Fitting`.
