@@ -7,6 +7,7 @@ no record has what it shows; `plot_style.save` writes it as SVG and PNG.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
 import matplotlib
@@ -91,8 +92,9 @@ def sweep(
     swept = [r for r in records if len(r.grid.get(parameter, ())) > 1 and len(r.grid[parameter]) == len(r.points)]
     if not swept:
         return None
-    chosen_on = lambda r: ", tuning seeds" if r.tunes else ""
-    titles = {f"{r.method} on {r.task}{chosen_on(r)}": r for r in sorted(swept, key=lambda r: (r.task, r.method))}
+    swept.sort(key=lambda r: (r.task, r.method, r.cell))
+    several = Counter(f"{r.method} on {r.task}" for r in swept)
+    titles = {(t if several[t := f"{r.method} on {r.task}"] == 1 else f"{t}, {r.variant}"): r for r in swept}
     palette = colours(metrics)
     with matplotlib.rc_context(STYLE):
         figure, axes = panels(list(titles), title or f"Sweep of {parameter}")
