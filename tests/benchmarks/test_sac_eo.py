@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from benchmarks import sac_eo
-from benchmarks.cells import PRESETS, cells_of, sweep_cell
-from benchmarks.sac_eo_claims import ABLATION_TASKS, CLAIMS, FIXED, TASKS
+from benchmarks.cells import PRESETS, TUNING_SEED, cells_of, sweep_cell
+from benchmarks.sac_eo_claims import ABLATION_TASKS, CHOSEN, CLAIMS, FIXED, TASKS
 from guided_rl import methods
 from guided_rl.config import check
 from guided_rl.envs import TASKS as TWINNED
@@ -27,7 +27,8 @@ def level(value: float):
 def rows_of(preset: str, experts: Callable[[str], float] = lambda task: 1000, **changed) -> list[Row]:
     numbers = {**AS_CLAIMED, **changed}
     settings = {"table": "sac-eo", "preset": preset}
-    records = [make_record(m, task, level(numbers[m]), **settings) for m in AS_CLAIMED for task in TASKS]
+    cells = [*((m, "") for m in AS_CLAIMED), ("sac-eo", CHOSEN)]
+    records = [make_record(m, task, level(numbers[m]), variant=v, **settings) for m, v in cells for task in TASKS]
     records += [
         make_record("sac-eo", task, level(900), variant=variant, **settings)
         for variant in FIXED
@@ -73,7 +74,8 @@ def test_a_poor_expert_leaves_its_claims_undecided_and_the_other_tasks_shown():
     e1, e2, e3, _, e5, *_ = (row.outcome for row in rows)
     assert [e.verdict for e in (e1, e2, e3, e5)] == [UNDECIDED] * 3 + [HOLDS]
     assert e1.value == pytest.approx(350, abs=1)
-    assert "below 300 of 1,000 on hopper-hop (250); elsewhere: cheetah-run" in e1.note
+    assert "below 300 of 1,000 on hopper-hop (250); elsewhere: chosen beta: own policy 350" in e1.note
+    assert "cheetah-run 350" in e1.note
     assert "hopper-hop" not in e1.note.partition("elsewhere")[2]
 
 
@@ -83,7 +85,7 @@ def test_at_reduced_scale_only_the_twins_are_judged():
     assert twins["E1"] == HOLDS
 
 
-@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("preset", sorted({*PRESETS, "long"}))
 def test_every_cell_can_run_and_has_a_name_of_its_own(preset):
     cells = sac_eo.cells(preset)
     assert len({cell.name for cell in cells}) == len(cells)
@@ -97,9 +99,46 @@ def test_every_cell_can_run_and_has_a_name_of_its_own(preset):
 
 def test_the_arithmetic_at_the_head_of_the_table():
     total = sum(cell.updates for cell in sac_eo.cells("cpu")) / 1e6
-    assert total == pytest.approx(38.0)
-    assert "together 38.0" in sac_eo.__doc__
+    assert total == pytest.approx(55.6)
+    assert "together 55.6" in sac_eo.__doc__
+    tuned = sum(c.updates for c in sac_eo.cells("cpu") if c.variant in (sac_eo.TUNING, CHOSEN)) / 1e6
+    assert f"without tuning and chosen β {total - tuned:.1f}" in sac_eo.__doc__
+    assert f"× 10 × 1.0 = {sum(cell.updates for cell in sac_eo.cells('long')) / 1e6:.1f}" in sac_eo.__doc__
     assert len(sac_eo.cells("quick")) <= 8
+
+
+@pytest.mark.parametrize("preset", sorted({*PRESETS, "long"}))
+def test_the_models_normaliser_is_off_as_in_the_authors_code(preset):
+    """Said by every cell, so that no record from when it was on is believed."""
+    cells = [c for c in sac_eo.cells(preset) if c.config.method in ("sac-eo", "modified-bco", "balanced-eo")]
+    assert {c.config.options["normalise"] for c in cells if c.variant != sac_eo.NORMALISED} == {False}
+    assert all(c.config.options["normalise"] for c in cells if c.variant == sac_eo.NORMALISED)
+
+
+@pytest.mark.parametrize("preset", ["cpu", "long", "paper"])
+def test_beta_is_chosen_from_the_papers_values_on_seeds_that_judge_nothing(preset):
+    chosen = [cell for cell in sac_eo.cells(preset) if cell.variant == CHOSEN]
+    assert {cell.config.task for cell in chosen} == set(sac_eo.LONG_TASKS if preset == "long" else TASKS)
+    for cell in chosen:
+        sweep = cell.tuning.cell
+        assert sweep in sac_eo.cells("cpu") and cell.tuning.preset in (preset, "cpu" if preset != "cpu" else "")
+        assert sweep.config.task == cell.config.task and "beta" not in cell.config.hparams
+        assert sweep.config.first_seed >= TUNING_SEED and dict(sweep.config.grid) == {"beta": (50.0, 100.0, 200.0)}
+
+
+def test_a_claim_needs_more_than_our_default_beta():
+    records = [make_record(m, task, level(AS_CLAIMED[m]), table="sac-eo") for m in AS_CLAIMED for task in TASKS]
+    view = View(tuple(records), "paper", lambda task: Scale(random=0.0, expert=1000))
+    found = {row.claim.id: row.outcome for row in claims.ledger(CLAIMS, view)}
+    assert {found[f"sac-eo/{name}"].verdict for name in ("E1", "E2", "E3")} == {UNDECIDED}
+    assert "beta 100: own policy 350" in found["sac-eo/E1"].note
+
+
+def test_the_papers_sizes_are_the_paper_presets():
+    small, whole = (c.config for c in sac_eo.paper_sizes()), sac_eo.cell("paper", "sac-eo").config
+    for config in small:
+        assert (config.hidden, config.batch, config.steps, config.seeds) == (whole.hidden, whole.batch, 100_000, 3)
+        assert config.warmup * config.steps == whole.warmup * whole.steps == 5_000
 
 
 @pytest.mark.parametrize("preset", PRESETS)
