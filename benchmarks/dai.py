@@ -89,12 +89,12 @@ def t_change_sweep(preset: str, task: str) -> Cell:
 def tuning_sweep(task: str, method: str) -> Cell:
     """DAI at every T_change on seeds that judge nothing, at preset cpu; on large tasks a seed at a time."""
     sweep = cell("cpu", task, method, TUNING, grid={"t_change": T_CHANGES}, seeds=5, first_seed=TUNING_SEED, episodes=5)
-    return dataclasses.replace(sweep, seeds_per_shard=1) if task in LARGE_TASKS else sweep
+    return dataclasses.replace(sweep, preset="cpu", seeds_per_shard=1 if task in LARGE_TASKS else None)
 
 
 def chosen(preset: str, task: str, method: str) -> Cell:
     """DAI at the T_change of the highest AUC on tuning seeds, see above; every preset takes the choice of cpu."""
-    tuning = Tuning(tuning_sweep(task, method), metric="auc", preset="" if preset == "cpu" else "cpu")
+    tuning = Tuning(tuning_sweep(task, method), metric="auc")
     return dataclasses.replace(cell(preset, task, method, CHOSEN), tuning=tuning)
 
 

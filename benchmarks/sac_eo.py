@@ -108,12 +108,13 @@ def beta_sweep(preset: str, task: str) -> Cell:
 
 def tuning_sweep(task: str) -> Cell:
     """SAC-EO at the values of β that the paper tunes over, on seeds that judge nothing, at preset cpu."""
-    return cell("cpu", "sac-eo", TUNING, grid={"beta": TUNED_BETAS}, task=task, seeds=5, first_seed=TUNING_SEED)
+    sweep = cell("cpu", "sac-eo", TUNING, grid={"beta": TUNED_BETAS}, task=task, seeds=5, first_seed=TUNING_SEED)
+    return dataclasses.replace(sweep, preset="cpu")
 
 
 def chosen(preset: str, task: str) -> Cell:
     """SAC-EO at the β of the highest AUC on tuning seeds; every preset takes the choice of cpu."""
-    tuning = Tuning(tuning_sweep(task), metric="auc", preset="" if preset == "cpu" else "cpu")
+    tuning = Tuning(tuning_sweep(task), metric="auc")
     return dataclasses.replace(cell(preset, "sac-eo", CHOSEN, task=task), tuning=tuning)
 
 

@@ -44,7 +44,7 @@ def test_t_change_is_chosen_on_seeds_that_judge_nothing(preset):
     judged = {seed for cell in dai.cells(preset) for seed in range(cell.config.seeds) if cell.variant != dai.TUNING}
     for cell in chosen:
         sweep = cell.tuning.cell
-        assert sweep in dai.cells("cpu") and (cell.tuning.preset or preset) == "cpu"
+        assert sweep in dai.cells("cpu") and sweep.preset == "cpu"
         assert (sweep.config.task, sweep.config.method) == (cell.config.task, cell.config.method)
         assert dict(sweep.config.grid) == {"t_change": T_CHANGES} and "t_change" not in cell.config.hparams
         assert sweep.config.seeds >= 5 and sweep.config.first_seed == TUNING_SEED > max(judged)
