@@ -38,6 +38,8 @@ class Cell:
       needs: the offline cell whose agents are this one's guide.
       tuning: what chooses hyper-parameters that the paper tunes; they are not in `config` until it has run.
       seeds_per_shard: the cell is run as shards of so many seeds, each kept for itself; as a whole if None.
+      preset: whose records it is kept among, such as a sweep's whose choice larger presets take over; empty is
+        the preset that asks for it.
       whole: of a shard, the cell that it is a part of.
 
     Raises:
@@ -50,6 +52,7 @@ class Cell:
     needs: Cell | None = None
     tuning: Tuning | None = None
     seeds_per_shard: int | None = None
+    preset: str = ""
     whole: Cell | None = None
 
     def __post_init__(self):

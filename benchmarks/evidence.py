@@ -74,7 +74,7 @@ def gather(
         done += 1
         if cell.tuning is not None and finished(place, cell.tuning.cell):
             with_choice(place, cell)
-        pending += [_commit_of(place, piece)] if place.preset in COMMITTED else []
+        pending += [_commit_of(place, piece)] if (piece.preset or place.preset) in COMMITTED else []
         pending = _published(pending, root, say) if commit else _told(pending, say)
         jax.clear_caches()  # compiled programs of days would fill the memory
         gc.collect()
@@ -134,7 +134,7 @@ def _commit_of(place: Place, piece: Cell) -> Commit:
     """What a finished cell or shard is committed as: with its whole folder, in which it lies."""
     folder = place.record(piece if piece.whole is None else piece.whole).relative_to(place.root)
     span = "" if piece.whole is None else f", seeds {piece.seeds[0]} to {piece.seeds[-1]}"
-    return Commit(str(folder), f"results: {place.table}, preset {place.preset}, {piece.name}{span}")
+    return Commit(str(folder), f"results: {place.table}, preset {piece.preset or place.preset}, {piece.name}{span}")
 
 
 def _left_over(items: Sequence[Item], root: Path) -> list[Commit]:

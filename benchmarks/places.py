@@ -49,14 +49,15 @@ class Place:
     checkpoint_seconds: float = 120.0
 
     def record(self, cell: Cell) -> Path:
-        return records.cell_folder(records_root(self.preset, self.root), self.table, self.preset, cell.place)
+        preset = cell.preset or self.preset
+        return records.cell_folder(records_root(preset, self.root), self.table, preset, cell.place)
 
     def run_folder(self, cell: Cell) -> Path:
         """Its checkpoints, until it has a record."""
-        return self.root / "runs" / "cells" / self.table / self.preset / cell.place
+        return self.root / "runs" / "cells" / self.table / (cell.preset or self.preset) / cell.place
 
     def curves(self, cell: Cell) -> Path:
-        return self.root / "runs" / "curves" / self.table / self.preset / cell.place
+        return self.root / "runs" / "curves" / self.table / (cell.preset or self.preset) / cell.place
 
     def agents(self, cell: Cell) -> Path:
         """What an offline cell leaves to those that need it."""

@@ -70,7 +70,8 @@ def run_piece(place: Place, cell: Cell, say: Say, label: str = "") -> None:
         result = session.run(run_folder, observers, place.checkpoint_seconds)
     if session.method.offline:
         keep_agents(result, place.agents(cell), session.offline.shape[1])
-    record = collect.from_result(result, place.table, place.preset, cell.name, experts, cell.variant, cell.setting)
+    preset = cell.preset or place.preset
+    record = collect.from_result(result, place.table, preset, cell.name, experts, cell.variant, cell.setting)
     if not finished(place, cell):
         records.write(record, place.record(cell))
     shutil.rmtree(run_folder, ignore_errors=True)

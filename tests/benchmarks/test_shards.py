@@ -142,6 +142,13 @@ def test_a_tuned_cell_waits_for_its_choice_and_then_has_it(place):
     assert standing(place, TUNED) == "done" and next_piece(place, TUNED) is None
 
 
+def test_a_sweep_whose_choice_larger_presets_take_over_is_kept_among_those_of_its_own(place):
+    sweep = dataclasses.replace(SWEEP, preset="smoke")
+    tuned = dataclasses.replace(TUNED, tuning=Tuning(sweep))
+    keep(dataclasses.replace(place, preset="smoke"), SWEEP, by_gamma)
+    assert chosen(place, tuned).config.hparams == {"gamma": 0.99} and chosen(place, TUNED) is None
+
+
 def test_no_seed_that_is_judged_chooses():
     with pytest.raises(ValueError, match=f"seeds start at {TUNING_SEED}"):
         Tuning(Cell(small()))
