@@ -26,7 +26,7 @@ from guided_rl.training.run import Session
 
 HOURS = (
     "Hours: by the rate of a committed record of the same method and networks, if possible of the same task and on "
-    "this kind of processor; else by a probe of this machine."
+    "this kind of processor; else by a probe of this machine, which leaves out refits of models."
 )
 RECORD, PROBE, UNKNOWN = "record", "probe", "–"
 
@@ -60,8 +60,10 @@ def seconds_per_step(cell: Cell, known: Sequence[dict[str, Any]]) -> float | Non
     return statistics.median(alike[max(alike)]) if alike else None
 
 
-def _size(config: dict[str, Any]) -> tuple[tuple[int, ...], int]:
-    return tuple(config["hidden"]), config["batch"]
+def _size(config: dict[str, Any]) -> tuple[Any, ...]:
+    """What makes a step dear: widths, batch, and switches that are numbers or lists of them."""
+    numbers = {name: v for name, v in config["options"].items() if not isinstance(v, str | bool | None)}
+    return tuple(config["hidden"]), config["batch"], repr(sorted(numbers.items()))
 
 
 def _rate(head: dict[str, Any]) -> float:

@@ -107,7 +107,8 @@ def test_hours_are_by_the_rate_of_the_record_that_is_most_like_the_cell():
     cell = Cell(small(steps=2400, seeds=10, grid={"gamma": (0.9, 0.99)}))
     assert rates.hours(cell, [other, head])[0] == pytest.approx(10 * 2 * 2400 * 48 / 480 / 3600)
     assert rates.hours(cell, [other], seeds=1) == (pytest.approx(2 * 2400 * 10 / 3600), "record")
-    assert rates.seconds_per_step(dataclasses.replace(cell, config=small(hidden=(32,))), [head]) is None
+    for dearer in ({"hidden": (32,)}, {"options": {"epochs": 10}}):
+        assert rates.seconds_per_step(dataclasses.replace(cell, config=small(**dearer)), [head]) is None
 
 
 def test_priorities_name_tables_and_presets_that_there_are():

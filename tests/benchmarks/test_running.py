@@ -174,6 +174,10 @@ def test_the_committed_page_is_of_committed_records_alone(tmp_path, monkeypatch)
         keep(Place("tiny", preset, tmp_path), CELLS[0])
     (committed,) = tables.write_pages(root=tmp_path)
     assert committed == tmp_path / "results" / "report.html"
+    ledgers = sorted(path.relative_to(tmp_path / "results" / "tiny") for path in tmp_path.rglob("claims.md"))
+    assert [str(path) for path in ledgers] == ["report/claims.md"] and committed.read_text().count(
+        ">Tiny: claims<"
+    ) == 3
     before = {path: path.read_bytes() for path in (tmp_path / "results").rglob("*") if path.is_file()}
     for preset in ("smoke", "quick"):
         keep(Place("tiny", preset, tmp_path), CELLS[0])
