@@ -57,7 +57,7 @@ def test_records_without_any_gain_make_no_gain_hold():
     for name in ("D1", "D1'", "D2", "D2'", "D3", "D4"):
         assert verdicts[f"dai/{name}"] == FAILS
     assert verdicts["dai/D5"] == UNDECIDED
-    assert verdicts["dai/D1.sac"] in (UNDECIDED, ELSEWHERE), "no cell of it was run"
+    assert verdicts["dai/D1.sac"] == ELSEWHERE  # no cell of it was run
 
 
 def test_the_quick_preset_judges_only_twins():
