@@ -74,10 +74,14 @@ def run(method: str) -> dict[str, str]:
 
 
 def machine() -> str:
-    """What bits depend on besides the code: the processor's model and JAX's version, as part of a file's name."""
+    """What bits depend on besides the code, as part of a file's name.
+
+    That is the processor's model, JAX's version, and whether programs are compiled quickly or as for users.
+    """
     lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
     models = [line.partition(":")[2] for line in lines if line.startswith("model name")]
-    named = f"{(models or [platform.processor() or platform.machine()])[0]} jax {jax.__version__}"
+    compiled = "quick" if jax.config.jax_disable_most_optimizations else "optimised"
+    named = f"{(models or [platform.processor() or platform.machine()])[0]} jax {jax.__version__} {compiled}"
     return re.sub(r"[^a-z0-9.]+", "-", named.lower()).strip("-")
 
 
