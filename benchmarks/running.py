@@ -87,6 +87,7 @@ def join(place: Place, cell: Cell) -> None:
     if finished(place, cell) or pieces(place, cell):
         return
     records.write(merging.merge(kept(place, cell)), place.record(cell))
+    shutil.rmtree(place.run_folder(cell), ignore_errors=True)
 
 
 def _refuse_other_experts(parts, experts, place: Place, cell: Cell) -> None:
