@@ -128,8 +128,8 @@ def table_of(tasks: Sequence[str], preset: str, physics: str = "auto", pictures:
     notes = (
         "Returns: of sampled actions, means over whole trajectories and experts; in mazes they count rewarded steps.",
         "Spread: geometric mean of the observation entries' standard deviations; compare it within a task.",
-        "D4RL's own data are of other bodies and policies. Its rewarded rows in mazes are the catalog's number of pieces "
-        "less the time limits; its diverse U-maze has at most one a trajectory (D4RL issue 199).",
+        "D4RL's own data are of other bodies and policies. Its rewarded rows in mazes are the catalog's pieces less "
+        "the time limits; its diverse U-maze has at most one a trajectory (D4RL issue 199).",
     )
     return Table(f"Offline datasets, preset {preset}", (*COLUMNS, *D4RL_COLUMNS), tuple(text), 2, notes, tuple(data))
 
