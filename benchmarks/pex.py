@@ -20,7 +20,8 @@ Arithmetic of preset long, in millions of seed-updates (offline 1.0; online 1.0,
   β 3        3 medium-replay sets × 10 × (1.0 + {pex, direct} × 1.0)             = 90
   together 245. An idle fast pair of cores does 9,000 offline updates a second and 1,600 (Walker2d) to 3,900
   (Hopper) of PEX's online ones, in AntMaze 300 to 600; a slow one a third. A shard's seeds are few enough for
-  90 minutes of the latter.
+  90 minutes of the latter. AntMaze's data are D4RL's million rows for each of eight experts, 2.2 GB in memory, which
+  the ants take 15 to 45 minutes to collect: `make datasets` does so beforehand.
 
 Which β is the paper's: its code's parser has β 10 and τ 0.7, and both examples of its README pass β 10 and τ 0.9
 (antmaze-large-play and halfcheetah-random). So β 10 is the main row of presets long and paper, and β 3, IQL's own

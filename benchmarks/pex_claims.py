@@ -78,7 +78,7 @@ def gate_first(tasks: Sequence[str], judge: Judge) -> Judge:
 
 
 def among(beta: float, judge: Judge) -> Judge:
-    """The judge, on the cells with this β as if they were the main ones: at some presets they are, at others a variant."""
+    """The judge, on the cells with this β as if they were main ones: at some presets they are, at others a variant."""
 
     def judged(view: View) -> Outcome:
         chosen = [main for record in view.records if (main := _main_at(beta, record)) is not None]
