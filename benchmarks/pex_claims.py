@@ -4,7 +4,8 @@ The body of the paper could not be read, so only what its abstract and summaries
 is held against our records, by tests of our own making; no number of the paper stands here. Scores
 are normalised by this suite's own random and expert returns (in mazes 100 × success); D4RL's constants
 stand beside them in the table of returns. Where the offline policy is not competent, its task is
-left out, and the note begins with that.
+left out, and the note begins with that. Preset long has a part of the tasks, which has claims of its own
+(`C1.mazes`, `C1.replay.buffer`, `C1.beta…`, `C3.part`).
 
 PEX's code has β = 10 where IQL has 3 in locomotion; both were asked for, and each has a claim of its own.
 """
@@ -69,7 +70,7 @@ def gate_first(tasks: Sequence[str], judge: Judge) -> Judge:
         if not unfit:
             return found
         said = f"judged without {len(unfit)} of {len(tasks)} tasks, whose offline policy is not competent"
-        mazes = [task for task in tasks if task in ANTMAZE]
+        mazes = [task for task in ran if task in ANTMAZE]
         if mazes and set(mazes) <= set(unfit):
             said += ", so that it says nothing about AntMaze"
         return dataclasses.replace(found, note=f"{said}; {found.note}")
@@ -124,6 +125,19 @@ def like_readme() -> Claim:
     )
 
 
+def keeps(number: str, tasks: tuple[str, ...], where: str) -> Claim:
+    return claim(
+        number,
+        f"PEX does not destroy the offline behaviour early online{where}",
+        f"{ABSTRACT}; the margin of 10 % is ours",
+        "least change from each seed's offline score at 5 % of the budget, or the evaluation nearest to it, as a share "
+        "of that score",
+        "> −10 % on each task",
+        gate_first(tasks, offline_claims.keeps("pex", tasks, EARLY, MARGIN, GATE)),
+        unit="gain",
+    )
+
+
 def claims() -> list[Claim]:
     """C1 against each baseline, C2 to C6."""
     names = {"direct": "", "buffer": ".buffer", "iql": ".scratch"}
@@ -136,11 +150,15 @@ def claims() -> list[Claim]:
         beats("C1.locomotion", "direct", LOCOMOTION, "on locomotion", "final"),
         beats("C1.antmaze", "direct", ANTMAZE, "on AntMaze", "final"),
         *(beats(f"C1.{base}", base, ABLATED, "on the two ablation tasks", "final") for base in BASELINES),
+        *(
+            beats(f"C1.mazes{suffix}", base, LONG_MAZES, "on AntMaze's umaze and medium-play", "final")
+            for base, suffix in (("direct", ""), ("buffer", ".buffer"))
+        ),
+        beats("C1.replay.buffer", "buffer", BETA_SETS, "on medium-replay", "final"),
         of_beta(AUTHORS_BETA, "its authors' code's default"),
         of_beta(IQL_BETA, "IQL's own in locomotion"),
         like_readme(),
     ]
-    early = tuple(t for t in LOCOMOTION + ANTMAZE if not t.endswith("random"))
     largest = claim(
         "C2",
         "PEX gains most on AntMaze",
@@ -150,16 +168,6 @@ def claims() -> list[Claim]:
         gate_first(
             ANTMAZE + LOCOMOTION, offline_claims.larger_gain("pex", "direct", ANTMAZE, LOCOMOTION, "final", GATE)
         ),
-    )
-    kept = claim(
-        "C3",
-        "PEX does not destroy the offline behaviour early online",
-        f"{ABSTRACT}; the margin of 10 % is ours",
-        "least change from each seed's offline score at 5 % of the budget, or the evaluation nearest to it, as a share "
-        "of that score",
-        "> −10 % on each task",
-        gate_first(early, offline_claims.keeps("pex", early, EARLY, MARGIN, GATE)),
-        unit="gain",
     )
     frozen = claim(
         "C4",
@@ -185,7 +193,11 @@ def claims() -> list[Claim]:
         "> 0 on a task",
         offline_claims.value_matters("pex", SWEEP, "inverse_temperature", ABLATED, "final"),
     )
-    return [*everywhere, *parts, largest, kept, frozen, transfer, kappa]
+    kept = (
+        keeps("C3", tuple(t for t in LOCOMOTION + ANTMAZE if not t.endswith("random")), ""),
+        keeps("C3.part", BETA_SETS + LONG_MAZES, ", on medium-replay and two mazes"),
+    )
+    return [*everywhere, *parts, largest, *kept, frozen, transfer, kappa]
 
 
 CLAIMS = claims()
