@@ -115,7 +115,7 @@ def replay_up_to_medium(env: Env) -> np.ndarray:
     The experts' own configuration is trained again as far as that.
 
     Raises:
-      UserError: the task's experts are not registered with their recipe.
+      UserError: the task's experts are not registered with their recipe, or it keeps too few rows.
     """
     from guided_rl.config import RunConfig
     from guided_rl.reporting.progress import Progress
@@ -129,6 +129,11 @@ def replay_up_to_medium(env: Env) -> np.ndarray:
     except (KeyError, TypeError) as error:
         raise UserError(f"experts/{env.name}.json lacks the recipe that medium-replay repeats ({error})") from error
     session = Session(config)
+    if max(until) > (room := session.loop.capacity):
+        raise UserError(
+            f"the experts of {env.name} kept {room:,} rows and were medium after {max(until):,}; the first rows are "
+            "lost, so that there is no medium-replay of this task"
+        )
     members = np.resize(kept_seeds, len(kept_seeds) + -len(kept_seeds) % session.plan.devices)
     inputs, seeds = session.inputs(members), jnp.asarray(session.seeds[members])
     init, chunk = (session.program(name, len(members)) for name in ("init", "chunk"))
@@ -137,7 +142,7 @@ def replay_up_to_medium(env: Env) -> np.ndarray:
         while int(population.step) < max(until):
             population, _ = chunk(population, inputs)
             bar.update(min(int(population.step), max(until)))
-    buffers = [np.asarray(population.replay[i, :steps]) for i, steps in enumerate(until)]
+    buffers = [np.asarray(population.replay[i, :steps], np.float32) for i, steps in enumerate(until)]
     return np.stack([subset(buffer, min(until), env) for buffer in buffers])
 
 

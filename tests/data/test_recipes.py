@@ -102,6 +102,14 @@ def test_medium_replay_is_what_the_run_itself_stored(env):
         find_dataset("medium-replay:5000", env, LAYOUT)
 
 
+def test_a_buffer_whose_first_rows_are_lost_is_no_medium_replay(env, monkeypatch):
+    facts = {"sha256": "s", "recipe": {**RUN.to_json(), "capacity": 250}, "seeds": [50, 52]}
+    facts["environment_steps"] = {"until_chosen": {"25": [200, 300]}}
+    monkeypatch.setattr(recipes, "_facts", lambda env: facts)
+    with pytest.raises(UserError, match="kept 250 rows and were medium after 300"):
+        recipes.replay_up_to_medium(env)
+
+
 def test_medium_is_the_policy_near_d4rls_where_the_experts_have_one(env, monkeypatch):
     """Else their 25 % policy, so that datasets of older experts stay what they were."""
     facts = {"sha256": "s", "policies": ["sac@25", "sac@100", "sac@medium"]}
