@@ -11,11 +11,31 @@ Arithmetic of preset cpu, in millions of seed-updates (cells × seeds × steps; 
   κ sweep    2 sets × 5 values × 10 × 0.04                                       =  4.0
   τ          1 set × 10 × (0.06 + 0.04)                                          =  1.0
   together 39.6, under the preset's 40.
+  other β    {3 medium-replay sets, the README's set} × (offline 10 × 0.06 + {pex, direct} × 10 × 0.04) = 5.6,
+             beyond the 40, because both β are asked for.
 
-Locomotion has IQL's own τ 0.7 and β 3, AntMaze and PointMaze τ 0.9, β 10 and rewards less 1; κ is 10. At
-reduced scale all learning rates are 1e-3 (actors on SAC 3e-4), since 3e-4 on a twentieth of the budget learns
-too little, and in mazes the targets' rate is 0.02, since values must pass from step to step through them.
-AntMaze's data are collected by the goal-reaching ants of `experts/AntReach.npz`.
+Arithmetic of preset long, in millions of seed-updates (offline 1.0; online 1.0, in mazes 0.25):
+  AntMaze    2 sets × 10 × (1.0 + {pex, direct, buffer} × 0.25)                  = 35
+  β 10       3 medium-replay sets × 10 × (1.0 + {pex, direct, buffer} × 1.0)     = 120
+  β 3        3 medium-replay sets × 10 × (1.0 + {pex, direct} × 1.0)             = 90
+  together 245. An idle fast pair of cores does 9,000 offline updates a second and 1,600 (Walker2d) to 3,900
+  (Hopper) of PEX's online ones, in AntMaze 300 to 600; a slow one a third. A shard's seeds are few enough for
+  90 minutes of the latter. AntMaze's data are D4RL's million rows for each of eight experts, 2.2 GB in memory, which
+  the ants take 15 to 45 minutes to collect: `make datasets` does so beforehand.
+
+Which β is the paper's: its code's parser has β 10 and τ 0.7, and both examples of its README pass β 10 and τ 0.9
+(antmaze-large-play and halfcheetah-random). So β 10 is the main row of presets long and paper, and β 3, IQL's own
+for locomotion, a variant beside it. The records of preset cpu were made with β 3 in the main row; there β 10 is the
+variant. "README" is halfcheetah-random with that file's τ 0.9 and β 10. Claims about β find both by their value.
+
+Locomotion has τ 0.7, AntMaze and PointMaze τ 0.9, β 10 and rewards less 1; κ is 10. At reduced scale all
+learning rates are 1e-3 (actors on SAC 3e-4), since 3e-4 on a twentieth of the budget learns
+too little, and in mazes the targets' rate is 0.02, since values must pass from step to step through them; presets
+long and paper have the paper's. AntMaze's data are collected by the goal-reaching ants of `experts/AntReach.npz`.
+
+At preset long AntMaze goes online for 250k steps, a quarter of the paper's, from agents of the paper's 1M updates;
+its warm-up is the paper's 5,000 steps. Look at the offline cell first: where it is below the gate (50, in medium
+mazes 20), no claim is made of what builds on it, and its online cells may be left out.
 
 An ensemble of N agents costs N-fold and counts so; Off2On's has 2 agents at preset cpu, all that fits under
 the ceiling with ten seeds, and the paper's 5 at preset paper. An update of CQL with its 10 sampled actions of
@@ -34,16 +54,36 @@ from collections.abc import Mapping
 from typing import Any
 
 from benchmarks.cells import Cell, PaperTable
-from benchmarks.pex_claims import ABLATED, BASELINES, BODIES, CLAIMS, DATASETS, FREE, FRESH, MAZES, OFFLINE, SWEEP
+from benchmarks.pex_claims import (
+    ABLATED,
+    AUTHORS_BETA,
+    BASELINES,
+    BETA_SETS,
+    BODIES,
+    CLAIMS,
+    DATASETS,
+    FREE,
+    FRESH,
+    IQL_BETA,
+    LONG_MAZES,
+    MAZES,
+    OFFLINE,
+    README,
+    README_SET,
+    SWEEP,
+    beta_variant,
+)
 from benchmarks.pex_published import published_table
 from guided_rl.config import RunConfig
 from guided_rl.reporting.replacements import Replacement
 
 KAPPA = (1.0, 3.0, 10.0, 30.0, 100.0)
-MAZE = {"expectile": 0.9, "awr_temperature": 10.0, "reward_shift": -1.0}
+MAZE = {"expectile": 0.9, "awr_temperature": AUTHORS_BETA, "reward_shift": -1.0}
+LIKE_README = {"expectile": 0.9, "awr_temperature": AUTHORS_BETA}
 SMALL_MAZE = {"tau": 0.02}
 SMALL_RATES = {"actor_lr": 1e-3, "critic_lr": 1e-3, "value_lr": 1e-3}
 SMALL_SAC_RATES = {"actor_lr": 3e-4, "critic_lr": 1e-3, "temperature_lr": 1e-3}
+PAPER_STEPS = ("long", "paper")  # whose learning rates and main β are the paper's
 ON_SAC = ("pex-sac", "cql-offline", "off2on")
 LEARNERS = {"awac": "awac-offline", "off2on": "cql-offline"}  # whose agents go on; else IQL's
 ONLINE = ("pex", "direct", "buffer")
@@ -52,12 +92,17 @@ SCALE: dict[str, dict[str, Any]] = {
     "smoke": {"steps": 1_000, "seeds": 2, "evaluations": 4, "episodes": 1, "batch": 32, "warmup": 0.1},
     "quick": {"steps": 4_000, "seeds": 5, "episodes": 5, "batch": 128},
     "cpu": {"steps": 40_000, "seeds": 10, "episodes": 5, "batch": 128},
+    "long": {"steps": 1_000_000, "seeds": 10, "episodes": 10, "batch": 128, "shard": 2},
     "paper": {"steps": 1_000_000, "seeds": 10, "episodes": 10, "batch": 256, "hidden": (256, 256)},
 }
-OFFLINE_STEPS = {"smoke": 1_000, "quick": 5_000, "cpu": 60_000, "paper": 1_000_000}
-ROWS: dict[str, int | None] = {"smoke": 2_000, "quick": 20_000, "cpu": 100_000, "paper": None}
+OFFLINE_STEPS = {"smoke": 1_000, "quick": 5_000, "cpu": 60_000, "long": 1_000_000, "paper": 1_000_000}
+ROWS: dict[str, int | None] = {"smoke": 2_000, "quick": 20_000, "cpu": 100_000, "long": None, "paper": None}
 ENSEMBLE: dict[str, dict[str, int]] = {"cpu": {"members": 2, "actions": 4}, "paper": {"members": 5, "actions": 10}}
-ANTMAZE = {"cpu": {"seeds": 5, "episodes": 20}, "paper": {"episodes": 100}}
+ANTMAZE: dict[str, dict[str, Any]] = {
+    "cpu": {"seeds": 5, "episodes": 20},
+    "long": {"steps": 250_000, "episodes": 20, "warmup": 0.02, "shard": 4},
+    "paper": {"episodes": 100},
+}
 
 
 def dataset(preset: str, kind: str) -> str:
@@ -69,18 +114,19 @@ def dataset(preset: str, kind: str) -> str:
 def hparams(preset: str, task: str, method: str) -> dict[str, float]:
     """What differs from the method's defaults."""
     found = dict(MAZE) if "Maze" in task else {}
-    if found and preset != "paper":
+    if found and preset not in PAPER_STEPS:
         found |= SMALL_MAZE
     if method.startswith("awac"):
         found.pop("expectile", None)
+    elif not found and preset in PAPER_STEPS and method not in ON_SAC:
+        found["awr_temperature"] = AUTHORS_BETA
     if method in ON_SAC:
         found = {name: value for name, value in found.items() if name in ("reward_shift", "tau")}
         own = {"ratio_lr": 1e-3} if method == "off2on" else {}
-        return found if preset == "paper" else {**found, **SMALL_SAC_RATES, **own}
-    rates = (
-        {} if preset == "paper" else {k: v for k, v in SMALL_RATES.items() if k != "value_lr" or "awac" not in method}
-    )
-    return {**found, **rates}
+        return found if preset in PAPER_STEPS else {**found, **SMALL_SAC_RATES, **own}
+    if preset in PAPER_STEPS:
+        return found
+    return {**found, **{k: v for k, v in SMALL_RATES.items() if k != "value_lr" or "awac" not in method}}
 
 
 def options(preset: str, method: str) -> dict[str, int]:
@@ -89,8 +135,13 @@ def options(preset: str, method: str) -> dict[str, int]:
     return {name: ENSEMBLE[preset][name] for name in known}
 
 
-def settings(preset: str, task: str) -> dict[str, Any]:
+def scale(preset: str, task: str) -> dict[str, Any]:
+    """Settings of a run, and `shard`, the seeds that are trained at once."""
     return {**SCALE[preset], **(ANTMAZE.get(preset, {}) if task.startswith("AntMaze") else {})}
+
+
+def settings(preset: str, task: str) -> dict[str, Any]:
+    return {name: value for name, value in scale(preset, task).items() if name != "shard"}
 
 
 def offline(
@@ -114,10 +165,20 @@ def offline(
 
 
 def online(
-    preset: str, task: str, kind: str, method: str, variant: str = "", tau: float | None = None, **changes
+    preset: str,
+    task: str,
+    kind: str,
+    method: str,
+    variant: str = "",
+    agents: str = OFFLINE,
+    more: Mapping[str, float] = {},
+    **changes,
 ) -> Cell:
-    """A method that goes on from the offline agents of the same task and dataset."""
-    more = {} if tau is None else {"expectile": tau}
+    """A method that goes on from the offline agents of the same task and dataset.
+
+    Args:
+      agents: the variant of the cell that trains them. more: hyper-parameters of both. changes: settings of this one.
+    """
     config = RunConfig(
         task=task,
         method=method,
@@ -125,17 +186,33 @@ def online(
         hparams={**hparams(preset, task, method), **more},
         **{**settings(preset, task), "options": options(preset, method), **changes},
     )
+    shard = scale(preset, task).get("shard")
     if method == "buffer":
-        return Cell(config, variant, kind)
-    learner = LEARNERS.get(method, "iql-offline")
-    needs = offline(preset, task, kind, learner, OFFLINE if tau is None else f"{OFFLINE}, τ {tau:g}", more)
-    return Cell(config, variant, kind, needs)
+        return Cell(config, variant, kind, seeds_per_shard=shard)
+    needs = offline(preset, task, kind, LEARNERS.get(method, "iql-offline"), agents, more)
+    return Cell(config, variant, kind, needs, seeds_per_shard=shard)
 
 
 def scratch(preset: str, task: str) -> Cell:
     """IQL online from nothing, whatever data there are."""
     config = RunConfig(task=task, method="iql", hparams=hparams(preset, task, "iql"), **settings(preset, task))
-    return Cell(config)
+    return Cell(config, seeds_per_shard=scale(preset, task).get("shard"))
+
+
+def varied(preset: str, name: str, variant: str, more: Mapping[str, float]) -> list[Cell]:
+    """PEX and direct fine-tuning from agents of other hyper-parameters, which both have too; the agents first."""
+    task, _, kind = name.partition("/")
+    agents = f"{OFFLINE}, {variant}"
+    return [
+        offline(preset, task, kind, variant=agents, more=more),
+        *(online(preset, task, kind, method, variant, agents, more) for method in ("pex", "direct")),
+    ]
+
+
+def other_beta(preset: str) -> list[Cell]:
+    """The β that the main rows do not have, on the medium-replay sets."""
+    beta = IQL_BETA if preset in PAPER_STEPS else AUTHORS_BETA
+    return [cell for name in BETA_SETS for cell in varied(preset, name, beta_variant(beta), {"awr_temperature": beta})]
 
 
 def ablations(preset: str) -> list[Cell]:
@@ -156,14 +233,27 @@ def ablations(preset: str) -> list[Cell]:
         found += [online(preset, task, kind, "pex", variant, options=o) for variant, o in switches.items()]
         found.append(online(preset, task, kind, "pex", SWEEP, grid={"inverse_temperature": KAPPA}))
     task, _, kind = ABLATED[0].partition("/")
-    other = online(preset, task, kind, "pex", "τ 0.9", tau=0.9)
+    other = online(preset, task, kind, "pex", "τ 0.9", f"{OFFLINE}, τ 0.9", {"expectile": 0.9})
     return [*found, other.needs, other]
 
 
+def long_cells() -> list[Cell]:
+    """Two mazes, offline agents first because the gate judges them; then medium-replay with both β."""
+    mazes = [tuple(name.split("/")) for name in LONG_MAZES]
+    sets = [tuple(name.split("/")) for name in BETA_SETS]
+    return [
+        *(offline("long", *pair) for pair in mazes),
+        *(online("long", *pair, method) for pair in mazes for method in ONLINE),
+        *(cell for pair in sets for cell in (offline("long", *pair), *(online("long", *pair, m) for m in ONLINE[:2]))),
+        *other_beta("long"),
+        *(online("long", *pair, "buffer") for pair in sets),
+    ]
+
+
 def cells(preset: str) -> list[Cell]:
-    """Offline cells before what builds on them; then baselines and ablations, AntMaze last."""
+    """Offline cells before what builds on them; then baselines and ablations, AntMaze, and the other β last."""
     if preset == "long":
-        return []
+        return long_cells()
     if preset in ("smoke", "quick"):
         pairs = (("PointMaze-umaze", "diverse"), ("HalfCheetah-v5", "medium"))
         return [
@@ -180,6 +270,8 @@ def cells(preset: str) -> list[Cell]:
         *ablations(preset),
         *(cell for pair in mazes for cell in main[pair]),
         *(scratch(preset, task) for task in dict.fromkeys(task for task, _ in mazes)),
+        *other_beta(preset),
+        *varied(preset, README_SET, README, LIKE_README),
     ]
 
 

@@ -1,7 +1,7 @@
 """IQL's offline scores beside other code bases' published ones.
 
 D4RL's scale on both sides, but not D4RL's data: ours come from this suite's own policies on Gymnasium's
-v5 bodies, whose medium policy is nearer a quarter than D4RL's, so the columns show the order of
+v5 bodies, and the column "Our data's own" says how good those were, so the columns show the order of
 magnitude and no agreement is claimed.
 """
 

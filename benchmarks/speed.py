@@ -86,7 +86,7 @@ def physics_rows(options: Speed) -> Iterator[dict]:
 def collect_rows(options: Speed) -> Iterator[dict]:
     """An offline dataset of one policy from nothing, compilation included; asked for are a million rows a minute."""
     rows, env = 2_000 if options.smoke else 1_000_000, make("HalfCheetah-v5")
-    experts = recipes.sampled(find_guide(f"sac@{recipes.MEDIUM}", env))
+    experts = recipes.sampled(find_guide(f"sac@{recipes.INSTEAD}", env))
     actor = dataclasses.replace(experts, params=jax.tree.map(lambda leaf: leaf[:1], experts.params))
     collect = lambda: recipes.collect(actor, env, rows, 0, "medium")
     ours = Contestant(speed_parts.OURS, lambda: speed_parts.timed(collect), rows, "rows")

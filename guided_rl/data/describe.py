@@ -24,6 +24,7 @@ class Statistics:
       spread: geometric mean of the observation entries' standard deviations, the side of the box
         that its states fill; compare it between datasets of one task.
       cells: in a maze, the share of free cells that were visited; else None.
+      arrived: in a maze, the share of whole trajectories with a rewarded row; else None.
     """
 
     rows: int
@@ -33,6 +34,7 @@ class Statistics:
     reward: float
     spread: float
     cells: float | None
+    arrived: float | None
 
 
 def trajectory_ends(rows: np.ndarray, layout: Layout) -> np.ndarray:
@@ -54,9 +56,10 @@ def describe(rows: np.ndarray, env: Env) -> Statistics:
         lengths >= env.episode_length if maze else (columns["terminated"][last] > 0) | (lengths == env.episode_length)
     )
     spread = float(np.exp(np.log(np.maximum(columns["obs"].std(0, dtype=np.float64), LEAST_SPREAD)).mean()))
-    cells = None
+    cells = arrived = None
     if maze is not None:
         gaps = np.linalg.norm(columns["obs"][:, None, :2] - maze.centres, axis=-1)
         cells = len(np.unique(gaps.argmin(1))) / len(maze.centres)
+        arrived = float((totals[whole] > 0).mean()) if whole.any() else None
     reward = float(columns["reward"].mean())
-    return Statistics(len(rows), int(whole.sum()), totals[whole], lengths[whole], reward, spread, cells)
+    return Statistics(len(rows), int(whole.sum()), totals[whole], lengths[whole], reward, spread, cells, arrived)

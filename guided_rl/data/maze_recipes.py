@@ -3,18 +3,24 @@
 | dataset | starts | commanded goals |
 |---|---|---|
 | `fixed` (U-maze) | R | G |
-| `play` (medium, large) | any free cell | D4RL's hand-picked cells |
+| `play` (medium, large) | any free cell but the commanded ones | D4RL's hand-picked cells |
 | `diverse` | any free cell | any free cell |
 
-Each episode lasts its full time whether or not the goal was reached; then a new start and goal
-are drawn, the goal in its cell as the test goal is in its own. At every step the next cell on the
-way, blurred by U(0, ¼ cell) on each axis, is the waypoint, or the goal itself once the body is in
-its cell or the one before. Actions get noise of 0.2 and are clipped to [-1, 1]. Afterwards every
-step is labelled for the one test goal: reward and terminal are 1 where s' lies within reach of it,
-so most trajectories never mention it.
+A start is its cell's centre + U(0, ¼ cell) on each axis. Each episode lasts its full time whether or
+not the goal was reached; then a new start and goal are drawn, the goal in its cell as the test goal is
+in its own. At every step the next cell on the way from the cell that counts as entered (`Maze.entered`),
+blurred by U(0, ¼ cell) on each axis, is the waypoint, or the goal itself once its cell is the next.
+Actions are sampled, get noise of 0.2 and are clipped to [-1, 1]. Afterwards every step is labelled for
+the one test goal: reward and terminal are 1 where s' lies within reach of it, so most trajectories never
+mention it.
 
 Who follows: in PointMaze a linear controller, in AntMaze the experts of `AntReach`, told a goal 10 m
 away in the waypoint's direction.
+
+Source: D4RL, commit 89141a6, `maze_env.py`, `generate_ant_maze_datasets.py` and
+`relabel_antmaze_rewards.py`. It loads the policy with which the ant's SAC explored, which samples in
+rlkit. That the maps of its `diverse` data command every cell follows from the files' names alone. Its
+episodes have 1,001 rows, ours 1,000.
 """
 
 from __future__ import annotations
@@ -37,8 +43,8 @@ from guided_rl.guides.find import find_guide
 KINDS = {"umaze": ("fixed", "diverse"), "medium": ("play", "diverse"), "large": ("play", "diverse")}
 MIXTURES = ("fixed", "play", "diverse")
 ROWS, EPISODE, NOISE, SEED = 1_000_000, {"AntMaze": 1000}, 0.2, 4_100_001
-EDITION = 2  # to be raised when the rows change, so that none of an earlier edition are taken for today's
-START_BLUR = 0.25  # of a cell, around a random start cell's centre
+EDITION = 3  # to be raised when the rows change, so that none of an earlier edition are taken for today's
+BLUR = 0.25  # of a cell: waypoints and random starts lie within [0, BLUR] of a centre on each axis
 
 
 def dataset(kind: str, rows: int | None, env: Env) -> np.ndarray:
@@ -70,8 +76,9 @@ def follow(env: MujocoEnv, maze: Maze, kind: str, walker: Actor, rows: int) -> n
     commanded = Commanded(env, maze, kind)
 
     def act(params: Any, obs: jax.Array, key: jax.Array) -> jax.Array:
-        action = walker.act(params, obs[:-2], obs[-2:])
-        return jnp.clip(action + NOISE * jax.random.normal(key, action.shape), -1.0, 1.0)
+        own_key, noise_key = jax.random.split(key)
+        action = walker.act(params, obs, own_key)
+        return jnp.clip(action + NOISE * jax.random.normal(noise_key, action.shape), -1.0, 1.0)
 
     table = collect(Actor(walker.params, act), commanded, rows, SEED, kind)
     return labelled(table, env, maze)
@@ -91,17 +98,18 @@ def labelled(table: np.ndarray, env: Env, maze: Maze) -> np.ndarray:
 
 
 def _walker(env: Env) -> tuple[Actor, str]:
-    """Who follows `(params, obs, waypoint - place) -> action`, and what identifies it."""
+    """Who follows: its actor gets the observation with `waypoint - place` appended; and what identifies it."""
     if env.name.startswith("PointMaze"):
-        steer = lambda params, obs, way: jnp.clip(4.0 * way - obs[2:4], -1.0, 1.0)
+        steer = lambda params, obs, key: jnp.clip(4.0 * obs[-2:] - obs[2:4], -1.0, 1.0)
         return Actor(jnp.zeros((1, 0)), steer), "clip(4 (waypoint - place) - velocity)"
     from guided_rl.envs import make
 
     guide = find_guide("sac@100", make("AntReach", env.backend))
 
-    def walk(params: Any, obs: jax.Array, way: jax.Array) -> jax.Array:
+    def walk(params: Any, obs: jax.Array, key: jax.Array) -> jax.Array:
+        way = obs[-2:]
         direction = REACH_RADIUS * way / jnp.maximum(jnp.linalg.norm(way), 1e-6)
-        return guide.action_fn(params, jnp.concatenate([obs[2:], direction]), None)
+        return guide.action_fn(params, jnp.concatenate([obs[2:-2], direction]), key)
 
     return Actor(guide.params, walk), guide.source
 
@@ -119,6 +127,8 @@ class Commanded:
         number = {cell: i for i, cell in enumerate(maze.free)}
         chosen = COMMANDED[maze.name] if kind == "play" else [maze.find("G")] if kind == "fixed" else maze.free
         self._targets = jnp.asarray([number[cell] for cell in chosen])
+        apart = chosen if kind == "play" else ()
+        self._starts = jnp.asarray([number[cell] for cell in maze.free if cell not in apart])
 
     def reset(self, rng: jax.Array) -> State:
         start_key, command_key = jax.random.split(rng)
@@ -147,9 +157,8 @@ class Commanded:
         pose_key, cell_key, blur_key = jax.random.split(start_key, 3)
         qpos, qvel = self._env.task.start(pose_key)
         if self.kind != "fixed":
-            cell = jax.random.randint(cell_key, (), 0, len(self._centres))
-            blur = START_BLUR * self.maze.scale * jax.random.uniform(blur_key, (2,), minval=-1.0, maxval=1.0)
-            qpos = qpos.at[:2].add(self._centres[cell] + blur)
+            cell = self._starts[jax.random.randint(cell_key, (), 0, len(self._starts))]
+            qpos = qpos.at[:2].set(self._centres[cell] + self._blur(blur_key))
         target_key, goal_key, key = jax.random.split(command_key, 3)
         target = self._targets[jax.random.randint(target_key, (), 0, len(self._targets))]
         goal = self.maze.draw_goal(goal_key, self._centres[target])
@@ -157,12 +166,15 @@ class Commanded:
 
     def _told(self, state: State, command: dict[str, jax.Array]) -> State:
         place = state.obs[:2]
-        cell = jnp.argmin(jnp.sum((self._centres - place) ** 2, axis=-1))
-        following = self._hops[cell, command["target"]]
-        blur = self.maze.scale / 4 * jax.random.uniform(command["command_key"], (2,))
-        way = jnp.where(following == command["target"], command["goal"], self._centres[following] + blur)
+        row, column = self.maze.entered(place)
+        following = self._hops[row, column, command["target"]]
+        waypoint = self._centres[following] + self._blur(command["command_key"])
+        way = jnp.where(following == command["target"], command["goal"], waypoint)
         obs = jnp.concatenate([state.obs[: self.observation_size - 2], way - place])
         return state.replace(obs=obs, info={**state.info, **command})
+
+    def _blur(self, key: jax.Array) -> jax.Array:
+        return BLUR * self.maze.scale * jax.random.uniform(key, (2,))
 
 
 def _command(info: dict[str, jax.Array]) -> dict[str, jax.Array]:

@@ -3,17 +3,18 @@
 | written | is |
 |---|---|
 | `random` | actions drawn uniformly in [-1, 1] |
-| `medium`, `expert` | sampled actions of the task's SAC experts at 25 and 100 % |
+| `medium`, `expert` | sampled actions of the task's SAC experts, `sac@medium` and `sac@100` |
 | `medium-expert` | as many rows of each |
-| `medium-replay` | everything one SAC run saw up to its 25 % policy |
+| `medium-replay` | everything one SAC run saw up to its medium policy |
 | `medium:50000` | the same with another number of rows per expert |
 
-D4RL (Fu et al. 2020, arXiv 2004.07219) stops SAC at about a third of its expert; of the shipped
-levels 25 % is the nearest. Medium-replay is the real buffer of each expert's own training, which
-its recipe runs again, cut where the 25 % policy was taken; where the runs of one task got there
-at different times, trajectories are drawn at random from the longer buffers until they are as short
-as the shortest, so that every expert gives as many rows. There is one dataset per expert, and
-learner seed k reads number k mod n.
+D4RL (Fu et al. 2020, arXiv 2004.07219) stops SAC at about a third of its expert, and its medium data
+score about 41, 44 and 62 on its own scale (HalfCheetah, Hopper, Walker2d). `sac@medium` is the policy of
+each expert's training whose return is nearest to that; experts without one give their 25 % policy.
+Medium-replay is the real buffer of each expert's own training, which its recipe runs again, cut where
+the medium policy was taken; where the runs of one task got there at different times, trajectories are
+drawn at random from the longer buffers until they are as short as the shortest, so that every expert
+gives as many rows. There is one dataset per expert, and learner seed k reads number k mod n.
 
 Files are keyed by the hash of their recipe and hold the hash of their content, which is checked
 whenever they are read.
@@ -22,6 +23,7 @@ whenever they are read.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,9 +42,11 @@ from guided_rl.guides.checkpoint import read_facts
 from guided_rl.guides.find import find_guide, weights_file
 
 MIXTURES = ("random", "medium", "medium-replay", "medium-expert", "expert")
-MEDIUM, EXPERT = 25, 100
+EXPERT = "100"
+MEDIUM, INSTEAD = "medium", "25"  # levels of SAC experts: the one wanted, and what stands for it
 ROWS = {"random": 1_000_000, "medium": 1_000_000, "expert": 1_000_000, "medium-expert": 2_000_000}
 LEAST_ROWS, SEED = 100, 4_000_001
+POLICY_SEED = {"medium": SEED + 25, "expert": SEED + 100}
 
 
 @dataclass(frozen=True)
@@ -83,10 +87,14 @@ def dataset(name: Name, env: Env) -> np.ndarray:
     if name.mixture == "medium-expert":
         halves = [Name("medium", count - count // 2), Name("expert", count // 2)]
         return np.concatenate([dataset(half, env) for half in halves], axis=1)
-    level = MEDIUM if name.mixture == "medium" else EXPERT
-    guide = find_guide(f"sac@{level}", env)
+    guide = find_guide(f"sac@{medium_level(_facts(env)) if name.mixture == 'medium' else EXPERT}", env)
     recipe = _recipe(name, env, guide.source, rows=count)
-    return kept(recipe, lambda: collect(sampled(guide), env, count, SEED + level, name.mixture))
+    return kept(recipe, lambda: collect(sampled(guide), env, count, POLICY_SEED[name.mixture], name.mixture))
+
+
+def medium_level(facts: Mapping[str, Any]) -> str:
+    """The level of the SAC experts with these facts whose data are `medium`."""
+    return MEDIUM if f"sac@{MEDIUM}" in facts.get("policies", ()) else INSTEAD
 
 
 def uniform(env: Env) -> Actor:
@@ -102,12 +110,12 @@ def sampled(guide: Guide) -> Actor:
 
 
 def replay_up_to_medium(env: Env) -> np.ndarray:
-    """Each expert's replay when its 25 % policy was taken, [experts, rows, width], in the order of time.
+    """Each expert's replay when its medium policy was taken, [experts, rows, width], in the order of time.
 
     The experts' own configuration is trained again as far as that.
 
     Raises:
-      UserError: the task's experts are not registered with their recipe.
+      UserError: the task's experts are not registered with their recipe, or it keeps too few rows.
     """
     from guided_rl.config import RunConfig
     from guided_rl.reporting.progress import Progress
@@ -116,11 +124,16 @@ def replay_up_to_medium(env: Env) -> np.ndarray:
     facts = _facts(env)
     try:
         config = RunConfig(**facts["recipe"])
-        until = [int(step) for step in facts["environment_steps"]["until_chosen"][str(MEDIUM)]]
+        until = [int(step) for step in facts["environment_steps"]["until_chosen"][medium_level(facts)]]
         kept_seeds = np.asarray(facts["seeds"]) - config.first_seed
     except (KeyError, TypeError) as error:
         raise UserError(f"experts/{env.name}.json lacks the recipe that medium-replay repeats ({error})") from error
     session = Session(config)
+    if max(until) > (room := session.loop.capacity):
+        raise UserError(
+            f"the experts of {env.name} kept {room:,} rows and were medium after {max(until):,}; the first rows are "
+            "lost, so that there is no medium-replay of this task"
+        )
     members = np.resize(kept_seeds, len(kept_seeds) + -len(kept_seeds) % session.plan.devices)
     inputs, seeds = session.inputs(members), jnp.asarray(session.seeds[members])
     init, chunk = (session.program(name, len(members)) for name in ("init", "chunk"))
@@ -129,7 +142,7 @@ def replay_up_to_medium(env: Env) -> np.ndarray:
         while int(population.step) < max(until):
             population, _ = chunk(population, inputs)
             bar.update(min(int(population.step), max(until)))
-    buffers = [np.asarray(population.replay[i, :steps]) for i, steps in enumerate(until)]
+    buffers = [np.asarray(population.replay[i, :steps], np.float32) for i, steps in enumerate(until)]
     return np.stack([subset(buffer, min(until), env) for buffer in buffers])
 
 
@@ -155,7 +168,7 @@ def subset(rows: np.ndarray, count: int, env: Env) -> np.ndarray:
 def _facts(env: Env) -> dict[str, Any]:
     path = weights_file(env)
     if path is None:
-        find_guide(f"sac@{MEDIUM}", env)  # says where experts were looked for
+        find_guide(f"sac@{EXPERT}", env)  # says where experts were looked for
     return read_facts(path)
 
 

@@ -82,19 +82,36 @@ class Maze:
         """Of every free cell, [cells, 2]."""
         return np.stack([self.centre(cell) for cell in self.free])
 
+    def entered(self, place: jax.Array) -> jax.Array:
+        """[2] -> (row, column) of the cell that counts as entered: of the last centres passed, as x and y grow.
+
+        D4RL's `_xy_to_rowcol`, int(1 + x / scale) in its layouts, whose R is at (1, 1). A body turns only after the
+        middle of a cell, where one that turns in the nearest cell would cut the corner. Left of a centre or above it
+        the cell before counts, which may be a wall.
+        """
+        column, row = jnp.floor(jnp.maximum(place, 0.0) / self.scale).astype(int)
+        return jnp.stack([row, column]) + jnp.asarray(self.find("R"))
+
     @functools.cached_property
     def hops(self) -> np.ndarray:
-        """The next free cell on a shortest way from each to each, [cells, cells]; the diagonal is itself."""
+        """The next free cell's number on a shortest way from each cell to each free one, [rows, columns, cells].
+
+        From the target to itself; -1 where there is no way. Walls count as places to start from, since `entered`
+        names them. Of equally short ways D4RL's is taken: its breadth-first search looks left, right, down, up.
+        """
         number = {cell: i for i, cell in enumerate(self.free)}
-        hops = np.tile(np.arange(len(number))[:, None], (1, len(number)))
+        hops = np.full((*self.grid.shape, len(number)), -1)
         for target, goal in enumerate(self.free):
             queue, seen = deque([goal]), {goal}
+            hops[goal][target] = target
             while queue:
                 row, column = queue.popleft()
-                for cell in ((row + 1, column), (row - 1, column), (row, column + 1), (row, column - 1)):
-                    if cell in number and cell not in seen:
-                        seen.add(cell)
-                        hops[number[cell], target] = number[(row, column)]
+                for cell in ((row, column - 1), (row, column + 1), (row + 1, column), (row - 1, column)):
+                    if cell in seen:
+                        continue
+                    seen.add(cell)
+                    hops[cell][target] = number[(row, column)]
+                    if cell in number:
                         queue.append(cell)
         return hops
 

@@ -2,12 +2,29 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 from benchmarks import pex
 from benchmarks.cells import PRESETS, agents_file, cells_of
-from benchmarks.pex_claims import ABLATED, ANTMAZE, BASELINES, CLAIMS, FREE, FRESH, GATE, LOCOMOTION, OFFLINE, SWEEP
+from benchmarks.pex_claims import (
+    ABLATED,
+    ANTMAZE,
+    BASELINES,
+    BETA_SETS,
+    CLAIMS,
+    FREE,
+    FRESH,
+    GATE,
+    LOCOMOTION,
+    LONG_MAZES,
+    OFFLINE,
+    README,
+    README_SET,
+    SWEEP,
+)
 from guided_rl.config import check
 from guided_rl.errors import UserError
 from guided_rl.methods import build
@@ -25,10 +42,69 @@ UNIT = lambda task: Scale(0.0, 100.0)
 
 def test_preset_cpu_keeps_to_its_arithmetic():
     cells = cells_of(TABLE, "cpu")
-    total = sum(cell.updates for cell in cells) / 1e6
+    beyond = {cell.name for cell in (*pex.other_beta("cpu"), *pex.varied("cpu", README_SET, README, {}))}
+    total, more = (
+        sum(cell.updates for cell in cells if (cell.name in beyond) == chosen) / 1e6 for chosen in (False, True)
+    )
     assert total == pytest.approx(39.6, abs=0.05)
     assert total <= 40
     assert f"together {total:.1f}" in pex.__doc__
+    assert more == pytest.approx(5.6)
+    assert f"= {more:.1f}," in pex.__doc__
+
+
+def test_preset_long_keeps_to_its_arithmetic_and_its_shards_to_90_minutes():
+    cells = pex.cells("long")
+    of = lambda *chosen: sum(cell.updates for cell in cells if cell.config.task.startswith(chosen)) / 1e6
+    assert (of("AntMaze"), of(*pex.BODIES)) == (35.0, 210.0)
+    assert "= 35\n" in pex.__doc__ and "together 245." in pex.__doc__
+    for cell in cells:
+        config = cell.config
+        assert (config.hidden, config.batch, config.seeds) == ((64, 64), 128, 10)
+        rates = {name for name in config.hparams if name.endswith("_lr") or name == "tau"}
+        assert not rates, cell.name  # the paper's, which are the methods' own
+        if config.method == "iql-offline":
+            assert config.steps == 1_000_000 and cell.seeds_per_shard is None
+            continue
+        maze = config.task.startswith("AntMaze")
+        assert config.steps == (250_000 if maze else 1_000_000)
+        slow = 250 if maze else 600  # updates a second on a slow machine
+        assert cell.seeds_per_shard * config.steps / slow <= 90 * 60
+
+
+def test_long_goes_offline_first_where_the_gate_decides_and_warms_up_as_long_as_the_paper():
+    first, second, *others = pex.cells("long")
+    assert [c.name for c in (first, second)] == [
+        "AntMaze-umaze__fixed__iql-offline__offline",
+        "AntMaze-medium__play__iql-offline__offline",
+    ]
+    online = next(c for c in others if c.config.task == "AntMaze-umaze")
+    assert online.needs.config == first.config
+    assert online.config.warmup * online.config.steps == 5_000
+    assert first.config.dataset == "fixed"  # all of D4RL's million rows
+
+
+@pytest.mark.parametrize(("preset", "main", "other"), [("cpu", 3.0, 10.0), ("long", 10.0, 3.0), ("paper", 10.0, 3.0)])
+def test_both_betas_are_there_and_the_agents_have_the_learners(preset, main, other):
+    cells = pex.cells(preset)
+    beta = lambda cell: cell.config.hparams.get("awr_temperature", 3.0)
+    for name in BETA_SETS:
+        for variant, value in (("", main), (f"β {other:g}", other)):
+            found = [c for c in cells if f"{c.config.task}/{c.setting}" == name and c.variant == variant]
+            methods = {c.config.method: c for c in found}
+            assert {"pex", "direct"} <= set(methods)
+            for method in ("pex", "direct"):
+                assert beta(methods[method]) == beta(methods[method].needs) == value
+                assert methods[method].needs.config in [c.config for c in cells]
+    mazes = [c for c in cells if "Maze" in c.config.task and c.config.method in ("pex", "iql-offline")]
+    assert {beta(c) for c in mazes} == {10.0}
+    if preset != "long":
+        readme = next(c for c in cells if c.variant == README and c.config.method == "pex")
+        assert (readme.config.task, readme.setting) == ("HalfCheetah-v5", "random")
+        assert readme.config.hparams.items() >= {"expectile": 0.9, "awr_temperature": 10.0}.items()
+        assert readme.needs.config.hparams == readme.config.hparams
+    awac = [c for c in cells if c.config.method.startswith("awac")]
+    assert not any("awr_temperature" in c.config.hparams for c in awac)  # its λ is another
 
 
 def test_the_quick_preset_is_at_most_eight_programs():
@@ -78,12 +154,22 @@ def records_of(gain: float = 10.0, offline: float = 50.0, free: float = 5.0, pre
     behaviour = (Expert("medium", 60.0, 1000, "d"),)
     for task in LOCOMOTION + ANTMAZE:
         plus = gain * (2 if task in ANTMAZE else 1)
-        add = lambda method, value, variant="", experts=AGENTS, task=task: found.append(
-            make_record(method, task, level(value), variant=variant, experts=experts, table="pex", preset=preset)
+        add = lambda method, value, variant="", experts=AGENTS, task=task, **more: found.append(
+            make_record(
+                method, task, level(value), variant=variant, experts=experts, table="pex", preset=preset, **more
+            )
         )
         add("iql-offline", offline, OFFLINE, behaviour)
         add("pex", offline + plus)
         add("direct", offline)
+        if task in BETA_SETS:
+            more = {"config": {"hparams": {"awr_temperature": 10.0}}}
+            add("iql-offline", offline, f"{OFFLINE}, β 10", behaviour, **more)
+            add("pex", offline + plus + 3, "β 10", **more)
+            add("direct", offline, "β 10", **more)
+        if task == README_SET:
+            add("pex", offline + plus + 7, README)
+            add("direct", offline, README)
         add("buffer", offline - 5, experts=behaviour)
         if task in ABLATED:
             for method in BASELINES:
@@ -117,6 +203,56 @@ def test_records_that_do_what_the_paper_says_make_every_claim_hold():
     assert found["pex/C1"].value == pytest.approx((9 * 10 + 4 * 20) / 13)
     assert found["pex/C2"].value == pytest.approx(10.0)
     assert found["pex/C4"].value == pytest.approx(5.0)
+    assert found["pex/C1.beta3"].value == pytest.approx(10.0)
+    assert found["pex/C1.beta10"].value == pytest.approx(13.0)
+    assert found["pex/C1.readme"].value == pytest.approx(17.0)
+
+
+def test_claims_about_beta_find_it_by_its_value_whichever_row_is_the_main_one():
+    """At presets long and paper the main rows have β 10 and the variants 3."""
+    turned = []
+    for record in records_of():
+        if record.task in BETA_SETS and record.variant in ("", OFFLINE):
+            record = dataclasses.replace(record, config={**record.config, "hparams": {"awr_temperature": 10.0}})
+        elif "β 10" in record.variant:
+            variant = record.variant.replace("β 10", "β 3")
+            record = dataclasses.replace(record, variant=variant, config={**record.config, "hparams": {}})
+        turned.append(record)
+    found = verdicts(turned)
+    assert found["pex/C1.beta3"].value == pytest.approx(13.0)
+    assert found["pex/C1.beta10"].value == pytest.approx(10.0)
+    none = verdicts([r for r in turned if "β 3" not in r.variant])
+    assert none["pex/C1.beta3"].verdict not in (HOLDS, FAILS)
+    assert "not run on HalfCheetah-v5/medium-replay" in none["pex/C1.beta3"].note
+
+
+def test_what_preset_long_runs_decides_the_claims_about_its_part():
+    ran = {f"{cell.config.task}/{cell.setting}" for cell in pex.cells("long")}
+    assert ran == {*BETA_SETS, *LONG_MAZES}
+    found = verdicts([r for r in records_of() if r.task in ran])
+    decided = {name.removeprefix("pex/") for name, outcome in found.items() if outcome.verdict == HOLDS}
+    assert decided >= {"C1.mazes", "C1.mazes.buffer", "C1.replay.buffer", "C1.beta3", "C1.beta10", "C3.part"}
+    assert not decided & {"C1", "C1.locomotion", "C1.antmaze", "C2", "C3"}
+
+
+def test_a_claim_that_spans_antmaze_says_first_that_it_says_nothing_about_it():
+    """Umaze needs 50 and medium mazes 20; locomotion half of its data's own."""
+    low = [
+        make_record(r.method, r.task, level(15.0), variant=OFFLINE, experts=r.experts, table="pex")
+        if r.variant == OFFLINE and r.task in ANTMAZE
+        else r
+        for r in records_of()
+    ]
+    found = verdicts(low)
+    for name in ("C1", "C1.buffer'", "C3"):
+        note = found[f"pex/{name}"].note
+        assert note.startswith("judged without 4 of 1"), note
+        assert "so that it says nothing about AntMaze; " in note
+        assert found[f"pex/{name}"].verdict == HOLDS
+    for name in ("C1.antmaze", "C2"):
+        assert found[f"pex/{name}"].verdict == UNDECIDED
+        assert "offline policy not competent on AntMaze-umaze/fixed: 15.0 is below 50.0" in found[f"pex/{name}"].note
+    assert not verdicts(records_of())["pex/C1"].note.startswith("judged without")
 
 
 def test_no_gain_and_worse_ablations_do_not_hold():

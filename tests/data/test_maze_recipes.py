@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -12,7 +13,8 @@ from guided_rl.data.datasets import find_dataset
 from guided_rl.data.describe import describe, trajectory_ends
 from guided_rl.data.replay import Layout
 from guided_rl.envs import make
-from guided_rl.envs.mazes import ANT, POINT
+from guided_rl.envs.base import State
+from guided_rl.envs.mazes import ANT, COMMANDED, POINT
 from guided_rl.errors import UserError
 
 LAYOUT = Layout.of(4, 2)
@@ -48,13 +50,13 @@ def test_trajectories_last_their_full_time_and_only_the_label_ends_them(umaze):
         np.testing.assert_array_equal(columns["reward"], distance <= 0.4)
 
 
-def test_starts_are_r_or_anywhere_and_diverse_data_cover_the_maze(umaze):
+def test_starts_are_r_or_past_a_centre_and_diverse_data_cover_the_maze(umaze):
     env, found = umaze
     assert np.abs(starts(found["fixed"])[:, :2]).max() <= 0.05
-    spread = starts(found["diverse"])[:, :2]
-    nearest = np.linalg.norm(spread[:, None] - POINT["umaze"].centres, axis=-1)
-    assert nearest.min(1).max() <= np.hypot(0.3, 0.3)
-    assert len(np.unique(nearest.argmin(1))) > 4
+    offset = starts(found["diverse"])[:, None, :2] - POINT["umaze"].centres
+    inside = ((offset >= 0) & (offset <= 0.25)).all(-1)
+    assert (inside.sum(1) == 1).all()
+    assert inside.any(0).sum() > 4
     assert describe(found["diverse"], env).cells == 1.0
     seen = LAYOUT.unpack(found["diverse"])["obs"][:, :2]
     assert np.abs(LAYOUT.unpack(found["diverse"])["action"]).max() <= 1.0
@@ -62,12 +64,44 @@ def test_starts_are_r_or_anywhere_and_diverse_data_cover_the_maze(umaze):
     assert inside.max() < 0.5
 
 
+def test_play_starts_anywhere_but_in_a_commanded_cell():
+    commanded = maze_recipes.Commanded(make("PointMaze-medium", "native"), POINT["medium"], "play")
+    qpos, _, told = jax.vmap(commanded._draw)(*jax.random.split(jax.random.key(0), (2, 500)))
+    free = POINT["medium"].free
+    began = {free[i] for i in np.linalg.norm(qpos[:, None, :2] - POINT["medium"].centres, axis=-1).argmin(1)}
+    assert began == set(free) - set(COMMANDED["medium"])
+    assert {free[i] for i in np.asarray(told["target"])} == set(COMMANDED["medium"])
+
+
+def test_who_is_sent_beyond_the_test_cell_passes_the_test_goal():
+    """Play's cell (6, 5) can only be reached through the test cell (6, 6), past whose centre the turn comes."""
+    env, maze = make("PointMaze-medium", "native"), POINT["medium"]
+    commanded = maze_recipes.Commanded(env, maze, "play")
+    target = maze.free.index((6, 5))
+    told = lambda place: commanded._told(
+        State(None, jnp.array([*place, 0.0, 0.0]), 0.0, 0.0, {}, {}),
+        {"target": jnp.int32(target), "goal": jnp.zeros(2), "command_key": jax.random.key(0)},
+    )
+    above = maze.centre((6, 6)) - np.float32([0.0, 0.2])
+    way = np.asarray(told(above).obs[-2:])
+    assert way[1] > 0 and (way + above - maze.centre((6, 6)) >= 0).all()  # down into the cell, not yet to the left
+    below = maze.centre((6, 6)) + np.float32([0.1, 0.1])
+    np.testing.assert_allclose(told(below).obs[-2:], -below, atol=1e-6)  # the goal itself, here at the origin
+
+
+def test_actions_are_sampled_and_get_noise_beside(umaze):
+    """The walker's own key is not the noise's: one that samples N(0, 1) gives the sum of both, clipped."""
+    env, _ = umaze
+    normal = Actor(jnp.zeros((1, 0)), lambda params, obs, key: 0.1 * jax.random.normal(key, (2,)))
+    rows = maze_recipes.follow(env, POINT["umaze"], "fixed", normal, 3_000)[0]
+    spread = LAYOUT.unpack(rows)["action"].std()
+    assert spread == pytest.approx(np.hypot(0.1, 0.2), rel=0.05)
+
+
 def test_the_ant_is_told_the_way_and_its_rows_are_observations_without_it(monkeypatch):
     """A stand-in for the ant's expert, which records nothing but needs all the same inputs."""
-    import jax.numpy as jnp
-
     env = make("AntMaze-medium", "native")
-    still = Actor(jnp.zeros((2, 1)), lambda params, obs, way: jnp.tanh(way[0]) * jnp.ones(8))
+    still = Actor(jnp.zeros((2, 1)), lambda params, obs, key: jnp.tanh(obs[-2]) * jnp.ones(8))
     rows = maze_recipes.follow(env, ANT["medium"], "play", still, 200)
     layout = Layout.of(29, 8)
     assert rows.shape == (2, 200, layout.width)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from types import SimpleNamespace
 
 import jax.numpy as jnp
 import numpy as np
@@ -99,6 +100,28 @@ def test_medium_replay_is_what_the_run_itself_stored(env):
     assert find_dataset("medium-replay:150", env, LAYOUT).shape == (2, 150, LAYOUT.width)
     with pytest.raises(UserError, match="has 200 rows per expert, not 5000"):
         find_dataset("medium-replay:5000", env, LAYOUT)
+
+
+def test_a_buffer_whose_first_rows_are_lost_is_no_medium_replay(env, monkeypatch):
+    facts = {"sha256": "s", "recipe": {**RUN.to_json(), "capacity": 250}, "seeds": [50, 52]}
+    facts["environment_steps"] = {"until_chosen": {"25": [200, 300]}}
+    monkeypatch.setattr(recipes, "_facts", lambda env: facts)
+    with pytest.raises(UserError, match="kept 250 rows and were medium after 300"):
+        recipes.replay_up_to_medium(env)
+
+
+def test_medium_is_the_policy_near_d4rls_where_the_experts_have_one(env, monkeypatch):
+    """Else their 25 % policy, so that datasets of older experts stay what they were."""
+    facts = {"sha256": "s", "policies": ["sac@25", "sac@100", "sac@medium"]}
+    assert recipes.medium_level(facts) == "medium"
+    assert recipes.medium_level({**facts, "policies": ["sac@25", "sac@100"]}) == recipes.medium_level({}) == "25"
+    asked = []
+    monkeypatch.setattr(recipes, "_facts", lambda env: facts)
+    monkeypatch.setattr(recipes, "find_guide", lambda named, env: asked.append(named) or SimpleNamespace(source="s"))
+    monkeypatch.setattr(recipes, "kept", lambda recipe, make: recipe)
+    for mixture in ("medium", "expert"):
+        recipes.dataset(recipes.Name(mixture, 1_000), env)
+    assert asked == ["sac@medium", "sac@100"]
 
 
 @pytest.mark.usefixtures("experts")

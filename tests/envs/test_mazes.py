@@ -30,7 +30,7 @@ def test_layouts_are_closed_and_connected(name):
     assert maze.grid.shape == {"umaze": (5, 5), "medium": (8, 8), "large": (9, 12)}[name]
     assert (maze.grid == "R").sum() == (maze.grid == "G").sum() == 1
     assert all(maze.grid[cell] != "#" for cell in COMMANDED[name])
-    assert (maze.hops[:, 0] != np.arange(len(maze.free))).sum() == len(maze.free) - 1
+    assert all(maze.hops[cell][0] >= 0 for cell in maze.free)
 
 
 @names
@@ -42,13 +42,41 @@ def test_hops_are_neighbours_on_shortest_ways(name):
         for target in range(count):
             cell = start
             while cell != target:
-                following = maze.hops[cell, target]
+                following = maze.hops[maze.free[cell]][target]
                 assert np.abs(np.subtract(maze.free[cell], maze.free[following])).sum() == 1
                 cell, steps[start, target] = following, steps[start, target] + 1
                 assert steps[start, target] <= count
     np.testing.assert_array_equal(steps, steps.T)
     through = (steps[:, :, None] + steps[None, :, :]).min(1)
     assert (steps <= through).all()
+
+
+def d4rls_cell(x: float, y: float, scale: float) -> tuple[int, int]:
+    """D4RL's rule, in its layouts: int(1 + x / scale) of coordinates that are at least 1e-4."""
+    return int(1 + max(y, 1e-4) / scale), int(1 + max(x, 1e-4) / scale)
+
+
+@names
+def test_a_cell_counts_as_entered_past_its_centre_as_in_d4rl(name):
+    maze = ANT[name]
+    places = np.random.default_rng(0).uniform(-2, 4 * max(maze.grid.shape) - 8, (500, 2)).astype(np.float32)
+    entered = np.asarray(jax.vmap(maze.entered)(jnp.asarray(places)))
+    np.testing.assert_array_equal(entered, [d4rls_cell(x, y, 4.0) for x, y in places])
+    corner = maze.centre((1, 2))
+    assert tuple(np.asarray(maze.entered(corner - 0.1))) == (1, 1)
+    assert tuple(np.asarray(maze.entered(corner + 0.1))) == (1, 2)
+
+
+@names
+def test_from_everywhere_that_a_body_can_be_there_is_a_way_to_every_cell(name):
+    """Half a cell left of a centre or above it the cell before counts, and that may be a wall."""
+    maze, walls = ANT[name], 0
+    for cell in maze.free:
+        for offset in ((-1.9, -1.9), (-1.9, 1.9), (1.9, -1.9), (1.9, 1.9)):
+            row, column = np.asarray(maze.entered(maze.centre(cell) + np.float32(offset)))
+            assert (maze.hops[row, column] >= 0).all()
+            walls += maze.grid[row, column] == "#"
+    assert walls > 0
 
 
 @names
