@@ -80,7 +80,7 @@ def machine() -> str:
     """
     lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
     models = [line.partition(":")[2] for line in lines if line.startswith("model name")]
-    compiled = "quick" if jax.config.jax_disable_most_optimizations else "optimised"
+    compiled = "quick" if jax.config.values["jax_disable_most_optimizations"] else "optimised"
     named = f"{(models or [platform.processor() or platform.machine()])[0]} jax {jax.__version__} {compiled}"
     return re.sub(r"[^a-z0-9.]+", "-", named.lower()).strip("-")
 
