@@ -78,10 +78,12 @@ def machine() -> str:
 
     That is the processor's model, JAX's version, and whether programs are compiled quickly or as for users.
     """
-    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
-    models = [line.partition(":")[2] for line in lines if line.startswith("model name")]
-    compiled = "quick" if jax.config.jax_disable_most_optimizations else "optimised"
-    named = f"{(models or [platform.processor() or platform.machine()])[0]} jax {jax.__version__} {compiled}"
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text().split("\n\n")[0].splitlines() if cpuinfo.exists() else []
+    facts = {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    model = [facts[name] for name in ("model name", "cpu family", "model") if name in facts]
+    compiled = "quick" if jax.config.values["jax_disable_most_optimizations"] else "optimised"
+    named = " ".join([*(model or [platform.machine()]), "jax", jax.__version__, compiled])
     return re.sub(r"[^a-z0-9.]+", "-", named.lower()).strip("-")
 
 
