@@ -7,6 +7,7 @@ no record has what it shows; `plot_style.save` writes it as SVG and PNG.
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
@@ -277,7 +278,7 @@ def _gain(a: Sample, b: Sample, random: float) -> Interval:
     """The ratio less one, in per cent."""
     found = statistics.ratio(a, b, random)
     shift: Callable[[float], float] = lambda value: 100.0 * (value - 1.0)
-    return Interval(shift(found.value), shift(found.low), shift(found.high), found.n, found.kind, found.note)
+    return dataclasses.replace(found, value=shift(found.value), low=shift(found.low), high=shift(found.high))
 
 
 def _main_cells(records: Sequence[Record], methods: Sequence[str] | None = None) -> list[Record]:

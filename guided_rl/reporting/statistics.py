@@ -1,33 +1,29 @@
-"""Intervals over seeds: means, interquartile means, differences, ratios, and how many seeds they need.
+"""Intervals over seeds: means, interquartile means, differences and ratios.
 
-Every interval is 95 % and deterministic. With ten or more seeds it is scipy's percentile
-bootstrap; with fewer it is Student's t on the mean, marked so, and no verdict may rest on it.
+Every interval is 95 % and deterministic. Ten or more independent seeds get scipy's percentile
+bootstrap. Fewer get Student's t, marked so, and no verdict may rest on it. Where several experts
+stand behind the seeds of a sample, experts count as independent and seeds do not: the interval is
+Student's t of the cluster jackknife, see `clusters`.
 
 The percentile bootstrap of a mean is too narrow for few seeds (simulated coverage at n = 10:
 0.88 for normal returns, and BCa 0.89), so its nominal level is raised until a normal mean would
 get the width of Student's t (Hesterberg 2015, "What teachers should know about the bootstrap",
 the expanded percentile interval): 0.93. That of the interquartile mean needs no such help (0.94).
-Over few experts, resampling experts and then seeds covers less than 95 %: see `COVERED`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import scipy  # which imports scipy.stats, most of a second, at its first use
 
+from guided_rl.reporting import clusters
+
 CONFIDENCE = 0.95
 LEAST_SEEDS = 10
 RESAMPLES = 9_999
-ABOUT = 0.25
-COVERED = {2: 0.79, 3: 0.88, 4: 0.92, 5: 0.93}
-"""Simulated coverage by the number of experts, at ten seeds and where experts differ as much as seeds do.
-
-Where they differ three times as much, three experts give 0.79. More seeds do not help: of fifty, 0.79 and 0.76.
-"""
-ENOUGH_SOURCES = 5
 _SEED = 20_250_426
 
 Statistic = Callable[..., np.ndarray]
@@ -71,8 +67,12 @@ class Interval:
     Attributes:
       value, low, high: NaN where there is none.
       n: seeds in the smallest sample that it rests on.
-      kind: `bootstrap`; `t`, Student's t for fewer than ten seeds; or `none`.
+      kind: `bootstrap`; `clusters`, Student's t over experts; `t`, Student's t for fewer than ten seeds; or `none`.
       note: why there is no interval, or what it leaves out.
+      df: degrees of freedom of the Student's t whose width it has.
+      sources: experts behind the sample that has the fewest of several; 1 where no sample has several.
+      between: the share of its squared standard error that is due to the experts' differences, which more
+        seeds of the same experts do not lower.
     """
 
     value: float
@@ -81,11 +81,14 @@ class Interval:
     n: int
     kind: str
     note: str = ""
+    df: float = np.nan
+    sources: int = 1
+    between: float = 0.0
 
     @property
     def decisive(self) -> bool:
         """Whether a verdict may rest on it."""
-        return self.kind == "bootstrap" and bool(np.isfinite([self.value, self.low, self.high]).all())
+        return self.kind in ("bootstrap", "clusters") and bool(np.isfinite([self.value, self.low, self.high]).all())
 
     @property
     def half_width(self) -> float:
@@ -116,13 +119,10 @@ def standard_deviation(values: np.ndarray, axis: int = -1) -> np.ndarray:
 
 def mean_interval(sample: Sample, confidence: float = CONFIDENCE) -> Interval:
     """Mean over seeds."""
-    if sample.n >= LEAST_SEEDS:
+    if sample.n >= 2:
         return interval(mean, sample, confidence=confidence)
     value = float(np.mean(sample.values)) if sample.n else np.nan
-    if sample.n < 2:
-        return _without(value, sample.n, f"{sample.n} seeds have no spread")
-    low, high = scipy.stats.ttest_1samp(sample.values, 0.0).confidence_interval(confidence)
-    return _fewer(value, low, high, sample.n)
+    return _without(value, sample.n, f"{sample.n} seeds have no spread")
 
 
 def mean_band(values: np.ndarray, seeds: np.ndarray, source: np.ndarray = ()) -> tuple[np.ndarray, np.ndarray]:
@@ -150,14 +150,10 @@ def difference(a: Sample, b: Sample, paired: bool = False, confidence: float = C
     """Mean of a − b; `paired` by seed, which is right only where expert and resets are shared."""
     if paired:
         return mean_interval(a.minus(b), confidence)
-    n = min(a.n, b.n)
-    if n >= LEAST_SEEDS:
+    if (n := min(a.n, b.n)) >= 2:
         return interval(lambda x, y, axis: mean(x, axis) - mean(y, axis), a, b, confidence=confidence)
     value = float(np.mean(a.values) - np.mean(b.values)) if n else np.nan
-    if n < 2:
-        return _without(value, n, f"{n} seeds have no spread")
-    welch = scipy.stats.ttest_ind(a.values, b.values, equal_var=False).confidence_interval(confidence)
-    return _fewer(value, *welch, n)
+    return _without(value, n, f"{n} seeds have no spread")
 
 
 def ratio(a: Sample, b: Sample, random: float, confidence: float = CONFIDENCE) -> Interval:
@@ -188,61 +184,66 @@ def room(a: Sample, b: Sample, random: float, margin: float, paired: bool = Fals
 
     Unlike a ratio it is defined wherever b stands; b is resampled in both places at once.
     """
-    if not np.isfinite(random):
-        return _without(np.nan, 0, "the random policy's return is not known")
     if paired:
         a, b = matched(a, b)
+    return pooled_room([a], [b], [random], margin, paired)
 
-    def statistic(x, y, axis):
-        return mean(x, axis) - mean(y, axis) + margin * np.abs(mean(y, axis) - random)
 
-    if (n := min(a.n, b.n)) < LEAST_SEEDS:
-        value = float(statistic(a.values, b.values, -1)) if n else np.nan
-        return _without(value, n, f"{n} seeds, fewer than {LEAST_SEEDS}")
-    return interval(statistic, a, b, paired=paired)
+def pooled_room(
+    a: Sequence[Sample], b: Sequence[Sample], random: Sequence[float], margin: float, paired: bool = False
+) -> Interval:
+    """The mean over tasks of `room`, whose samples must be on one scale; `paired` for a single task only."""
+    if not all(np.isfinite(random)):
+        return _without(np.nan, 0, "the random policy's return is not known")
+
+    def statistic(*samples, axis):
+        means = [mean(x, axis) for x in samples]
+        pairs = zip(means[: len(a)], means[len(a) :], random, strict=True)
+        return sum(x - y + margin * np.abs(y - floor) for x, y, floor in pairs) / len(a)
+
+    return _of_ten(statistic, [*a, *b], paired=paired)
 
 
 def spread_ratio(a: Sequence[Sample], b: Sequence[Sample], confidence: float = CONFIDENCE) -> Interval:
-    """Geometric mean over tasks of std a / std b across seeds."""
+    """Geometric mean over tasks of std a / std b across seeds; its interval is that of the logarithm."""
 
     def statistic(*samples, axis):
         logs = [np.log(np.maximum(standard_deviation(x, axis), 1e-12)) for x in samples]
-        return np.exp((sum(logs[: len(a)]) - sum(logs[len(a) :])) / len(a))
+        return (sum(logs[: len(a)]) - sum(logs[len(a) :])) / len(a)
 
-    samples = [*a, *b]
-    if (n := min(s.n for s in samples)) < LEAST_SEEDS:
-        return _without(np.nan, n, f"{n} seeds, fewer than {LEAST_SEEDS}")
-    return interval(statistic, *samples, confidence=confidence)
+    found = _of_ten(statistic, [*a, *b], confidence)
+    return replace(found, value=np.exp(found.value), low=np.exp(found.low), high=np.exp(found.high))
 
 
 def interval(
     statistic: Statistic, *samples: Sample, confidence: float = CONFIDENCE, expand: bool = True, paired: bool = False
 ) -> Interval:
-    """Bootstrap interval of a statistic of samples, independent or `paired`: of the same seeds in the same order.
+    """Interval of a statistic of samples of two or more seeds each, independent or `paired`: the same seeds in order.
 
-    Seeds are resampled within each sample; where a sample had several sources, the sources first.
+    Percentile bootstrap, or Student's t where seeds are fewer than ten or have several experts.
     """
     values = [np.asarray(s.values, np.float64) for s in samples]
     n = min(len(v) for v in values)
-    level = expanded(confidence, n) if expand else confidence
     value = float(statistic(*values, axis=-1))
-    if paired or any(np.unique(s.source).size > 1 for s in samples):
-        rng = np.random.default_rng(_SEED)
-        chosen = [_draw(samples[0], rng)] * len(samples) if paired else [_draw(s, rng) for s in samples]
-        drawn = statistic(*[v[index] for v, index in zip(values, chosen, strict=True)], axis=-1)
-        low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
-    else:
-        low, high = scipy.stats.bootstrap(
-            values,
-            statistic,
-            n_resamples=RESAMPLES,
-            vectorized=True,
-            axis=-1,
-            confidence_level=level,
-            method="percentile",
-            rng=np.random.default_rng(_SEED),
-        ).confidence_interval
-    return Interval(value, float(low), float(high), n, "bootstrap")
+    counts = [k for s in samples if (k := np.unique(s.source).size) > 1]
+    if counts or n < LEAST_SEEDS:
+        spread = clusters.spread(statistic, values, [s.source for s in samples], paired)
+        half, df = spread.half_width(confidence)
+        kind, note = ("t", f"Student's t, {n} seeds") if n < LEAST_SEEDS else ("clusters", "")
+        behind = min(counts, default=1)
+        return Interval(value, value - half, value + half, n, kind, note, df, behind, spread.between)
+    low, high = scipy.stats.bootstrap(
+        values,
+        statistic,
+        n_resamples=RESAMPLES,
+        vectorized=True,
+        paired=paired,
+        axis=-1,
+        confidence_level=expanded(confidence, n) if expand else confidence,
+        method="percentile",
+        rng=np.random.default_rng(_SEED),
+    ).confidence_interval
+    return Interval(value, float(low), float(high), n, "bootstrap", df=n - 1.0)
 
 
 def expanded(confidence: float, n: int) -> float:
@@ -264,23 +265,6 @@ def steps_to(values: np.ndarray, steps: np.ndarray, threshold: float) -> np.ndar
     return np.where(reached.any(1), np.asarray(steps, np.float64)[reached.argmax(1)], np.inf)
 
 
-def seeds_needed(a: Sample, b: Sample, power: float = 0.8, most: int = 10_000) -> int | None:
-    """Seeds per method with which Welch's t-test finds the observed difference with this power.
-
-    None where even `most` do not suffice, or there is no spread or difference to go by.
-    """
-    if min(a.n, b.n) < 2:
-        return None
-    variance = np.var(a.values, ddof=1) + np.var(b.values, ddof=1)
-    gap = abs(np.mean(a.values) - np.mean(b.values))
-    if gap == 0 or variance == 0:
-        return None
-    n = np.arange(2, most + 1)
-    critical = scipy.stats.t.isf((1 - CONFIDENCE) / 2, 2 * (n - 1))
-    found = scipy.stats.nct.sf(critical, 2 * (n - 1), gap / np.sqrt(variance / n)) >= power
-    return int(n[found.argmax()]) if found.any() else None
-
-
 def _over_tasks(combine, a: Sequence[Sample], b: Sequence[Sample], random: Sequence[float], confidence) -> Interval:
     """Interval of `combine(returns of a above random, of b)`, both lists over tasks."""
     if not all(np.isfinite(random)):
@@ -294,27 +278,15 @@ def _over_tasks(combine, a: Sequence[Sample], b: Sequence[Sample], random: Seque
         above = [mean(x, axis) - r for x, r in zip(samples, [*random, *random], strict=True)]
         return combine(above[: len(a)], above[len(a) :])
 
-    samples = [*a, *b]
-    n = min(s.n for s in samples)
-    if n < LEAST_SEEDS:
-        value = float(statistic(*[s.values for s in samples], axis=-1)) if n else np.nan
-        return _without(value, n, f"{n} seeds, fewer than {LEAST_SEEDS}")
-    return interval(statistic, *samples, confidence=confidence)
+    return _of_ten(statistic, [*a, *b], confidence)
 
 
-def _draw(sample: Sample, rng: np.random.Generator) -> np.ndarray:
-    """Indices [resamples, n]: sources drawn anew, then each slot a seed of its source."""
-    source = sample.source if sample.source.size else np.zeros(sample.n, int)
-    groups = [np.flatnonzero(source == s) for s in np.unique(source)]
-    sizes = np.asarray([len(g) for g in groups])
-    members = np.stack([np.resize(g, sizes.max()) for g in groups])
-    chosen = rng.integers(len(groups), size=(RESAMPLES, len(groups)))[:, np.arange(sample.n) % len(groups)]
-    within = (rng.random(chosen.shape) * sizes[chosen]).astype(int)
-    return members[chosen, within]
-
-
-def _fewer(value: float, low: float, high: float, n: int) -> Interval:
-    return Interval(value, float(low), float(high), n, "t", f"Student's t, {n} seeds")
+def _of_ten(statistic: Statistic, samples: Sequence[Sample], confidence=CONFIDENCE, paired: bool = False) -> Interval:
+    """The interval of a statistic that Student's t with few seeds does not fit; none for fewer than ten."""
+    if (n := min(s.n for s in samples)) >= LEAST_SEEDS:
+        return interval(statistic, *samples, confidence=confidence, paired=paired)
+    value = float(statistic(*[s.values for s in samples], axis=-1)) if n > 1 else np.nan
+    return _without(value, n, f"{n} seeds, fewer than {LEAST_SEEDS}")
 
 
 def _without(value: float, n: int, note: str) -> Interval:

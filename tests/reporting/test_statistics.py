@@ -143,20 +143,15 @@ def test_intervals_move_and_stretch_with_the_returns(values, scale, shift, exper
         assert getattr(after, name) == pytest.approx(getattr(before, name) * scale + shift, rel=1e-6, abs=1e-5)
 
 
-def test_several_experts_widen_the_interval_by_their_own_spread():
-    values = np.tile([0.0, 10.0], 6) + np.random.default_rng(0).normal(0, 0.1, 12)
-    seeds_only, experts_too = statistics.mean_interval(sample(values)), statistics.mean_interval(sample(values, 2))
-    assert experts_too.high - experts_too.low > 1.3 * (seeds_only.high - seeds_only.low)
-    # Both resamples of the same expert happen: the interval reaches either expert's level.
-    assert experts_too.low < 0.5
-    assert experts_too.high > 9.5
-
-
-def test_uneven_experts_are_drawn_evenly():
-    ten = sample(np.arange(10) % 3 * 1.0, experts=3)
-    drawn = ten.values[statistics._draw(ten, np.random.default_rng(0))]
-    assert drawn.shape == (statistics.RESAMPLES, 10)
-    assert drawn.mean() == pytest.approx(1.0, abs=0.03)
+def test_with_several_experts_the_interval_is_students_t_over_their_means():
+    values = np.tile([0.0, 10.0, 5.0], 6) + np.random.default_rng(0).normal(0, 0.1, 18)
+    ours = statistics.mean_interval(sample(values, 3))
+    student = stats.ttest_1samp(values.reshape(6, 3).mean(0), 0.0).confidence_interval()
+    assert (ours.low, ours.high) == pytest.approx(tuple(student))
+    assert (ours.kind, ours.df, ours.sources, ours.decisive) == ("clusters", 2.0, 3, True)
+    assert ours.between == pytest.approx(1.0, abs=0.01)  # seeds differ by next to nothing
+    alone = statistics.mean_interval(sample(values))
+    assert (alone.kind, alone.df, alone.between) == ("bootstrap", 17.0, 0.0)
 
 
 COVERAGE = 0.90
@@ -201,57 +196,8 @@ def test_simulated_coverage_of_comparisons_at_ten_seeds(monkeypatch):
     assert {name: np.mean(found) for name, found in hits.items() if np.mean(found) < COVERAGE} == {}
 
 
-def covered(experts: int, spread: float, seeds: int, runs: int = 2000) -> float:
-    """Share of simulated intervals that hold the truth, 0; experts differ by `spread` times as much as seeds.
-
-    The bootstrap draws the same places from every sample of this shape, so one set of weights serves all.
-    """
-    rng, shape = np.random.default_rng(11), sample(np.zeros(seeds), experts)
-    values = rng.normal(0, spread, (runs, experts))[:, shape.source] + rng.normal(size=(runs, seeds))
-    drawn = statistics._draw(shape, np.random.default_rng(statistics._SEED))
-    means = values @ np.stack([(drawn == place).mean(1) for place in range(seeds)])
-    level = statistics.expanded(0.95, seeds)
-    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2], axis=1)
-    first = statistics.mean_interval(Sample(values[0], shape.seeds, shape.source))
-    assert (low[0], high[0]) == pytest.approx((first.low, first.high))
-    return float(np.mean((low <= 0) & (high >= 0)))
-
-
-@pytest.mark.parametrize("experts", statistics.COVERED)
-def test_simulated_coverage_with_so_many_experts_is_what_reports_say(experts, monkeypatch):
-    monkeypatch.setattr(statistics, "RESAMPLES", 999)
-    assert covered(experts, 1.0, 10) == pytest.approx(statistics.COVERED[experts], abs=0.03)
-
-
-def test_more_seeds_do_not_mend_few_experts(monkeypatch):
-    monkeypatch.setattr(statistics, "RESAMPLES", 999)
-    assert covered(3, 3.0, 10) == pytest.approx(0.79, abs=0.03)
-    assert covered(3, 1.0, 50) == pytest.approx(0.79, abs=0.03)
-    assert covered(3, 3.0, 50) == pytest.approx(0.76, abs=0.03)
-
-
 def test_steps_to_a_threshold():
     values = np.array([[0.0, 5.0, 4.0, 9.0], [0.0, 1.0, 2.0, 3.0]])
     steps = np.array([10, 20, 30, 40])
     np.testing.assert_array_equal(statistics.steps_to(values, steps, 5.0), [20, np.inf])
     np.testing.assert_array_equal(statistics.steps_to(values, steps, -1.0), [10, 10])
-
-
-def test_seeds_needed_agrees_with_simulated_power():
-    rng = np.random.default_rng(0)
-    a, b = (
-        sample(stats.norm.ppf(np.linspace(0.05, 0.95, 10)) + 1.0),
-        sample(stats.norm.ppf(np.linspace(0.05, 0.95, 10))),
-    )
-    n = statistics.seeds_needed(a, b)
-    spread = np.std(a.values, ddof=1)
-    x, y = rng.normal(1, spread, (2000, n)), rng.normal(0, spread, (2000, n))
-    power = np.mean(stats.ttest_ind(x, y, axis=1, equal_var=False).pvalue < 0.05)
-    assert power == pytest.approx(0.8, abs=0.05)
-
-
-def test_seeds_needed_is_none_where_nothing_can_be_said():
-    same = sample([1.0, 2.0, 3.0])
-    assert statistics.seeds_needed(same, same) is None
-    assert statistics.seeds_needed(same, sample([1.0])) is None
-    assert statistics.seeds_needed(same, sample([2.0001, 1.0, 3.0]), most=50) is None
