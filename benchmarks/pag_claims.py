@@ -63,12 +63,14 @@ def agreed(judge: Judge) -> Judge:
         try:
             text = judge(as_text(view))
         except Missing as reason:
-            return dataclasses.replace(code, verdict=UNDECIDED, note=f"the paper's text: {reason}; {code.note}")
+            return dataclasses.replace(code, verdict=UNDECIDED, p=None, note=f"the paper's text: {reason}; {code.note}")
         said = f"the paper's text: {estimate(text.interval) if text.interval else '–'}, {text.verdict}"
         verdict = code.verdict if code.verdict == text.verdict else UNDECIDED
         if verdict != code.verdict:
             said = f"the authors' code alone: {code.verdict}; {said}"
-        return dataclasses.replace(code, verdict=verdict, note="; ".join(part for part in (said, code.note) if part))
+        p = None if None in (code.p, text.p) else max(code.p, text.p)
+        note = "; ".join(part for part in (said, code.note) if part)
+        return dataclasses.replace(code, verdict=verdict, p=p, note=note)
 
     return both
 

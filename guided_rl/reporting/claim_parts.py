@@ -1,57 +1,54 @@
-"""What the claims' tests are made of: verdicts from intervals, tasks put together, outcomes.
+"""What the claims' tests are made of: tasks put together, and outcomes with verdict, p-value and seeds needed.
 
-A claim over several tasks is undecided unless all of them were run.
+A claim over several tasks is undecided unless all of them were run. Tasks whose experts are not fit
+(see `fitness`) are left out and named.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import itertools
+import math
 from collections.abc import Callable, Hashable, Mapping, Sequence
 
 import numpy as np
 
-from guided_rl.reporting import statistics
-from guided_rl.reporting.claims import FAILS, HOLDS, UNDECIDED, Judge, NotRun, Outcome, View
+from guided_rl.reporting import power
+from guided_rl.reporting.claims import MORE_EXPERTS, UNDECIDED, Judge, Missing, NotRun, Outcome, View
+from guided_rl.reporting.evidence import Evidence, Rule
+from guided_rl.reporting.fitness import unfit
 from guided_rl.reporting.records import POLICY
 from guided_rl.reporting.statistics import Interval
 from guided_rl.reporting.summaries import read_elsewhere
 from guided_rl.reporting.tables import estimate
 
 Tasks = Sequence[str]
+Combine = Callable[[Sequence[Evidence]], Evidence]
+Form = Callable[[Interval], str]
 
 
-def above(interval: Interval, threshold: float) -> str:
-    """Verdict on "more than `threshold`"."""
-    if not interval.decisive:
-        return UNDECIDED
-    return HOLDS if interval.low > threshold else FAILS if interval.high <= threshold else UNDECIDED
+@dataclasses.dataclass(frozen=True)
+class Coverage:
+    """The tasks that a claim is judged on.
 
+    Attributes:
+      there: were run by every method, with fit experts.
+      absent: a phrase about those that were not run. unfit: about those left out for their experts.
+    """
 
-def below(interval: Interval, threshold: float) -> str:
-    """Verdict on "less than `threshold`"."""
-    if not interval.decisive:
-        return UNDECIDED
-    return HOLDS if interval.high < threshold else FAILS if interval.low >= threshold else UNDECIDED
-
-
-def about(interval: Interval, x: float) -> str:
-    """Verdict on "about x": the interval contains x and its half-width is at most 25 % of x."""
-    if not interval.decisive:
-        return UNDECIDED
-    if not interval.contains(x):
-        return FAILS
-    return HOLDS if interval.half_width <= statistics.ABOUT * abs(x) else UNDECIDED
+    there: list[str]
+    absent: str = ""
+    unfit: str = ""
 
 
 def on_tasks(
     cells: Sequence[tuple[str, str]],
     tasks: Tasks,
     measure: Callable[[View, str], Interval],
-    verdict: Callable[[Interval], str],
-    combine: Callable[[Sequence[str]], str],
+    verdict: Callable[[Interval], Evidence],
+    combine: Combine,
     best: bool = False,
-    form: Callable[[Interval], str] = estimate,
+    form: Form = estimate,
     rank: Callable[[Interval], float] = lambda interval: interval.value,
     metric: str = "",
 ) -> Judge:
@@ -62,40 +59,55 @@ def on_tasks(
     methods = [method for method, _ in cells]
 
     def judge(view: View) -> Outcome:
-        there, absent = there_and_absent(view, methods, tasks, [variant for _, variant in cells])
-        found = {task: measure(view, task) for task in there}
-        verdicts = {task: verdict(interval) for task, interval in found.items()}
-        overall = combine(list(verdicts.values()))
-        chosen = (max if best else min)(
-            deciding(verdicts, overall), key=lambda task: np.nan_to_num(rank(found[task]), nan=-np.inf)
-        )
-        lines = [f"{task} {form(i)}" + (f" ({i.note})" if i.note else "") for task, i in found.items()]
-        notes = ["; ".join(lines) if len(tasks) > 1 else found[chosen].note, absent, view.failed(methods, there)]
-        notes.append(elsewhere(view, cells, there, metric))
-        return outcome(found[chosen], UNDECIDED if absent else overall, notes)
+        found = covered(view, methods, tasks, [variant for _, variant in cells])
+        measured = {task: measure(view, task) for task in found.there}
+        shown = decisive_task(measured, verdict, combine, best, rank)
+        lines = [f"{task} {form(i)}" + (f" ({i.note})" if i.note else "") for task, i in measured.items()]
+        notes = ["; ".join(lines) if len(tasks) > 1 else measured[shown].note, view.failed(methods, found.there)]
+        notes.append(elsewhere(view, cells, found.there, metric))
+        rule = lambda intervals: combine([verdict(interval) for interval in intervals])
+        return outcome(measured[shown], rule, list(measured.values()), found, notes, form)
 
     return judge
 
 
-def every(verdicts: Sequence[str]) -> str:
-    return FAILS if FAILS in verdicts else UNDECIDED if UNDECIDED in verdicts else HOLDS
+def decisive_task(
+    measured: Mapping[Hashable, Interval],
+    verdict: Callable[[Interval], Evidence],
+    combine: Combine,
+    best: bool = False,
+    rank: Callable[[Interval], float] = lambda interval: interval.value,
+) -> Hashable:
+    """The worst of those, or the best, whose own verdict is the overall one; of all where none is."""
+    found = {name: verdict(interval) for name, interval in measured.items()}
+    overall = combine(list(found.values())).verdict
+    alike = [name for name, evidence in found.items() if evidence.verdict == overall] or list(found)
+    return (max if best else min)(alike, key=lambda name: np.nan_to_num(rank(measured[name]), nan=-np.inf))
 
 
-def deciding(verdicts: Mapping[Hashable, str], overall: str) -> list[Hashable]:
-    """Those of the overall verdict; all where none is."""
-    return [name for name, verdict in verdicts.items() if verdict == overall] or list(verdicts)
+def scaled_count(at_least: int, judged: int, asked: int) -> int:
+    """How many of the judged tasks stand for `at_least` of those asked for, where some were left out."""
+    return math.ceil(at_least * judged / asked)
 
 
-def there_and_absent(
-    view: View, methods: Sequence[str], tasks: Tasks, variants: Sequence[str] = ()
-) -> tuple[list[str], str]:
-    """Tasks on which every method, in its variant, was run, and a phrase about the others."""
+def covered(view: View, methods: Sequence[str], tasks: Tasks, variants: Sequence[str] = ()) -> Coverage:
+    """On which tasks every method, in its variant, was run with fit experts.
+
+    Raises:
+      Missing: on none.
+    """
     cells = list(itertools.zip_longest(methods, variants, fillvalue=""))
-    there = [task for task in tasks if all(view.find(method, task, variant) for method, variant in cells)]
-    if not there:
+    ran = [task for task in tasks if all(view.find(method, task, variant) for method, variant in cells)]
+    if not ran:
         raise NotRun(f"no cells of {' and '.join(methods)} on {' or '.join(tasks)}")
-    absent = [task for task in tasks if task not in there]
-    return there, f"not run on {', '.join(absent)}" if absent else ""
+    reasons = {task: unfit(view.find(method, task, variant) for method, variant in cells) for task in ran}
+    left_out = "; ".join(reason for reason in reasons.values() if reason)
+    there = [task for task in ran if not reasons[task]]
+    if not there:
+        raise Missing(f"no task has fit experts: {left_out}")
+    absent = [task for task in tasks if task not in ran]
+    said = f"not run on {', '.join(absent)}" if absent else ""
+    return Coverage(there, said, f"left out for their experts: {left_out}" if left_out else "")
 
 
 def elsewhere(view: View, cells: Sequence[tuple[str, str]], tasks: Tasks, metric: str) -> str:
@@ -116,6 +128,35 @@ def shifted(interval: Interval, by: float) -> Interval:
     return dataclasses.replace(interval, value=interval.value + by, low=interval.low + by, high=interval.high + by)
 
 
-def outcome(interval: Interval, verdict: str, notes: Sequence[str]) -> Outcome:
-    value = interval.value if np.isfinite(interval.value) else None
-    return Outcome(value, interval, verdict, "; ".join(note for note in notes if note))
+def outcome(
+    shown: Interval,
+    rule: Rule,
+    intervals: Sequence[Interval],
+    coverage: Coverage | None = None,
+    notes: Sequence[str] = (),
+    form: Form = estimate,
+) -> Outcome:
+    """What `rule` makes of the intervals that a claim rests on; `shown` is the one that stands for it."""
+    evidence, coverage = rule(intervals), coverage or Coverage([])
+    seeds, verdict, why = power.seeds_needed(rule, intervals), evidence.verdict, ""
+    tested = any(interval.decisive for interval in intervals) and not coverage.absent
+    if coverage.absent:
+        verdict = UNDECIDED
+    elif tested and verdict == UNDECIDED:
+        verdict, why = _undecided(rule, intervals, seeds, form)
+    said = "; ".join(note for note in (why, *notes, coverage.absent, coverage.unfit) if note)
+    value = shown.value if np.isfinite(shown.value) else None
+    return Outcome(value, shown, verdict, said, evidence.p if tested else None, seeds=seeds)
+
+
+def _undecided(rule: Rule, intervals: Sequence[Interval], seeds: int | None, form: Form) -> tuple[str, str]:
+    """The verdict where the seeds so far decide nothing, and what would."""
+    if seeds is not None:
+        return UNDECIDED, f"a verdict needs some {seeds:,} seeds at this effect and spread"
+    if not power.never(rule, intervals):
+        return UNDECIDED, f"no verdict with {power.MOST:,} seeds at this effect and spread"
+    widest = max((i for i in intervals if i.between > 0), key=power.floor)
+    floor = form(Interval(power.floor(widest), np.nan, np.nan, widest.n, "none")).lstrip("+")
+    return MORE_EXPERTS, (
+        f"no number of seeds decides this: with {widest.sources} experts the standard error's floor is {floor}"
+    )

@@ -13,14 +13,18 @@ import dataclasses
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
+from guided_rl.reporting.evidence import ALPHA, FAILS, HOLDS, UNDECIDED, holm
 from guided_rl.reporting.likeness import by_task, unlike
 from guided_rl.reporting.records import POLICY, Record
 from guided_rl.reporting.scales import ScaleOf, scale_of
+from guided_rl.reporting.sequential import SeedPlan
 from guided_rl.reporting.statistics import Interval, Sample
 from guided_rl.reporting.summaries import counted, curves, protocols, sample
 
+__all__ = ["ELSEWHERE", "FAILS", "HOLDS", "MORE_EXPERTS", "TESTED", "UNDECIDED", "Claim", "Outcome", "View", "ledger"]
+
 PAPER, LONG = "paper", "long"
-HOLDS, FAILS, UNDECIDED = "holds", "does not hold", "undecided"
+MORE_EXPERTS = "needs more experts"
 ELSEWHERE, TESTED = "not run at this scale", "by test"
 
 
@@ -38,13 +42,27 @@ class Outcome:
 
     Attributes:
       value: our number, None where there is none. interval: its interval.
-      verdict: one of the five constants above. note: reason, details, both readings.
+      verdict: one of the six constants; `MORE_EXPERTS` where no number of seeds of these experts decides.
+      note: reason, details, both readings.
+      p: two-sided p-value of the verdict; None where nothing was tested.
+      p_holm: the same, corrected for the number of claims of its paper in its column.
+      seeds: per cell, what a verdict needs at the effect and spread on record; None if unknown or too many.
     """
 
     value: float | None
     interval: Interval | None
     verdict: str
     note: str = ""
+    p: float | None = None
+    p_holm: float | None = None
+    seeds: int | None = None
+
+    @property
+    def verdict_holm(self) -> str | None:
+        """The verdict that stands after Holm's correction over the paper's claims; None where nothing was tested."""
+        if self.p_holm is None:
+            return None
+        return self.verdict if self.p_holm <= ALPHA or self.verdict == MORE_EXPERTS else UNDECIDED
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,6 +139,7 @@ class Claim:
       at_scale: for a claim that cells of a smaller preset can answer in full, such as one about
         the paper's first steps: its own judge, which raises `Missing` where they do not.
       across: base settings in which the cells that it compares differ on purpose.
+      plan: how seeds are added until it is decided.
     """
 
     id: str
@@ -134,6 +153,7 @@ class Claim:
     unit: str = "gain"
     at_scale: Judge | None = None
     across: tuple[str, ...] = ()
+    plan: SeedPlan = field(default_factory=SeedPlan)
 
     def __post_init__(self):
         if (self.judge is None) == (self.test is None):
@@ -159,7 +179,7 @@ class Row:
 
 
 def ledger(claims: Iterable[Claim], *views: View, paper_networks: bool = False) -> list[Row]:
-    """Every claim judged in each column that one of the views belongs to.
+    """Every claim judged in each column that one of the views belongs to, with Holm's correction in each.
 
     Args:
       views: one of each preset that has records. paper_networks: whether the table's networks are the
@@ -169,7 +189,29 @@ def ledger(claims: Iterable[Claim], *views: View, paper_networks: bool = False) 
     others = [view for view in views if view not in at_paper]
     at_paper.sort(key=lambda view: view.preset != PAPER)
     long = [view for view in others if view.preset == LONG]
-    return [_row(claim, at_paper, long, [view for view in others if view not in long]) for claim in claims]
+    rows = [_row(claim, at_paper, long, [view for view in others if view not in long]) for claim in claims]
+    return _corrected(rows)
+
+
+def _corrected(rows: Sequence[Row]) -> list[Row]:
+    """The rows with Holm's correction over each paper's claims, column by column."""
+    found = list(rows)
+    for paper in {row.claim.paper for row in rows}:
+        mine = [index for index, row in enumerate(rows) if row.claim.paper == paper]
+        columns = {c: with_holm([getattr(rows[i], c) for i in mine]) for c in ("outcome", "twin", "long")}
+        for place, index in enumerate(mine):
+            changes = {column: outcomes[place] for column, outcomes in columns.items()}
+            found[index] = dataclasses.replace(rows[index], **changes)
+    return found
+
+
+def with_holm(outcomes: Sequence[Outcome | None]) -> list[Outcome | None]:
+    """The outcomes of one paper's claims in one column, with p-values corrected for how many were tested."""
+    tested = [index for index, outcome in enumerate(outcomes) if outcome is not None and outcome.p is not None]
+    found = list(outcomes)
+    for index, adjusted in zip(tested, holm([outcomes[index].p for index in tested]), strict=True):
+        found[index] = dataclasses.replace(outcomes[index], p_holm=float(adjusted))
+    return found
 
 
 def judge(claim: Claim, view: View) -> Outcome:

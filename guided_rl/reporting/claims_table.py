@@ -10,9 +10,13 @@ from guided_rl.reporting.footing import footing
 from guided_rl.reporting.records import Record
 from guided_rl.reporting.scales import ScaleOf, scale_of
 from guided_rl.reporting.sources import with_sources
-from guided_rl.reporting.statistics import Interval
 from guided_rl.reporting.tables import Table, estimate, number, percent
 
+SHARED_LEVEL = (
+    "Verdicts rest on 95 % intervals of at least ten seeds. Tasks of one claim share its level, so an interval that "
+    "excludes the threshold on one task may not decide. Holm: the verdict that is left when all claims of the paper "
+    "in a column share the level, where that is another one."
+)
 NARROWER = "At the paper's steps,\n64×64 networks"
 
 
@@ -47,12 +51,13 @@ def claims_table(rows: Sequence[Row], views: Sequence[View], title: str) -> Tabl
             "id": row.claim.id,
             "twin": row.claim.twin,
             "test": row.claim.test,
+            "seed_plan": row.claim.plan,
             "presets": [view.preset for view in views],
             **{name: getattr(row.claim, name) for name in ("paper", "statement", "source", "metric", "threshold")},
         }
         judged = {"outcome": row.outcome, "at_papers_steps": row.long, "at_reduced_scale": row.twin}
         data.append({**facts, **{name: outcome and _facts(outcome) for name, outcome in judged.items()}})
-    notes = ["Verdicts rest on 95 % intervals of at least ten seeds.", *_scales(shown, presets)]
+    notes = [SHARED_LEVEL, *_scales(shown, presets)]
     notes += [
         f"Preset {view.preset}: {note}" if len(views) > 1 else note for view in views for note in footing(view.records)
     ]
@@ -91,9 +96,12 @@ def _verdict(outcome: Outcome, unit: str) -> str:
         value = "" if outcome.value is None else number(outcome.value)
     else:
         value = percent(outcome.interval) if unit == "gain" else estimate(outcome.interval)
-    return f"{outcome.verdict}\n{value}" if value and value != "–" else outcome.verdict
+    lines = [outcome.verdict, *([value] if value and value != "–" else [])]
+    if outcome.verdict_holm not in (None, outcome.verdict):
+        lines.append(f"Holm: {outcome.verdict_holm}")
+    return "\n".join(lines)
 
 
 def _facts(outcome: Outcome) -> dict[str, Any]:
-    interval: Interval | None = outcome.interval
-    return {"verdict": outcome.verdict, "value": outcome.value, "interval": interval, "note": outcome.note}
+    names = ("verdict", "value", "interval", "note", "p", "p_holm", "verdict_holm")
+    return {**{name: getattr(outcome, name) for name in names}, "seeds_needed": outcome.seeds}

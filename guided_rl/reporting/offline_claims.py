@@ -6,14 +6,16 @@ builds on that policy would be judged by what it was given: `Gate` says so and w
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from guided_rl.reporting import statistics
-from guided_rl.reporting.claim_parts import Tasks, above, deciding, every
-from guided_rl.reporting.claims import HOLDS, UNDECIDED, Judge, Missing, NotRun, Outcome, View
+from guided_rl.reporting.claim_parts import Coverage, Tasks, decisive_task, outcome
+from guided_rl.reporting.claims import Judge, Missing, NotRun, Outcome, View
+from guided_rl.reporting.evidence import Evidence, above, differs, every, some
 from guided_rl.reporting.records import Record
 from guided_rl.reporting.statistics import CONFIDENCE, LEAST_SEEDS, Interval, Sample
 from guided_rl.reporting.summaries import read_elsewhere, sample, shared
@@ -60,7 +62,7 @@ def scores(view: View, record: Record, metric: str, point: int = 0) -> Sample:
     return sample(record, metric, point=point).map(view.scale(record.task).normalise)
 
 
-def judged(view: View, gate: Gate, tasks: Tasks, methods: Sequence[tuple[str, str]]) -> tuple[list[str], list[str]]:
+def judged(view: View, gate: Gate, tasks: Tasks, methods: Sequence[tuple[str, str]]) -> Coverage:
     """Tasks on which every (method, variant) was run and the offline policy is competent, and what is left out.
 
     Raises:
@@ -68,14 +70,13 @@ def judged(view: View, gate: Gate, tasks: Tasks, methods: Sequence[tuple[str, st
     """
     ran = [task for task in tasks if all(_cell(view, m, task, v) is not None for m, v in methods)]
     reasons = {task: gate.reason(view, task) for task in ran}
-    there = [task for task in ran if not reasons[task]]
     absent = [task for task in tasks if task not in ran]
-    notes = [reason for reason in reasons.values() if reason]
-    if absent:
-        notes.append(f"not run on {', '.join(absent)}")
+    there = [task for task in ran if not reasons[task]]
+    unfit = "; ".join(reason for reason in reasons.values() if reason)
+    said = f"not run on {', '.join(absent)}" if absent else ""
     if not there:
-        raise (Missing if ran else NotRun)("; ".join(notes))
-    return there, notes
+        raise (Missing if ran else NotRun)("; ".join(part for part in (unfit, said) if part))
+    return Coverage(there, said, unfit)
 
 
 def gap(view: View, ours: Record, theirs: Record, metric: str) -> list[Part]:
@@ -111,15 +112,15 @@ def better(method: str, base: str, tasks: Tasks, metric: str, gate: Gate, varian
     """
 
     def judge(view: View) -> Outcome:
-        there, notes = judged(view, gate, tasks, [(method, ""), (base, variant)])
-        cells = {t: (view.record(method, t), _cell(view, base, t, variant)) for t in there}
+        found = judged(view, gate, tasks, [(method, ""), (base, variant)])
+        cells = {t: (view.record(method, t), _cell(view, base, t, variant)) for t in found.there}
         pairs = {t: gap(view, *both, metric) for t, both in cells.items()}
         each = {t: total(parts, 1) for t, parts in pairs.items()}
-        overall = total([part for parts in pairs.values() for part in parts], len(there))
+        overall = total([part for parts in pairs.values() for part in parts], len(found.there))
         lines = "; ".join(f"{task} {estimate(interval)}" for task, interval in each.items())
-        verdict = UNDECIDED if any("not run" in note for note in notes) else above(overall, 0.0)
         place = read_elsewhere([record for both in cells.values() for record in both], metric)
-        return _outcome(overall, verdict, [lines, *notes, view.failed((method, base), there), place])
+        notes = [lines, view.failed((method, base), found.there), place]
+        return outcome(overall, _positive, [overall], found, notes)
 
     return judge
 
@@ -128,17 +129,18 @@ def larger_gain(method: str, base: str, tasks: Tasks, others: Tasks, metric: str
     """The mean gain over `tasks` is larger than that over `others`."""
 
     def judge(view: View) -> Outcome:
-        parts, notes, cells = [], [], []
+        parts, groups, cells = [], [], []
         for group, sign in ((tasks, 1.0), (others, -1.0)):
-            there, absent = judged(view, gate, group, [(method, ""), (base, "")])
-            notes += absent
-            for task in there:
+            found = judged(view, gate, group, [(method, ""), (base, "")])
+            groups.append(found)
+            for task in found.there:
                 both = view.record(method, task), _cell(view, base, task, "")
                 cells += both
-                parts += [(sign * w / len(there), cell, values) for w, cell, values in gap(view, *both, metric)]
+                parts += [(sign * w / len(found.there), cell, values) for w, cell, values in gap(view, *both, metric)]
         overall = total(parts, 1)
-        verdict = UNDECIDED if any("not run" in note for note in notes) else above(overall, 0.0)
-        return _outcome(overall, verdict, [*notes, read_elsewhere(cells, metric)])
+        join = lambda name: "; ".join(said for found in groups if (said := getattr(found, name)))
+        both = Coverage([*groups[0].there, *groups[1].there], join("absent"), join("unfit"))
+        return outcome(overall, _positive, [overall], both, [read_elsewhere(cells, metric)])
 
     return judge
 
@@ -160,16 +162,14 @@ def keeps(method: str, tasks: Tasks, share: float, margin: float, gate: Gate) ->
         return statistics.mean_interval(now.map(lambda values: (values - own) / max(float(before.mean()), 1e-9)))
 
     def judge(view: View) -> Outcome:
-        there, notes = judged(view, gate, tasks, [(method, "")])
-        found = {task: change(view, task) for task in there}
-        verdicts = {task: above(interval, -margin) for task, interval in found.items()}
-        verdict = every(list(verdicts.values()))
-        worst = min(deciding(verdicts, verdict), key=lambda task: found[task].value)
-        if any("not run" in note for note in notes):
-            verdict = UNDECIDED
-        lines = "; ".join(f"{task} {percent(interval)}" for task, interval in found.items())
-        place = read_elsewhere([view.record(method, task) for task in there], metric)
-        return _outcome(found[worst], verdict, [lines, *notes, place])
+        found = judged(view, gate, tasks, [(method, "")])
+        changes = {task: change(view, task) for task in found.there}
+        verdict = lambda interval: above(interval, -margin)
+        worst = decisive_task(changes, verdict, every)
+        lines = "; ".join(f"{task} {percent(interval)}" for task, interval in changes.items())
+        place = read_elsewhere([view.record(method, task) for task in found.there], metric)
+        rule = lambda intervals: every([verdict(interval) for interval in intervals])
+        return outcome(changes[worst], rule, list(changes.values()), found, [lines, place], percent)
 
     return judge
 
@@ -182,24 +182,25 @@ def value_matters(method: str, variant: str, parameter: str, tasks: Tasks, metri
         swept = {t: r for t, r in found.items() if r is not None}
         if not swept:
             raise NotRun(f"no sweep of {parameter} by {method} on {' or '.join(tasks)}")
-        pairs = [(t, i, j) for t, r in swept.items() for i in range(len(r.points)) for j in range(i)]
-        level = 1 - (1 - CONFIDENCE) / len(pairs)
-        gaps = []
+        gaps = {}
+        pairs = [(t, *pair) for t, r in swept.items() for pair in itertools.combinations(range(len(r.points)), 2)]
         for task, i, j in pairs:
             one, other = (scores(view, swept[task], metric, point) for point in (i, j))
             if one.values.mean() < other.values.mean():
                 one, other, i, j = other, one, j, i
             values = [swept[task].points[k][parameter] for k in (i, j)]
-            parts = [(1.0, "one", one), (-1.0, "other", other)]
-            gaps.append((total(parts, 1, level), f"{task}: {values[0]:g} over {values[1]:g}"))
-        largest, text = max(gaps, key=lambda pair: (np.nan_to_num(pair[0].low, nan=-np.inf), pair[0].value))
-        separate = any(above(interval, 0.0) == HOLDS for interval, _ in gaps)
-        verdict = HOLDS if separate else UNDECIDED
-        absent = [f"not run on {t}" for t, r in found.items() if r is None]
-        shared_level = f"level shared by {len(pairs)} pairs"
-        return _outcome(largest, verdict, [text, shared_level, *absent, read_elsewhere(swept.values(), metric)])
+            gaps[f"{task}: {values[0]:g} over {values[1]:g}"] = total([(1.0, "one", one), (-1.0, "other", other)], 1)
+        shown = max(gaps, key=lambda name: (np.nan_to_num(gaps[name].low, nan=-np.inf), gaps[name].value))
+        rule = lambda intervals: some([differs(interval) for interval in intervals])
+        absent = "; ".join(f"not run on {t}" for t, r in found.items() if r is None)
+        notes = [shown, f"level shared by {len(gaps)} pairs", absent, read_elsewhere(swept.values(), metric)]
+        return outcome(gaps[shown], rule, list(gaps.values()), notes=notes)
 
     return judge
+
+
+def _positive(intervals: Sequence[Interval]) -> Evidence:
+    return above(intervals[0], 0.0)
 
 
 def _sweep(view: View, method: str, variant: str, task: str) -> Record | None:
@@ -211,8 +212,3 @@ def _cell(view: View, method: str, task: str, variant: str) -> Record | None:
     """The cell on the task, or on its body where it learns without data; None if neither was run."""
     there = next((name for name in (task, task.partition("/")[0]) if view.find(method, name, variant)), None)
     return None if there is None else view.record(method, there, variant)
-
-
-def _outcome(interval: Interval, verdict: str, notes: Sequence[str]) -> Outcome:
-    value = interval.value if np.isfinite(interval.value) else None
-    return Outcome(value, interval, verdict, "; ".join(note for note in notes if note))

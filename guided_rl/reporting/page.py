@@ -12,12 +12,19 @@ from matplotlib.figure import Figure
 
 from guided_rl.errors import UserError
 from guided_rl.reporting import storage
-from guided_rl.reporting.claims import ELSEWHERE, FAILS, HOLDS, TESTED, UNDECIDED
+from guided_rl.reporting.claims import ELSEWHERE, FAILS, HOLDS, MORE_EXPERTS, TESTED, UNDECIDED
 from guided_rl.reporting.plot_style import svg
 from guided_rl.reporting.tables import Table
 
 Block = Table | Figure | str
-VERDICTS = {HOLDS: "holds", FAILS: "fails", UNDECIDED: "open", ELSEWHERE: "none", TESTED: "tested"}
+VERDICTS = {
+    HOLDS: "holds",
+    FAILS: "fails",
+    UNDECIDED: "open",
+    MORE_EXPERTS: "open",
+    ELSEWHERE: "none",
+    TESTED: "tested",
+}
 CSS = """
 :root { color-scheme: light; --ink: #1c2126; --faint: #6a737d; --line: #e3e6e9; --blue: #0072b2; }
 * { box-sizing: border-box; }

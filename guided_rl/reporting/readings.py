@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from guided_rl.reporting.claims import UNDECIDED, Judge, Missing, Outcome, View
+from guided_rl.reporting.claims import MORE_EXPERTS, UNDECIDED, Judge, Missing, Outcome, View
 from guided_rl.reporting.records import POLICY, Record
 from guided_rl.reporting.summaries import protocols
 from guided_rl.reporting.tables import estimate, percent
@@ -98,7 +98,10 @@ def under_every_reading(
         verdict, reason = agreed(found)
         detail = best.outcome.note and f"in detail, {best.setting.name}: {best.outcome.note}"
         parts = (reason, *in_words(found, unit), detail)
-        return dataclasses.replace(best.outcome, verdict=verdict, note="; ".join(part for part in parts if part))
+        p = [reading.outcome.p for reading in found if reading.complete]
+        weakest = max(p) if verdict != UNDECIDED and None not in p else None
+        note = "; ".join(part for part in parts if part)
+        return dataclasses.replace(best.outcome, verdict=verdict, p=weakest, note=note)
 
     return judge
 
@@ -113,7 +116,7 @@ def agreed(readings: Sequence[Reading]) -> tuple[str, str]:
     if all(reading.setting.default for reading in complete):
         return UNDECIDED, "no setting but our default was run on every task"
     verdicts = {reading.outcome.verdict for reading in complete}
-    partly = {reading.outcome.verdict for reading in readings if not reading.complete} - {UNDECIDED}
+    partly = {reading.outcome.verdict for reading in readings if not reading.complete} - {UNDECIDED, MORE_EXPERTS}
     if len(verdicts | partly) > 1:
         return UNDECIDED, "the readings differ"
     (verdict,) = verdicts

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from guided_rl.reporting import statistics
+from guided_rl.reporting import power, statistics
+from guided_rl.reporting.evidence import differs
 from guided_rl.reporting.footing import few_experts, footing
 from guided_rl.reporting.likeness import unlike
 from guided_rl.reporting.progress import duration
@@ -110,7 +111,7 @@ def gains_table(
                 gain = statistics.ratio(x, y, scale(task).random)
                 gain = dataclasses.replace(gain, value=gain.value - 1, low=gain.low - 1, high=gain.high - 1)
                 gap = statistics.difference(x, y, shared(a, b))
-                needed = statistics.seeds_needed(x, y)
+                needed = power.seeds_needed(lambda found: differs(found[0]), [gap], least=2)
                 sure = ("yes" if gap.low > 0 or gap.high < 0 else "no") if gap.decisive else "too few seeds"
                 rows.append((task, guided, base, metric, percent(gain), estimate(gap), sure, str(needed or "–")))
                 data.append(
@@ -128,7 +129,7 @@ def gains_table(
     columns = ("Task", "Method", "Base", "At", "Gain", "Difference of returns", "Separated", "Seeds needed")
     notes = [
         "Gain is (method − base) / (base − random), undefined (–) where the base is not above random.",
-        "Seeds needed: per method, to find the observed difference with 80 % power.",
+        "Seeds needed: per method, to find the observed difference with 80 % power; – where none do.",
         *refused,
         *footing(main),
         *few_seeds(rows),

@@ -19,14 +19,14 @@ NAMES = ("D1", "D1'", "D2", "D2'", "D3", "D4", "D5", "D6", "D6'")
 
 
 def as_claimed(base: str, preset: str) -> list:
-    """Records in which DAI does what the paper says: four times early, twice at the end."""
-    noise = lambda seed, width: width * (seed % 10 - 4.5)
+    """Records in which DAI does what the paper says: four times early, twice at the end, and above its expert."""
+    noise = lambda seed, width: 100 * width * (seed % 10 - 4.5)
     share_gain = lambda share: np.where(share <= 0.5, 4.0, 2.0)
-    expert = Expert("bc", 150.0, 1000, "c")
+    expert = Expert("bc", 9_000.0, 1000, "c")
     records = []
     for task in TASKS:
-        dai = lambda seed, point, share: 100 * share_gain(share) + noise(seed, 1.0)
-        plain = lambda seed, point, share: np.full(share.shape, 100.0) + noise(seed, 2.0)
+        dai = lambda seed, point, share: 10_000 * share_gain(share) + noise(seed, 1.0)
+        plain = lambda seed, point, share: np.full(share.shape, 10_000.0) + noise(seed, 2.0)
         for variant in ("", CHOSEN):
             records.append(make_record(f"dai-{base}", task, dai, preset=preset, experts=[expert], variant=variant))
         records.append(make_record(base, task, plain, preset=preset))

@@ -14,6 +14,7 @@ from guided_rl.config import check
 from guided_rl.envs import TASKS as TWINNED
 from guided_rl.reporting import claims
 from guided_rl.reporting.claims import ELSEWHERE, FAILS, HOLDS, TESTED, UNDECIDED, Row, View
+from guided_rl.reporting.records import Expert
 from guided_rl.reporting.scales import Scale
 from tests.reporting.synthetic import make_record
 
@@ -27,10 +28,15 @@ def level(value: float):
 def rows_of(preset: str, experts: Callable[[str], float] = lambda task: 1000, **changed) -> list[Row]:
     numbers = {**AS_CLAIMED, **changed}
     settings = {"table": "sac-eo", "preset": preset}
+    taught = lambda m, task: {"experts": () if m == "sac" else (Expert("sac", experts(task), 1, "c"),)}
     cells = [*((m, "") for m in AS_CLAIMED), ("sac-eo", CHOSEN)]
-    records = [make_record(m, task, level(numbers[m]), variant=v, **settings) for m, v in cells for task in TASKS]
+    records = [
+        make_record(m, task, level(numbers[m]), variant=v, **taught(m, task), **settings)
+        for m, v in cells
+        for task in TASKS
+    ]
     records += [
-        make_record("sac-eo", task, level(900), variant=variant, **settings)
+        make_record("sac-eo", task, level(900), variant=variant, **taught("sac-eo", task), **settings)
         for variant in FIXED
         for task in ABLATION_TASKS
     ]
@@ -47,7 +53,16 @@ def verdicts(preset: str, **changed) -> tuple[dict[str, str], dict[str, str]]:
 
 def test_what_was_claimed_holds_where_it_is_so():
     found, _ = verdicts("paper")
-    expected = {"E1": HOLDS, "E2": HOLDS, "E3": HOLDS, "E4": UNDECIDED, "E5": HOLDS, "E6": TESTED, "E7": TESTED}
+    expected = {
+        "E1": HOLDS,
+        "E2": HOLDS,
+        "E3": HOLDS,
+        "E4": UNDECIDED,
+        "E5": HOLDS,
+        "E5'": HOLDS,
+        "E6": TESTED,
+        "E7": TESTED,
+    }
     assert found == expected
 
 
@@ -55,7 +70,8 @@ def test_what_was_claimed_holds_where_it_is_so():
     "changed, broken",
     [
         ({"sac": 990}, {"E1"}),
-        ({"sac-eo": 850, "sac": 500}, {"E2", "E5"}),
+        ({"sac-eo": 850, "sac": 500}, {"E2", "E5'"}),
+        ({"sac-eo": 790, "sac": 500}, {"E2", "E5", "E5'"}),
         ({"modified-bco": 990}, {"E3"}),
     ],
 )
@@ -66,17 +82,16 @@ def test_what_was_claimed_fails_where_it_is_not_so(changed, broken):
 
 def test_poor_experts_decide_nothing():
     found, _ = verdicts("paper", experts=lambda task: 250)
-    assert {found[claim] for claim in ("E1", "E2", "E3", "E5")} == {UNDECIDED}
+    assert {found[claim] for claim in ("E1", "E2", "E3", "E5", "E5'")} == {UNDECIDED}
 
 
-def test_a_poor_expert_leaves_its_claims_undecided_and_the_other_tasks_shown():
+def test_a_task_with_poor_experts_is_left_out_and_named_and_the_others_decide():
     rows = rows_of("paper", experts=lambda task: 250 if task == "hopper-hop" else 1000)
     e1, e2, e3, _, e5, *_ = (row.outcome for row in rows)
-    assert [e.verdict for e in (e1, e2, e3, e5)] == [UNDECIDED] * 3 + [HOLDS]
+    assert {e.verdict for e in (e1, e2, e3, e5)} == {HOLDS}
     assert e1.value == pytest.approx(350, abs=1)
-    assert "below 300 of 1,000 on hopper-hop (250); elsewhere: chosen beta: own policy 350" in e1.note
-    assert "cheetah-run 350" in e1.note
-    assert "hopper-hop" not in e1.note.partition("elsewhere")[2]
+    said = "left out for their experts: hopper-hop, where the experts of sac-eo return 250, below 300"
+    assert said in e1.note and "hopper-hop" not in e1.note.replace(said, "") and "left out" not in e5.note
 
 
 def test_at_reduced_scale_only_the_twins_are_judged():
