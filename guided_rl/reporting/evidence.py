@@ -14,8 +14,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import scipy
 
+from guided_rl.reporting.clusters import t_quantile, t_tail
 from guided_rl.reporting.statistics import CONFIDENCE, Interval
 
 HOLDS, FAILS, UNDECIDED = "holds", "does not hold", "undecided"
@@ -117,4 +117,4 @@ def _above(interval: Interval, threshold: float) -> float:
     side = interval.value - interval.low if gap > 0 else interval.high - interval.value
     if not side > 0:
         return 0.5 * (1.0 - np.sign(gap))
-    return float(scipy.stats.t.sf(gap / side * scipy.stats.t.isf(TAIL, interval.df), interval.df))
+    return t_tail(gap / side * t_quantile(TAIL, interval.df), interval.df)

@@ -1,4 +1,8 @@
-"""Whether a record's experts are good enough for what is built on them to be judged."""
+"""Whether a record's experts are good enough for what is built on them to be judged.
+
+Every bar lies far above what the zero action returns: at least 3.5 times it on Ant-v5, more elsewhere, but
+for walker-stand, where it is 2.6 times.
+"""
 
 from __future__ import annotations
 

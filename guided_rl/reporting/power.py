@@ -10,8 +10,8 @@ import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
-import scipy
 
+from guided_rl.reporting.clusters import t_quantile
 from guided_rl.reporting.evidence import TAIL, UNDECIDED, Rule
 from guided_rl.reporting.statistics import LEAST_SEEDS, Interval
 
@@ -27,9 +27,9 @@ def projected(interval: Interval, seeds: float, power: float = POWER) -> Interva
     if not np.isfinite([interval.low, interval.high, interval.df]).all():
         return interval
     df = interval.df if interval.sources > 1 else max(interval.df * min(seeds, MOST) / interval.n, 1.0)
-    needed = scipy.stats.t.isf(TAIL, df) + scipy.stats.t.isf(1 - power, df)
+    needed = t_quantile(TAIL, df) + t_quantile(1 - power, df)
     error = np.sqrt(interval.between + (1 - interval.between) * interval.n / seeds)
-    scale = needed / scipy.stats.t.isf(TAIL, interval.df) * error
+    scale = needed / t_quantile(TAIL, interval.df) * error
     low, high = (interval.value + scale * (end - interval.value) for end in (interval.low, interval.high))
     return dataclasses.replace(interval, low=low, high=high, df=df, kind="clusters")
 
@@ -58,4 +58,4 @@ def never(rule: Rule, intervals: Sequence[Interval]) -> bool:
 
 def floor(interval: Interval) -> float:
     """The standard error that no number of seeds of the same experts goes below."""
-    return float(np.sqrt(interval.between) * interval.half_width / scipy.stats.t.isf(TAIL, interval.df))
+    return float(np.sqrt(interval.between) * interval.half_width / t_quantile(TAIL, interval.df))

@@ -205,7 +205,11 @@ def pooled_room(
 
 
 def spread_ratio(a: Sequence[Sample], b: Sequence[Sample], confidence: float = CONFIDENCE) -> Interval:
-    """Geometric mean over tasks of std a / std b across seeds; its interval is that of the logarithm."""
+    """Geometric mean over tasks of std a / std b across seeds; its interval is that of the logarithm.
+
+    The experts' differences are part of the spread across seeds, and few experts show too little of them: with eight
+    that differ three times as much as seeds, a is wrongly found steadier in some 9 % of simulated runs.
+    """
 
     def statistic(*samples, axis):
         logs = [np.log(np.maximum(standard_deviation(x, axis), 1e-12)) for x in samples]

@@ -13,7 +13,7 @@ from guided_rl.reporting.claim_parts import Tasks, covered, decisive_task, elsew
 from guided_rl.reporting.claims import Judge, Missing, Outcome, View
 from guided_rl.reporting.evidence import above, every
 from guided_rl.reporting.statistics import Interval, Sample
-from guided_rl.reporting.summaries import sample, shared
+from guided_rl.reporting.summaries import shared
 from guided_rl.reporting.tables import estimate
 
 
@@ -49,8 +49,8 @@ def beats_mean_of_variants(method: str, variants: Sequence[str], tasks: Tasks, m
         others = [view.record(method, task, variant) for variant in variants]
         if not all(shared(main, other) for other in others):
             raise Missing(f"the variants of {method} on {task} share no seeds with its main cell")
-        own = sample(main, metric)
-        return statistics.mean_interval(own.minus(_mean_of([sample(other, metric) for other in others])))
+        own, *rest = (view.sample(method, task, metric, variant=variant) for variant in ("", *variants))
+        return statistics.mean_interval(own.minus(_mean_of(rest)))
 
     cells = [(method, variant) for variant in ("", *variants)]
     return on_tasks(cells, tasks, gap, lambda i: above(i, 0.0), every, metric=metric)

@@ -31,7 +31,7 @@ CLAIMS = [
 
 
 def population():
-    expert = (Expert("e", 350.0, 500, "x"),)
+    expert = (Expert("e", 9_000.0, 500, "x"),)
     ramp = lambda height: lambda seed, point, share: height * share + seed
     return [
         make_record("sac", "Ant-v5", ramp(100), preset="cpu"),
