@@ -164,6 +164,7 @@ def tiny(tmp_path, monkeypatch):
     return tmp_path, registering.register(task, tmp_path)
 
 
+@pytest.mark.trains
 def test_quotes_are_the_stored_weights_own(tiny):
     folder, facts = tiny
     path = folder / "InvertedPendulum-v5.npz"
@@ -181,6 +182,7 @@ def test_quotes_are_the_stored_weights_own(tiny):
     )
 
 
+@pytest.mark.trains
 def test_half_of_the_experts_is_too_few(tiny):
     for path in ladder_folder("InvertedPendulum-v5").glob("*.npz"):
         with np.load(path) as archive:

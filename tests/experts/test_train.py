@@ -9,14 +9,13 @@ from experts.train import keep_ladder
 from guided_rl.errors import UserError
 from tests.training.small import run, small
 
-pytestmark = pytest.mark.trains
-
 
 def keep(config, name, **settings):
     result = run(config, observers=[keep_ladder(name)], **settings)
     return result, read_ladder(name)
 
 
+@pytest.mark.trains
 def test_the_ladder_holds_every_points_policies_and_returns(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     result, ladder = keep(small(seeds=4), "anything")
@@ -28,6 +27,7 @@ def test_the_ladder_holds_every_points_policies_and_returns(tmp_path, monkeypatc
         np.testing.assert_array_equal(layer["kernel"][-1], actor[f"Dense_{number}"]["kernel"])
 
 
+@pytest.mark.trains
 def test_experts_that_train_in_waves_are_those_that_train_together(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     _, together = keep(small(seeds=4), "together")
