@@ -172,7 +172,7 @@ def test_memory_the_knee_and_the_shares_of_a_loop_are_told():
     assert "of mjx's time updates alone 60%, mjx alone 30%, rest 10%" in text
 
 
-@pytest.mark.trains
+@pytest.mark.slow
 def test_a_population_tells_its_memory():
     small, large = (speed_parts.learning("InvertedPendulum-v5", "sac", Size(8, 8, 2), 4, capacity=n) for n in (64, 512))
     rows = 2 * (512 - 64) * small.trainer.layout.width * 4
