@@ -16,7 +16,7 @@ from guided_rl import envs, gl
 from guided_rl import variables as given
 from guided_rl.cli import checkout
 from guided_rl.devices import backend
-from guided_rl.errors import UserError
+from guided_rl.errors import UserError, reason
 from guided_rl.guides.find import expert_folders
 from guided_rl.physics import ENGINES, make_engine
 from guided_rl.training.cache import enable_compile_cache
@@ -58,11 +58,6 @@ def guarded(about: str, check: Callable[[], Finding]) -> Finding:
         return Finding("cannot be examined", str(error))
     except Exception as error:
         return Finding("cannot be examined", f"{about} cannot be examined ({reason(error)})")
-
-
-def reason(error: Exception) -> str:
-    """An error's kind and the first line of what it says."""
-    return ": ".join([type(error).__name__, *str(error).splitlines()[:1]])
 
 
 def python() -> Finding:

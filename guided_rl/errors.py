@@ -25,6 +25,12 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> UserError:
     return UserError(f"unknown {kind} {name!r}; {hint}")
 
 
+def reason(error: BaseException) -> str:
+    """The kind of an error and the first line of what it says."""
+    said = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {said[0]}" if said else type(error).__name__
+
+
 @contextlib.contextmanager
 def told() -> Iterator[None]:
     """For scripts: an error that a user can mend is one sentence on stderr, and exit status 2."""
