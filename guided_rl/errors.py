@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import functools
 import sys
 from collections.abc import Iterable, Iterator
 
@@ -23,6 +24,12 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> UserError:
     near = [lowered[n] for n in difflib.get_close_matches(name.lower(), lowered, n=3, cutoff=0.4)]
     hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(names)}"
     return UserError(f"unknown {kind} {name!r}; {hint}")
+
+
+@functools.cache
+def note(sentence: str) -> None:
+    """Tell the user, once, what was taken for granted; on stderr."""
+    print(f"note: {sentence}", file=sys.stderr)
 
 
 def reason(error: BaseException) -> str:

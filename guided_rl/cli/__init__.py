@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import sys
 from collections.abc import Sequence
 
 from guided_rl import gl, variables
 from guided_rl.errors import Interrupted, UserError
+
+REPEATABLE = ("--grid", "--set", "--option")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -43,4 +46,22 @@ def _parse(arguments: list[str]):
         if "MUJOCO_GL" in os.environ:
             raise UserError(f"MUJOCO_GL={os.environ['MUJOCO_GL']} cannot be used here; {gl.INSTALL}") from error
         raise
+    refuse_repeated(arguments)
     return parse(arguments)
+
+
+def refuse_repeated(arguments: Sequence[str]) -> None:
+    """Refuse an option that is given twice, of which the parser would take the last without a word.
+
+    Raises:
+      UserError: the first such option; those of the form NAME=VALUE may be repeated.
+    """
+    seen: set[str] = set()
+    for argument in itertools.takewhile(lambda text: text != "--", arguments):
+        option = argument.partition("=")[0].replace("_", "-")
+        if not option.startswith("--") or option in REPEATABLE:
+            continue
+        option = "--" + option.removeprefix("--").removeprefix("no-")  # a flag and its opposite are one option
+        if option in seen:
+            raise UserError(f"{option} is given twice; give it once")
+        seen.add(option)

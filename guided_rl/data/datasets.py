@@ -176,8 +176,8 @@ def _refuse_lost_ends(columns: Mapping[str, np.ndarray], named: str, env: Env) -
     if long.size:
         first, rows = last[long[0]] - lengths[long[0]] + 1, lengths[long[0]]
         raise UserError(
-            f"the dataset {named} has no end marked in {rows} rows from row {first} on, but an episode of {env.name} has "
-            f"at most {env.episode_length}; mark where episodes end in truncations, or give next_observations"
+            f"the dataset {named} has no end marked in {rows} rows from row {first} on, but an episode of {env.name} "
+            f"has at most {env.episode_length}; mark where episodes end in truncations, or give next_observations"
         )
 
 

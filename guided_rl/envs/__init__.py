@@ -10,7 +10,7 @@ from guided_rl.envs.jax_env import JaxEnv
 from guided_rl.envs.own_tasks import own_task
 from guided_rl.errors import UserError, unknown
 from guided_rl.physics import make_engine, resolved
-from guided_rl.plugins import is_plugin, load
+from guided_rl.plugins import file_stamp, is_plugin, load
 
 TASKS = {**gymnasium_mujoco.TASKS, **dm_control_suite.TASKS}
 # Those that equal no installed task: PAG's, where a crash ends the episode or the start differs, and D4RL's mazes.
@@ -19,7 +19,6 @@ OWN_TASKS = {**point_circle.TASKS, **point_fall.TASKS, **point_reach.TASKS, **sa
 __all__ = ["OWN_TASKS", "TASKS", "Env", "MujocoEnv", "State", "Task", "make"]
 
 
-@functools.lru_cache(maxsize=32)
 def make(name: str, physics: str = "auto") -> Env:
     """The environment `name` on a physics engine.
 
@@ -30,6 +29,12 @@ def make(name: str, physics: str = "auto") -> Env:
     Raises:
       UserError: the task or the engine is unknown; the nearest names are in the sentence.
     """
+    return _made(name, physics, file_stamp(name))
+
+
+@functools.lru_cache(maxsize=32)
+def _made(name: str, physics: str, stamp: tuple[int, ...]) -> Env:
+    """As `make`; `stamp` tells a user's file from the same file before it was edited."""
     known = {**TASKS, **OWN_TASKS}
     resolved(physics)  # also where it is not needed
     if name.startswith("brax:"):

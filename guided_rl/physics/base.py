@@ -7,6 +7,7 @@ host threads) and `mjx` (MJX on the accelerator); both are used through `Engine`
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -79,6 +80,14 @@ def _shape(data: mujoco.MjData, name: str) -> tuple[int, ...]:
             "number; read another one, such as a sensor in sensordata"
         )
     return value.shape
+
+
+def content_key(sim: Simulation) -> int:
+    """A number that names the simulation's content, the same in every process."""
+    buffer = np.empty(mujoco.mj_sizeModel(sim.model), np.uint8)
+    mujoco.mj_saveModel(sim.model, None, buffer)
+    settings = repr((sim.frame_skip, sim.fields, sim.precise, sim.rne_post_constraint, sim.synced, sim.settle)).encode()
+    return int.from_bytes(hashlib.sha256(buffer.tobytes() + settings).digest()[:8], "little") >> 1
 
 
 def width(slots: Slots) -> int:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import collections
 import functools
-import hashlib
 import math
 import queue
 import threading
@@ -24,7 +23,7 @@ import numpy as np
 
 from guided_rl.devices import cores
 from guided_rl.physics import ffi
-from guided_rl.physics.base import Data, Simulation, width
+from guided_rl.physics.base import Data, Simulation, content_key, width
 
 STATE = int(mujoco.mjtState.mjSTATE_INTEGRATION)
 STATE_FIELDS = {"qpos": int(mujoco.mjtState.mjSTATE_QPOS), "qvel": int(mujoco.mjtState.mjSTATE_QVEL)}
@@ -135,7 +134,7 @@ class NativeEngine:
         self._inbox: queue.SimpleQueue[_Job] = queue.SimpleQueue()
         self._helpers: list[threading.Thread] = []
         self._row_seconds = _time_row(self._idle[0])
-        self.key = _content_key(sim)
+        self.key = content_key(sim)
         _engines[self.key] = self
         for name, function in _TARGETS.items():
             ffi.register(name, function)
@@ -253,14 +252,6 @@ def _time_row(worker: _Worker) -> float:
         mujoco.mj_step(worker.model, worker.data, worker.sim.frame_skip)
         seconds.append(time.perf_counter() - start)
     return min(seconds)
-
-
-def _content_key(sim: Simulation) -> int:
-    """A number that names the simulation's content, the same in every process."""
-    buffer = np.empty(mujoco.mj_sizeModel(sim.model), np.uint8)
-    mujoco.mj_saveModel(sim.model, None, buffer)
-    settings = repr((sim.frame_skip, sim.fields, sim.precise, sim.rne_post_constraint, sim.synced, sim.settle)).encode()
-    return int.from_bytes(hashlib.sha256(buffer.tobytes() + settings).digest()[:8], "little") >> 1
 
 
 _TARGETS = {

@@ -52,7 +52,9 @@ def own(
         except OSError:
             raise UserError(f"another process is running in {folder}; wait for it or choose another folder") from None
         _claim(folder / "config.json", config)
-        _claim(folder / "advice.json", advice or {})
+        if changed := content_changes(folder, advice or {}):
+            raise UserError(changed)
+        _claim(folder / "advice.json", {**_held(folder / "advice.json"), **(advice or {})}, replace=True)
         _claim(folder / "plan.json", plan or {}, "was begun where the population was split up otherwise")
         yield
 
@@ -67,9 +69,42 @@ def wait_for_owner(folder: Path, seconds: float) -> None:
         time.sleep(0.2)
 
 
-def _claim(path: Path, config: dict[str, Any], whose: str = "holds a run of another configuration") -> None:
+def content_changes(folder: Path, advice: dict[str, str]) -> str:
+    """A sentence on what stands behind the names of the run in `folder` and is not what it was; empty if nothing is.
+
+    What an older version did not keep is taken as unchanged.
+    """
+    held = _held(folder / "advice.json")
+    changed = [name for name, content in advice.items() if held.get(name, content) != content]
+    if not changed:
+        return ""
+    return (
+        f"{folder} holds a run whose {' and '.join(changed)} had another content under the same name; its numbers do "
+        "not count for this one, so choose another folder with --folder, or remove it"
+    )
+
+
+def _held(path: Path) -> dict[str, Any]:
+    """The JSON object in a file of a run folder; empty without the file.
+
+    Raises:
+      UserError: it cannot be read.
+    """
     try:
-        held = json.loads(path.read_text()) if path.exists() else None
+        found = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    except ValueError as error:
+        raise UserError(f"{path} was altered and cannot be read; remove {path.parent} or choose another") from error
+    except OSError as error:
+        raise UserError(f"cannot read {path} ({error.strerror}); choose another folder") from error
+    return found if isinstance(found, dict) else {}
+
+
+def _claim(
+    path: Path, config: dict[str, Any], whose: str = "holds a run of another configuration", replace: bool = False
+) -> None:
+    """Hold a file for `config`, which an older content refuses, unless it may be replaced."""
+    try:
+        held = json.loads(path.read_text(encoding="utf-8")) if path.exists() and not replace else None
         if held is None:
             write_text(path, json.dumps(config, indent=1))
     except OSError as error:

@@ -31,7 +31,7 @@ def poisoned():
 
 def test_one_poisoned_member_leaves_the_others_alone():
     ill = run(small(method=METHOD, seeds=2, grid={"poison": (0.0, 1.0)}))
-    well = run(small(method=METHOD, seeds=2, grid={"poison": (0.0, 0.0)}))
+    well = run(small(method=METHOD, seeds=2, grid={"poison": (0.0, -1.0)}))
     for seed in range(2):
         assert_same(member(ill, seed, 0), member(well, seed, 0))
         died_at = member(ill, seed, 1)["died_at"]
