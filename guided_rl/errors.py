@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import difflib
 import functools
+import io
 import sys
 from collections.abc import Iterable, Iterator
 
@@ -26,6 +27,13 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> UserError:
     return UserError(f"unknown {kind} {name!r}; {hint}")
 
 
+def lenient_output() -> None:
+    """Print what a terminal's encoding lacks, such as ± in one that is not UTF-8, as a question mark."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
 @functools.cache
 def note(sentence: str) -> None:
     """Tell the user, once, what was taken for granted; on stderr."""
@@ -41,6 +49,7 @@ def reason(error: BaseException) -> str:
 @contextlib.contextmanager
 def told() -> Iterator[None]:
     """For scripts: an error that a user can mend is one sentence on stderr, and exit status 2."""
+    lenient_output()
     try:
         yield
     except UserError as error:

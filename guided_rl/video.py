@@ -57,7 +57,7 @@ def find_player(task: str, guide: str, folder: Path | None, seed: int, physics: 
 def _learner(folder: Path, task: str, seed: int) -> Player:
     """The deterministic policy of learner `seed` at the run's newest checkpoint."""
     try:
-        stored = json.loads((folder / "config.json").read_text())
+        stored = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise UserError(f"{folder} is no run's folder: its config.json cannot be read") from error
     session = Session(_config(stored))

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from guided_rl import gl, variables
+from guided_rl.cli.ending import as_process
 from guided_rl.errors import Interrupted, UserError
 
 REPEATABLE = ("--grid", "--set", "--option")
@@ -22,14 +23,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Raises:
       SystemExit: from the parser, for `--help` (0) and for options that it cannot read (2).
     """
+    if arguments is None:
+        return as_process(lambda: run(sys.argv[1:]))
+    return run(list(arguments))
+
+
+def run(given: list[str]) -> int:
+    """As `main`, within a process that may go on afterwards."""
     try:
-        given = sys.argv[1:] if arguments is None else list(arguments)
         command = _parse(given)
         if given[0] != "doctor":  # which lists what is wrong with them beside all else
             variables.check()
         return command.execute() or 0
     except UserError as error:
         print(error, file=sys.stderr)
+        return 2
+    except MemoryError as error:
+        print(f"there is not enough memory for this ({error or 'no size given'}); ask for less", file=sys.stderr)
         return 2
     except (Interrupted, KeyboardInterrupt) as stop:
         print(str(stop) or "stopped; what was saved stays", file=sys.stderr)

@@ -49,7 +49,7 @@ class Reference:
 
 def _with_experts(references: dict[str, Reference]) -> dict[str, Reference]:
     """`references` with the experts' returns, which `python -m experts.register` writes."""
-    known = json.loads(EXPERT_RETURNS.read_text()) if EXPERT_RETURNS.exists() else {}
+    known = json.loads(EXPERT_RETURNS.read_text(encoding="utf-8")) if EXPERT_RETURNS.exists() else {}
     return {
         task: replace(reference, expert=Return(**known[task])) if task in known else reference
         for task, reference in references.items()

@@ -44,7 +44,9 @@ from guided_rl.training.population import Trainer
 from guided_rl.training.processes import held_by_lead
 from guided_rl.training.sharding import SAME, SPLIT, population_mesh, shardings
 from guided_rl.training.state import INPUTS, POPULATION, Inputs, Loop, Population
+from guided_rl.training.stopping import Stop
 from guided_rl.training.waves import Interrupted, Observer, Progress, Wave, merge, stop_on_interrupt
+from guided_rl.variables import check_jax
 from guided_rl.versions import code
 
 __all__ = ["Interrupted", "Observer", "Progress", "Result", "Session", "loop_settings", "train"]
@@ -131,6 +133,7 @@ class Session:
 
     def __init__(self, config: RunConfig, guide: Guide | str | None = None, offline: np.ndarray | None = None):
         enable_compile_cache()
+        check_jax()
         self.config = config
         self.method = methods.build(config.method, config.options)
         check(config, self.method)
@@ -265,12 +268,13 @@ class Session:
             tuple(clock.codes),
         )
 
-    def program(self, name: str, width: int) -> Callable:
+    def program(self, name: str, width: int, stop: Stop | None = None) -> Callable:
         """`init`, `chunk` or `evaluate` for `width` members, compiled at its first use, the wait counted apart."""
         with mending():
             self.prepare(width, name)
-            begun = time.monotonic()
-            program = self._programs[name, width].result()
+            begun, compiled = time.monotonic(), self._programs[name, width]
+            with contextlib.nullcontext() if stop is None or compiled.done() else stop.waiting():
+                program = compiled.result()
         self.compile_seconds += time.monotonic() - begun
         return program
 

@@ -38,9 +38,10 @@ def rollout(engine, speeds, controls, steps: int = 3):
     return jax.jit(lambda: jax.lax.scan(advance, start(speeds), length=steps))()
 
 
-@pytest.mark.parametrize("synced", [False, True])
-@pytest.mark.parametrize("flag", ["", 'autoreset="disable"'])
-@pytest.mark.parametrize("name", ENGINES)
+@pytest.mark.parametrize(
+    ("name", "flag", "synced"),
+    [(name, flag, synced) for name in ENGINES for flag, synced in (("", True), ('autoreset="disable"', False))],
+)
 def test_bad_speeds_and_controls_fail_and_stay_failed_beside_the_healthy(name, flag, synced):
     engine = make_engine(simulation(synced, flag), name)
     speeds, controls = jnp.array([0.5, FAST, 0.5, jnp.nan]), jnp.array([0.3, 0.0, jnp.nan, 0.0])
