@@ -7,9 +7,16 @@ environment. Both are imported when they are first asked for.
 from __future__ import annotations
 
 import importlib
+import sys
 from typing import Any
 
-from guided_rl.devices import join_processes, one_device_per_core
+try:
+    from guided_rl.devices import join_processes, one_device_per_core
+except ValueError as error:  # JAX, which is imported there, of a variable that it cannot read
+    if "JAX" not in str(error) and "jax" not in str(error):
+        raise
+    print(f"JAX cannot start, because of an environment variable of its own: {error}; unset it", file=sys.stderr)
+    raise SystemExit(2) from None
 
 one_device_per_core()
 join_processes()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,6 +27,7 @@ YOUNGER = (
 )
 REPLAY_DTYPES = ("float32", "float16", "bfloat16")
 PRECISIONS = ("default", "high", "highest")
+LARGEST = 2**31 - 1  # programs count in int32
 
 
 @dataclass(frozen=True)
@@ -142,6 +143,10 @@ def check(config: RunConfig, method: Method) -> None:
     for name in ("seeds", "steps", "batch", "evaluations", "episodes", "block"):
         if getattr(config, name) < 1:
             raise UserError(f"{name} is {getattr(config, name)}; it must be at least 1")
+    for name, value in [*dataclasses.asdict(config).items(), *(("hidden", width) for width in config.hidden)]:
+        if isinstance(value, int) and value > LARGEST:
+            raise UserError(f"{name} is {value}; it must be at most {LARGEST:,}, the largest whole number of a program")
+    check_seed(config.first_seed, "first_seed", config.seeds)
     if config.steps % (config.evaluations * config.block):
         raise UserError(
             f"steps={config.steps} is not a multiple of evaluations×block={config.evaluations * config.block}; "
@@ -175,3 +180,32 @@ def check(config: RunConfig, method: Method) -> None:
         for value in values:
             if not np.isfinite(value) or not low <= value <= high:
                 raise UserError(f"{name}={value} is outside [{low:g}, {high:g}]; give finite values within it")
+        _refuse_rounding(name, values)
+
+
+def check_seed(seed: int, name: str = "seed", count: int = 1) -> None:
+    """Refuse seeds that an int32 does not hold, or that are negative.
+
+    Raises:
+      UserError: the first of `count` seeds, or the last, is outside [0, 2**31).
+    """
+    if not 0 <= seed <= LARGEST + 1 - count:
+        raise UserError(f"{name} is {seed}; seeds must be from 0 to {LARGEST:,}")
+
+
+def _refuse_rounding(name: str, values: Sequence[float]) -> None:
+    """Refuse values that float32, in which programs compute, makes infinite, zero, or equal to another one.
+
+    Raises:
+      UserError: the first such value.
+    """
+    with np.errstate(over="ignore", under="ignore"):
+        single = np.asarray(values, np.float32)
+    for value, rounded in zip(values, single, strict=True):
+        if not np.isfinite(rounded) or (rounded == 0) != (value == 0):
+            raise UserError(f"{name}={value} is {rounded:g} in float32; give a value between 1e-38 and 3e38 in size")
+    if len(set(single.tolist())) < len(values):
+        twice = next(value for i, value in enumerate(values) if single[i] in single[:i])
+        raise UserError(
+            f"the grid of {name} has {twice:g} twice, which would count as independent; give each value once"
+        )

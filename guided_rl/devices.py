@@ -7,13 +7,13 @@ import sys
 
 import jax
 
-from guided_rl import variables
+from guided_rl import limits, variables
 from guided_rl.errors import UserError
 
 
 def cores() -> int:
-    """`$GUIDED_RL_THREADS`, else the cores this process may use."""
-    return variables.threads() or len(os.sched_getaffinity(0))
+    """`$GUIDED_RL_THREADS`, else the cores this process may use, those of its container counted."""
+    return variables.threads() or int(limits.cores().amount)
 
 
 def backend() -> str:

@@ -12,11 +12,11 @@ from pathlib import Path
 import jax
 import jax.numpy as jnp
 
-from guided_rl import envs, gl
+from guided_rl import envs, gl, limits
 from guided_rl import variables as given
 from guided_rl.cli import checkout
 from guided_rl.devices import backend
-from guided_rl.errors import UserError
+from guided_rl.errors import UserError, reason
 from guided_rl.guides.find import expert_folders
 from guided_rl.physics import ENGINES, make_engine
 from guided_rl.training.cache import enable_compile_cache
@@ -58,11 +58,6 @@ def guarded(about: str, check: Callable[[], Finding]) -> Finding:
         return Finding("cannot be examined", str(error))
     except Exception as error:
         return Finding("cannot be examined", f"{about} cannot be examined ({reason(error)})")
-
-
-def reason(error: Exception) -> str:
-    """An error's kind and the first line of what it says."""
-    return ": ".join([type(error).__name__, *str(error).splitlines()[:1]])
 
 
 def python() -> Finding:
@@ -159,6 +154,14 @@ def _probe() -> str:
     return "found in it" if HIT in seen else "put into it" if MISS in seen else "not looked for in it"
 
 
+def resources() -> Finding:
+    """Cores and memory that this process may use, and what sets them."""
+    most, size = limits.cores(), limits.memory()
+    chosen = {given.THREADS: given.threads(), given.MEMORY: given.memory()}
+    said = "".join(f"; {name} is set" for name, value in chosen.items() if value)
+    return Finding(f"{most.amount:.0f} cores by {most.by}, {size.amount / 2**30:.1f} GiB by {size.by}{said}")
+
+
 def disk() -> Finding:
     free = shutil.disk_usage(Path.cwd()).free
     wrong = f"only {free / 2**30:.1f} GiB of disk are free here; checkpoints may not fit" if free < LITTLE_DISK else ""
@@ -167,13 +170,14 @@ def disk() -> Finding:
 
 def wandb() -> Finding:
     """The mode that a run would log in; nobody is asked and no server is called."""
-    from guided_rl.reporting.wandb_log import _asked_mode, _login_mode
+    from guided_rl.reporting.wandb_log import _login_mode
+    from guided_rl.reporting.wandb_variables import asked_mode
 
     try:
         import wandb
     except ImportError:
         return Finding("not installed", "W&B is not installed, so runs are not logged to it; run make setup")
-    asked = _asked_mode()
+    asked = asked_mode()
     return Finding(f"{asked} by the environment" if asked else f"{_login_mode(wandb)} by login")
 
 
@@ -202,6 +206,7 @@ CHECKS: dict[str, Callable[[], Finding]] = {
     "packages": packages,
     "devices": devices,
     "engines": engines,
+    "resources": resources,
     "cache": cache,
     "disk": disk,
     "W&B": wandb,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import functools
+import io
 import sys
 from collections.abc import Iterable, Iterator
 
@@ -25,9 +27,29 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> UserError:
     return UserError(f"unknown {kind} {name!r}; {hint}")
 
 
+def lenient_output() -> None:
+    """Print what a terminal's encoding lacks, such as ± in one that is not UTF-8, as a question mark."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
+@functools.cache
+def note(sentence: str) -> None:
+    """Tell the user, once, what was taken for granted; on stderr."""
+    print(f"note: {sentence}", file=sys.stderr)
+
+
+def reason(error: BaseException) -> str:
+    """The kind of an error and the first line of what it says."""
+    said = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {said[0]}" if said else type(error).__name__
+
+
 @contextlib.contextmanager
 def told() -> Iterator[None]:
     """For scripts: an error that a user can mend is one sentence on stderr, and exit status 2."""
+    lenient_output()
     try:
         yield
     except UserError as error:

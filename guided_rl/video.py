@@ -18,7 +18,7 @@ import mujoco
 import numpy as np
 
 from guided_rl import envs, gl
-from guided_rl.config import RunConfig
+from guided_rl.config import RunConfig, check_seed
 from guided_rl.envs.base import MujocoEnv
 from guided_rl.errors import UserError
 from guided_rl.guides import find_guide
@@ -42,6 +42,7 @@ def find_player(task: str, guide: str, folder: Path | None, seed: int, physics: 
     Raises:
       UserError: there is no such task, guide or run, or the task has no MuJoCo model.
     """
+    check_seed(seed)
     if folder is not None:
         return _learner(folder, task, seed)
     env = envs.make(task, physics)
@@ -56,7 +57,7 @@ def find_player(task: str, guide: str, folder: Path | None, seed: int, physics: 
 def _learner(folder: Path, task: str, seed: int) -> Player:
     """The deterministic policy of learner `seed` at the run's newest checkpoint."""
     try:
-        stored = json.loads((folder / "config.json").read_text())
+        stored = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise UserError(f"{folder} is no run's folder: its config.json cannot be read") from error
     session = Session(_config(stored))

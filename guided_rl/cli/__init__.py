@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import sys
 from collections.abc import Sequence
 
 from guided_rl import gl, variables
+from guided_rl.cli.ending import as_process
 from guided_rl.errors import Interrupted, UserError
+
+REPEATABLE = ("--grid", "--set", "--option")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -19,14 +23,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Raises:
       SystemExit: from the parser, for `--help` (0) and for options that it cannot read (2).
     """
+    if arguments is None:
+        return as_process(lambda: run(sys.argv[1:]))
+    return run(list(arguments))
+
+
+def run(given: list[str]) -> int:
+    """As `main`, within a process that may go on afterwards."""
     try:
-        given = sys.argv[1:] if arguments is None else list(arguments)
         command = _parse(given)
         if given[0] != "doctor":  # which lists what is wrong with them beside all else
             variables.check()
         return command.execute() or 0
     except UserError as error:
         print(error, file=sys.stderr)
+        return 2
+    except MemoryError as error:
+        print(f"there is not enough memory for this ({error or 'no size given'}); ask for less", file=sys.stderr)
         return 2
     except (Interrupted, KeyboardInterrupt) as stop:
         print(str(stop) or "stopped; what was saved stays", file=sys.stderr)
@@ -43,4 +56,22 @@ def _parse(arguments: list[str]):
         if "MUJOCO_GL" in os.environ:
             raise UserError(f"MUJOCO_GL={os.environ['MUJOCO_GL']} cannot be used here; {gl.INSTALL}") from error
         raise
+    refuse_repeated(arguments)
     return parse(arguments)
+
+
+def refuse_repeated(arguments: Sequence[str]) -> None:
+    """Refuse an option that is given twice, of which the parser would take the last without a word.
+
+    Raises:
+      UserError: the first such option; those of the form NAME=VALUE may be repeated.
+    """
+    seen: set[str] = set()
+    for argument in itertools.takewhile(lambda text: text != "--", arguments):
+        option = argument.partition("=")[0].replace("_", "-")
+        if not option.startswith("--") or option in REPEATABLE:
+            continue
+        option = "--" + option.removeprefix("--").removeprefix("no-")  # a flag and its opposite are one option
+        if option in seen:
+            raise UserError(f"{option} is given twice; give it once")
+        seen.add(option)

@@ -6,6 +6,7 @@ import jax
 import numpy as np
 
 from guided_rl import envs
+from guided_rl.config import check_seed
 from guided_rl.envs.base import Env
 from guided_rl.envs.references import measure, measure_random
 from guided_rl.errors import UserError
@@ -23,6 +24,7 @@ def evaluate(task: str, guide: str, episodes: int, seed: int, physics: str) -> N
     """
     if episodes < 1:
         raise UserError(f"episodes is {episodes}; it must be at least 1")
+    check_seed(seed)
     env = envs.make(task, physics)
     for name, returns in players(env, guide, episodes, seed):
         print(f"{name} on {task}: {_line(task, returns)}")
@@ -48,6 +50,9 @@ def play(env: Env, guide: Guide, episodes: int, seed: int) -> np.ndarray:
 
 
 def _line(task: str, returns: np.ndarray) -> str:
+    failed = int(np.count_nonzero(~np.isfinite(returns)))
+    if failed:
+        return f"– over {returns.size} episodes, of which {failed} failed, by physics that ran away or a NaN action"
     mean = mean_interval(Sample(returns, np.arange(returns.size)))
     scale = scale_of(task)
     share = f", {number(float(scale.normalise(returns.mean())))} normalised" if scale.normalises else ""

@@ -13,8 +13,10 @@ from guided_rl.cli.watch import watching
 from guided_rl.config import RunConfig, differences
 from guided_rl.errors import UserError
 from guided_rl.guides.quotes import experts_behind
+from guided_rl.plugins import is_plugin
 from guided_rl.reporting import collect, merging, records, summary_tables
 from guided_rl.reporting.tables import Table, to_rich
+from guided_rl.training.checkpoint import content_changes
 from guided_rl.training.offline import keep_agents
 from guided_rl.training.processes import leads
 from guided_rl.training.run import Session
@@ -31,6 +33,8 @@ def run(config: RunConfig, folder: Path) -> records.Record | None:
     """
     done = folder / "record"
     if (done / "record.json").exists() and not differences((record := records.read(done)).config, config.to_json()):
+        if changed := _changes_behind(config, folder):
+            raise UserError(changed)
         print(f"this run was finished before; its record is in {done}")
         show(summary_tables.returns_table([record], f"{record.method} on {record.task}"))
         return record
@@ -65,6 +69,13 @@ def merge(parts: Sequence[Path], out: Path) -> records.Record:
     show(summary_tables.returns_table([merged], f"{merged.method} on {merged.task}"))
     print(f"record of seeds {merged.seeds[0]} to {merged.seeds[-1]} in {out}")
     return merged
+
+
+def _changes_behind(config: RunConfig, folder: Path) -> str:
+    """What changed behind the names of a finished run, as a sentence; a run of our own names alone cannot change."""
+    if config.guide is None and config.dataset is None and not (is_plugin(config.task) or is_plugin(config.method)):
+        return ""
+    return content_changes(folder, Session(config).advice())
 
 
 def show_sweep(record: records.Record, parameter: str, folder: Path) -> None:

@@ -59,6 +59,8 @@ class Population(RunConfig):
         values["grid"] = assignments("--grid", self.grid, floats)
         values["hparams"] = assignments("--set", self.hparams, number)
         values["options"] = assignments("--option", self.options, word)
+        if both := sorted(values["grid"].keys() & values["hparams"].keys()):
+            raise UserError(f"{', '.join(both)} is both in --grid and in --set; leave one out")
         return RunConfig(**values)
 
 
@@ -69,6 +71,8 @@ def assignments(option: str, given: Sequence[str], read: Callable[[str, str], An
         name, equals, value = text.partition("=")
         if not (name and equals and value):
             raise UserError(f"{option} {text} is not of the form NAME=VALUE, such as --set gamma=0.98")
+        if name in pairs:
+            raise UserError(f"{option} is given {name} twice; give it once")
         pairs[name] = read(option, value)
     return pairs
 

@@ -9,11 +9,14 @@
 | `medium:50000` | the same with another number of rows per expert |
 | `file.npz` | a user's own transitions, actions in [-1, 1] |
 | `file.hdf5`, `file.h5` | D4RL's flat layout, or Minari's with a group per episode |
+| `folder` | a Minari dataset's, which holds `data/main_data.hdf5` |
 
 A flat file has `observations` [rows, obs], `actions` [rows, action], `rewards` [rows],
 `terminations` (or `terminals`) [rows], and either `next_observations` [rows, obs] or
 `truncations` (or `timeouts`) [rows]. Without the former, s' is the next row's observation, and
-a row that was truncated, or ends the file, is dropped because its s' was not kept.
+a row that was truncated, or ends the file, is dropped because its s' was not kept. Other columns
+are not read. A file without next observations whose flags leave a trajectory longer than an
+episode of the task is refused, since somewhere in it s' would be another episode's.
 
 For a method that learns from observations alone, such a file needs no actions, rewards or
 terminations; what it lacks is NaN in the rows.
@@ -21,16 +24,17 @@ terminations; what it lacks is NaN in the rows.
 
 from __future__ import annotations
 
+import difflib
 import re
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from guided_rl.data import maze_recipes, recipes
 from guided_rl.data.demonstrations import EPISODES, collect
-from guided_rl.data.hdf5 import read_hdf5
+from guided_rl.data.hdf5 import Contents, read_hdf5
 from guided_rl.data.recipes import parse
 from guided_rl.data.replay import Layout
 from guided_rl.envs.base import Env
@@ -40,6 +44,20 @@ from guided_rl.guides.checkpoint import LEVELS
 
 NAMES = ("demos", *(f"demos@{level}" for level in LEVELS))
 ALIASES = {"terminations": "terminals", "truncations": "timeouts"}
+COLUMNS = ("observations", "actions", "rewards", "terminations", "next_observations", "truncations")
+# What other suites call a column.
+OTHERS = {
+    "observations": ("obs", "observation", "states", "state"),
+    "actions": ("acts", "action", "act"),
+    "rewards": ("rews", "reward", "rew"),
+    "terminations": ("terminated", "termination", "dones", "done"),
+    "next_observations": ("next_obs", "next_states", "observations_next"),
+    "truncations": ("truncated", "truncation", "timeout"),
+}
+HDF5 = (".hdf5", ".h5")
+IN_MINARI_FOLDER = Path("data") / "main_data.hdf5"
+NEEDED = frozenset((*COLUMNS, *ALIASES.values()))
+SHOWN = 12
 EDGE = 1e-3
 REQUIRED = ("observations", "actions", "rewards", "terminations")
 
@@ -60,11 +78,13 @@ def find_dataset(named: str, env: Env, layout: Layout, observations_only: bool =
     if layout != standard:
         extra = [name for name, _ in layout.columns if name not in dict(standard.columns)]
         raise UserError(f"the method stores {', '.join(extra)}, which the dataset {named!r} does not have")
-    suffix = Path(named).suffix
-    if suffix == ".npz":
-        return _packed(_read_npz(Path(named)), named, env, observations_only)
-    if suffix in (".hdf5", ".h5"):
-        return _packed(read_hdf5(Path(named), env), named, env, observations_only)
+    path = Path(named)
+    if path.suffix.lower() == ".npz":
+        return _packed(_read_npz(path), named, env, observations_only)
+    if path.suffix.lower() in HDF5 and not path.is_dir():
+        return _packed(read_hdf5(path, env, NEEDED), named, env, observations_only)
+    if (path / IN_MINARI_FOLDER).is_file():
+        return _packed(read_hdf5(path / IN_MINARI_FOLDER, env, NEEDED), named, env, observations_only)
     name = parse(named, (*recipes.MIXTURES, *maze_recipes.MIXTURES))
     if name is not None and name.mixture in maze_recipes.MIXTURES:
         return maze_recipes.dataset(name.mixture, name.rows, env)
@@ -76,6 +96,7 @@ def find_dataset(named: str, env: Env, layout: Layout, observations_only: bool =
 def _demonstrations(named: str, env: Env) -> np.ndarray:
     parts = re.fullmatch(r"([^:]+)(?::(-?\d+))?", named)
     if parts is None or parts[1] not in NAMES:
+        refuse_format(Path(named))
         raise unknown(
             "dataset", named, [*NAMES, *recipes.MIXTURES, *maze_recipes.MIXTURES, "demos:5", "file.npz", "file.hdf5"]
         )
@@ -83,10 +104,29 @@ def _demonstrations(named: str, env: Env) -> np.ndarray:
     return collect(guide, env, EPISODES if parts[2] is None else int(parts[2]))
 
 
-def _read_npz(path: Path) -> dict[str, np.ndarray]:
+def refuse_format(path: Path) -> None:
+    """Refuse what is meant as a file, but of no format that is read.
+
+    Raises:
+      UserError: what it is, and what to give.
+    """
+    give = "give .npz, .hdf5 or a Minari folder"
+    if path.is_dir():
+        raise UserError(f"the folder {path} holds no dataset of Minari's, which has data/main_data.hdf5; {give}")
+    if path.suffix.lower() in (".pkl", ".pickle", ".pt", ".pth"):
+        raise UserError(f"the dataset {path} is a pickle, which may run code and is not read; save it as .npz")
+    if path.is_file() or re.fullmatch(r"\.[A-Za-z]\w*", path.suffix):
+        raise UserError(f"the dataset {path} is of no format that can be read ({path.suffix or 'no suffix'}); {give}")
+
+
+def _read_npz(path: Path) -> Contents:
+    """The columns that matter of the archive, and the names of all that are there."""
     try:
         with np.load(path, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
+            if not isinstance(archive, np.lib.npyio.NpzFile):
+                raise ValueError("it is one array without a name")
+            names = tuple(archive.files)
+            return Contents({name: _numbers(archive, name, path) for name in names if name in NEEDED}, names)
     except FileNotFoundError:
         raise UserError(f"there is no dataset {path}; name a file that exists") from None
     except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile) as error:
@@ -96,9 +136,17 @@ def _read_npz(path: Path) -> dict[str, np.ndarray]:
         ) from error
 
 
-def _packed(columns: Mapping[str, np.ndarray], named: str, env: Env, observations_only: bool) -> np.ndarray:
+def _numbers(archive: Mapping[str, np.ndarray], name: str, path: Path) -> np.ndarray:
+    try:
+        return archive[name]
+    except ValueError as error:  # NumPy's word for an array of Python objects, which are pickled
+        reason = str(error).splitlines()[0]
+        raise UserError(f"{name} of the dataset {path} cannot be read ({reason}); store plain numbers") from error
+
+
+def _packed(contents: Contents, named: str, env: Env, observations_only: bool) -> np.ndarray:
     """Rows [1, rows, width] of checked columns."""
-    columns = _checked(columns, named, env, observations_only)
+    columns = _checked(contents, named, env, observations_only)
     obs, action, terminated = columns["observations"], columns["actions"], columns["terminations"]
     if "next_observations" in columns:
         follows, kept = columns["next_observations"], np.ones(len(obs), bool)
@@ -108,24 +156,46 @@ def _packed(columns: Mapping[str, np.ndarray], named: str, env: Env, observation
         follows = np.where(useful[:, None], obs, np.roll(obs, -1, axis=0))
         kept = ((columns["truncations"] == 0) & ~(terminated > 0)) | useful
         kept[-1] &= useful[-1]
+        _refuse_lost_ends(columns, named, env)
     rows = np.concatenate([obs, action, columns["rewards"][:, None], terminated[:, None], follows], axis=1)
     if not kept.any():
         raise UserError(f"the dataset {named} has no row whose next observation is known; give next_observations")
     return rows[kept].astype(np.float32)[None]
 
 
-def _checked(columns: Mapping[str, np.ndarray], named: str, env: Env, observations_only: bool) -> dict[str, np.ndarray]:
+def _refuse_lost_ends(columns: Mapping[str, np.ndarray], named: str, env: Env) -> None:
+    """Refuse flags between which more rows lie than an episode can have, one more than its length at most.
+
+    Raises:
+      UserError: where the first such trajectory begins.
+    """
+    last = np.flatnonzero((columns["terminations"] > 0) | (columns["truncations"] > 0))
+    last = np.union1d(last, [len(columns["observations"]) - 1])
+    lengths = np.diff(last, prepend=-1)
+    long = np.flatnonzero(lengths > env.episode_length + 1)
+    if long.size:
+        first, rows = last[long[0]] - lengths[long[0]] + 1, lengths[long[0]]
+        raise UserError(
+            f"the dataset {named} has no end marked in {rows} rows from row {first} on, but an episode of {env.name} "
+            f"has at most {env.episode_length}; mark where episodes end in truncations, or give next_observations"
+        )
+
+
+def _checked(contents: Contents, named: str, env: Env, observations_only: bool) -> dict[str, np.ndarray]:
     """The columns by their first names, float32, each of the right size; NaN where one need not be there.
 
     Raises:
       UserError: the first thing that is wrong.
     """
-    columns = {name: np.asarray(columns[key]) for name, key in _present(columns).items()}
-    for name in ("observations",) if observations_only else REQUIRED:
-        if name not in columns:
-            raise UserError(f"the dataset {named} has no {name}; it has {', '.join(sorted(columns)) or 'nothing'}")
+    columns = {name: np.asarray(contents.columns[key]) for name, key in _present(contents.columns).items()}
+    missing = [name for name in (("observations",) if observations_only else REQUIRED) if name not in columns]
+    if missing:
+        raise UserError(f"the dataset {named} has no {', '.join(missing)}; {_instead(missing, contents.names)}")
     if "next_observations" not in columns and "truncations" not in columns:
-        raise UserError(f"the dataset {named} has neither next_observations nor truncations; give one of them")
+        raise UserError(
+            f"the dataset {named} has neither next_observations nor truncations; give one of them; "
+            f"{_instead(['next_observations', 'truncations'], contents.names)}"
+        )
     counted = columns["observations" if observations_only else "rewards"]
     rows = len(counted) if counted.ndim else 0
     if rows == 0:
@@ -139,9 +209,22 @@ def _checked(columns: Mapping[str, np.ndarray], named: str, env: Env, observatio
 
 def _present(columns: Mapping[str, np.ndarray]) -> dict[str, str]:
     """First name -> the name in the file, for the columns that matter."""
-    names = ("observations", "actions", "rewards", "terminations", "next_observations", "truncations")
-    found = {name: name if name in columns else ALIASES.get(name) for name in names}
+    found = {name: name if name in columns else ALIASES.get(name) for name in COLUMNS}
     return {name: key for name, key in found.items() if key in columns}
+
+
+def _instead(missing: Sequence[str], names: Sequence[str]) -> str:
+    """What a file has, and which of it may be what is missing under another name."""
+    shown = ", ".join(sorted(names)[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
+    meant = [f"{other} to {name}" for name in missing for other in _meant(name, names)]
+    limits = ", where they mark no time limit" if any(other.startswith("done") for other in meant) else ""
+    return f"it has {shown or 'nothing'}" + (f"; rename {', '.join(meant)}{limits}" if meant else "")
+
+
+def _meant(name: str, names: Sequence[str]) -> list[str]:
+    """Which of a file's names most likely stands for a column, if any."""
+    known = [other for other in OTHERS[name] if other in names]
+    return known[:1] or [n for n in difflib.get_close_matches(name, names, n=1, cutoff=0.85) if n not in COLUMNS]
 
 
 def _column(array: np.ndarray, name: str, rows: int, width: int | None, named: str, env: Env) -> np.ndarray:
@@ -155,14 +238,17 @@ def _column(array: np.ndarray, name: str, rows: int, width: int | None, named: s
         raise UserError(
             f"{name} of the dataset {named} have shape {array.shape}, but {env.name} with {rows} rows needs {expected}"
         )
+    with np.errstate(over="ignore"):
+        array = array.astype(np.float32)
     if not np.isfinite(array).all():
         bad = int(np.argwhere(~np.isfinite(array))[0][0])
-        raise UserError(f"{name} of the dataset {named} hold NaN or infinity, first in row {bad}; leave such rows out")
+        raise UserError(
+            f"{name} of the dataset {named} hold NaN or infinity in float32, first in row {bad}; leave such rows out"
+        )
     if name in ("terminations", "truncations") and not np.isin(array, (0, 1)).all():
         raise UserError(f"{name} of the dataset {named} hold other values than 0 and 1; store flags")
     if name == "actions" and np.abs(array).max() > 1 + EDGE:
         raise UserError(
             f"actions of the dataset {named} reach {np.abs(array).max():.3g}, outside [-1, 1]; scale them to it"
         )
-    array = array.astype(np.float32)
     return np.clip(array, -1, 1) if name == "actions" else array

@@ -26,6 +26,7 @@ from guided_rl.data.replay import Layout, transition
 from guided_rl.envs.base import Env
 from guided_rl.errors import UserError
 from guided_rl.guides.base import Guide
+from guided_rl.variables import home_cache
 
 EPISODES = 20
 MOST_EPISODES = 1000
@@ -46,7 +47,7 @@ def collect(guide: Guide, env: Env, episodes: int = EPISODES, seed: int = 0) -> 
             f"{episodes} episodes of demonstrations were asked for; give a number from 1 to {MOST_EPISODES}"
         )
     if guide.source is None:
-        return play(guide, env, episodes, seed)
+        return refuse_failed(play(guide, env, episodes, seed))
     recipe = {
         "guide": guide.source,
         "task": env.name,
@@ -70,7 +71,23 @@ def kept(recipe: Mapping[str, Any], make: Callable[[], np.ndarray]) -> np.ndarra
     rows = _read(path, text)
     if rows is None:
         rows = make()
+        refuse_failed(rows)
         _write(path, text, rows)
+    return rows
+
+
+def refuse_failed(rows: np.ndarray) -> np.ndarray:
+    """The rows, unless a simulation or a policy failed while they were made.
+
+    Raises:
+      UserError: some are NaN or infinite.
+    """
+    bad = int(np.count_nonzero(~np.isfinite(rows).all(-1)))
+    if bad:
+        raise UserError(
+            f"{bad} of {rows[..., 0].size} rows that were made for the dataset are NaN, by physics that ran away or a "
+            "policy's NaN action; give another guide or dataset"
+        )
     return rows
 
 
@@ -103,8 +120,7 @@ def play(guide: Guide, env: Env, episodes: int, seed: int) -> np.ndarray:
 
 def data_folder() -> Path:
     """`$GUIDED_RL_CACHE/demonstrations`, else `~/.cache/guided-rl/demonstrations`."""
-    named = os.environ.get("GUIDED_RL_CACHE")
-    return (Path(named) if named else Path.home() / ".cache" / "guided-rl") / "demonstrations"
+    return home_cache() / "demonstrations"
 
 
 def content_hash(rows: np.ndarray) -> str:

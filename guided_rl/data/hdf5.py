@@ -9,6 +9,8 @@ D4RL (Fu et al. 2020, arXiv 2004.07219): flat arrays `observations`, `actions`, 
 from __future__ import annotations
 
 import re
+from collections.abc import Container, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import h5py
@@ -19,11 +21,20 @@ from guided_rl.envs.base import Env
 from guided_rl.errors import UserError
 
 EPISODE = re.compile(r"episode_(\d+)")
+SHOWN = 3
 MINARI = ("observations", "actions", "rewards", "terminations")
 
 
-def read_hdf5(path: Path, env: Env) -> dict[str, np.ndarray]:
-    """The columns of a D4RL or Minari file.
+@dataclass(frozen=True)
+class Contents:
+    """What was read of a user's file: the columns that matter, and the names of everything in it."""
+
+    columns: Mapping[str, np.ndarray]
+    names: tuple[str, ...]
+
+
+def read_hdf5(path: Path, env: Env, needed: Container[str]) -> Contents:
+    """The `needed` columns of a D4RL or Minari file.
 
     Raises:
       UserError: the file is missing, truncated or in neither layout.
@@ -34,11 +45,32 @@ def read_hdf5(path: Path, env: Env) -> dict[str, np.ndarray]:
         with h5py.File(path, "r") as file:
             episodes = sorted((name for name in file if EPISODE.fullmatch(name)), key=_number)
             if episodes:
-                return _minari(file, episodes, path, env)
-            return {name: _array(file[name], name, path) for name in file if isinstance(file[name], h5py.Dataset)}
+                return Contents(_minari(file, episodes, path, env), tuple(file[episodes[0]]))
+            columns = {name: _array(file[name], name, path) for name in file if name in needed}
+            return Contents(columns, tuple(_shown(file)))
     except (OSError, RuntimeError, KeyError) as error:
         reason = str(error).splitlines()[0]
         raise UserError(f"the dataset {path} cannot be read ({reason}); it is truncated or no HDF5 file") from error
+
+
+def _shown(file: h5py.File) -> list[str]:
+    """The names at the top of a file; of a group the first arrays in it, by path."""
+    names = []
+    for name, node in file.items():
+        if isinstance(node, h5py.Group):
+            inside: list[str] = []
+            node.visititems(lambda path, part, inside=inside: _keep(path, part, inside))
+            names += [f"{name}/{path}" for path in inside] or [f"{name} (an empty group)"]
+        else:
+            names.append(name)
+    return names
+
+
+def _keep(path: str, part: h5py.Dataset | h5py.Group, inside: list[str]) -> bool | None:
+    """Note an array's path; true, which ends the walk, once there are enough."""
+    if isinstance(part, h5py.Dataset):
+        inside.append(path)
+    return len(inside) >= SHOWN or None
 
 
 def _number(name: str) -> int:

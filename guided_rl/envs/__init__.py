@@ -7,8 +7,10 @@ import functools
 from guided_rl.envs import dm_control_suite, gymnasium_mujoco, mazes, point_circle, point_fall, point_reach, safe_suite
 from guided_rl.envs.base import Env, MujocoEnv, State, Task
 from guided_rl.envs.jax_env import JaxEnv
+from guided_rl.envs.own_tasks import own_task
 from guided_rl.errors import UserError, unknown
 from guided_rl.physics import make_engine, resolved
+from guided_rl.plugins import file_stamp, is_plugin, load
 
 TASKS = {**gymnasium_mujoco.TASKS, **dm_control_suite.TASKS}
 # Those that equal no installed task: PAG's, where a crash ends the episode or the start differs, and D4RL's mazes.
@@ -17,7 +19,6 @@ OWN_TASKS = {**point_circle.TASKS, **point_fall.TASKS, **point_reach.TASKS, **sa
 __all__ = ["OWN_TASKS", "TASKS", "Env", "MujocoEnv", "State", "Task", "make"]
 
 
-@functools.lru_cache(maxsize=32)
 def make(name: str, physics: str = "auto") -> Env:
     """The environment `name` on a physics engine.
 
@@ -28,20 +29,24 @@ def make(name: str, physics: str = "auto") -> Env:
     Raises:
       UserError: the task or the engine is unknown; the nearest names are in the sentence.
     """
+    return _made(name, physics, file_stamp(name))
+
+
+@functools.lru_cache(maxsize=32)
+def _made(name: str, physics: str, stamp: tuple[int, ...]) -> Env:
+    """As `make`; `stamp` tells a user's file from the same file before it was edited."""
     known = {**TASKS, **OWN_TASKS}
     resolved(physics)  # also where it is not needed
     if name.startswith("brax:"):
         from guided_rl.envs.brax_adapter import BraxEnv
 
         return BraxEnv(name.removeprefix("brax:"))
-    if ".py:" in name:
-        from guided_rl.plugins import load
-
-        task = load(name)()
-        if not isinstance(task, Task | JaxEnv):
-            raise UserError(f"{name} returned {type(task).__name__}, not a guided_rl.envs.Task; return a Task from it")
+    if is_plugin(name):
+        task = own_task(load(name), name)
     elif name in known:
         task = known[name]()
+    elif name.endswith(".py"):
+        raise UserError(f"the task {name} names a file alone; name its function too, as {name}:function")
     else:
         raise unknown("task", name, known)
     if isinstance(task, JaxEnv):

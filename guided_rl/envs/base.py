@@ -86,8 +86,7 @@ class MujocoEnv:
     def __init__(self, task: Task, engine: Engine):
         self.task, self.engine = task, engine
         self.name, self.episode_length = task.name, task.episode_length
-        low, high = np.asarray(task.simulation.model.actuator_ctrlrange, np.float32).T
-        self._centre, self._half = (high + low) / 2, (high - low) / 2
+        self._centre, self._half = control_range(task.simulation.model, task.name)
         self.action_size = task.simulation.model.nu
         self.observation_size = jax.eval_shape(self.reset, jax.random.key(0)).obs.shape[-1]
 
@@ -138,6 +137,27 @@ class MujocoEnv:
         return jnp.clip(action, -1.0, 1.0) * self._half + self._centre
 
 
+def control_range(model: mujoco.MjModel, task: str) -> tuple[np.ndarray, np.ndarray]:
+    """Centre and half width [nu] of the controls that actions in [-1, 1] are scaled to.
+
+    Raises:
+      UserError: the model has no actuator, or one without a finite range, to which no action could be scaled.
+    """
+    if not model.nu:
+        raise UserError(f"the model of {task} has no actuator, so that no action can move it; add one with a ctrlrange")
+    with np.errstate(over="ignore", invalid="ignore"):
+        low, high = np.asarray(model.actuator_ctrlrange, np.float32).T
+        centre, half = (high + low) / 2, (high - low) / 2
+    dead = np.flatnonzero(~(np.isfinite(centre) & np.isfinite(half) & (half > 0)))
+    if dead.size:
+        named = [repr(model.actuator(i).name) if model.actuator(i).name else f"number {i}" for i in dead]
+        raise UserError(
+            f"the model of {task} gives no range of controls, to which actions in [-1, 1] could be scaled, for its "
+            f'actuator {", ".join(named)}; write a finite one, such as ctrlrange="-1 1"'
+        )
+    return centre, half
+
+
 def refuse_too_many(env: Env, simulations: int) -> None:
     """Refuse more simulations on a device than the engine can step in one call.
 
@@ -179,6 +199,12 @@ def stepped(task: Any, state: State, control: jax.Array, after: Any, active: jax
         metrics={**state.metrics, **terms},
         info={**state.info, "truncation": timeout.astype(jnp.float32), "step": step},
     )
+
+
+def fail_without_action(state: State, action: jax.Array, active: jax.Array | bool = True) -> State:
+    """A world that would take a NaN action for some other one has failed: its reward is NaN, as a physics engine's."""
+    lost = jnp.asarray(active) & ~jnp.isfinite(action).all()
+    return state.replace(reward=jnp.where(lost, jnp.nan, state.reward))
 
 
 def uniform_start(model: mujoco.MjModel, noise: float, velocity: str = "uniform"):

@@ -9,7 +9,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from guided_rl.envs.base import Metrics, State, begun, stepped
+from guided_rl.envs.base import Metrics, State, begun, fail_without_action, stepped
 from guided_rl.physics.base import select
 
 World = Any
@@ -71,7 +71,7 @@ class JaxEnv:
         """One control step; where not `active` the world rests and `done` stays set."""
         before, action = state.pipeline_state, jnp.clip(action, -1.0, 1.0)
         after = select(jnp.asarray(active), self.task.advance(before, action), before)
-        return stepped(self.task, state, action, after, active)
+        return fail_without_action(stepped(self.task, state, action, after, active), action, active)
 
     def reset_where(self, mask: jax.Array, state: State, rng: jax.Array) -> State:
         """`state` with a freshly drawn start where `mask`; the last reward and metrics are kept."""

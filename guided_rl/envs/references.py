@@ -61,7 +61,7 @@ class Reference:
 
 def _measured(references: dict[str, Reference]) -> dict[str, Reference]:
     """`references` with the zero action's returns, and the experts', which `python -m experts.register` writes."""
-    experts = json.loads(EXPERT_RETURNS.read_text()) if EXPERT_RETURNS.exists() else {}
+    experts = json.loads(EXPERT_RETURNS.read_text(encoding="utf-8")) if EXPERT_RETURNS.exists() else {}
     expert = {task: Return(**found) for task, found in experts.items()}
     zero = {task: Return(mean, se, _ZERO.format(episodes)) for task, (mean, se, episodes) in _ZERO_ACTION.items()}
     return {

@@ -95,7 +95,7 @@ def read_facts(path: Path) -> dict[str, Any]:
     """
     beside = path.with_suffix(".json")
     try:
-        facts = json.loads(beside.read_text())
+        facts = json.loads(beside.read_text(encoding="utf-8"))
         missing = {"task", "observation_size", "action_size", "sha256"} - facts.keys()
     except FileNotFoundError:
         raise UserError(f"{path} has no {beside.name} beside it with its task and checksum; restore it") from None

@@ -9,8 +9,8 @@
 | `local`, `local:sac@50`, `local,grow=0.3` | a task's local guide, and variants of it (`guides/local.py`) |
 | `module:name`, `file.py:name` | a `Guide`, or a plain JAX function `obs -> action` or `(obs, key) -> action` |
 | `offline:agents.npz` | the agents of an offline run |
-| `brax:path` | a brax SAC or PPO policy |
-| `sb3:path.zip` | a Stable-Baselines3 SAC, TD3 or DDPG model |
+| `brax:path`, `brax:file,activation=tanh` | a brax SAC or PPO policy (`guides/brax_policy.py`) |
+| `sb3:path.zip`, `sb3:path.zip,vecnormalize=file.pkl` | a Stable-Baselines3 SAC, TD3 or DDPG model |
 """
 
 from __future__ import annotations
@@ -68,11 +68,11 @@ def _find_one(named: str, env: Env) -> Guide:
     if named.startswith("brax:"):
         from guided_rl.guides.brax_policy import load_brax
 
-        return load_brax(Path(named.removeprefix("brax:")), env)
+        return load_brax(named.removeprefix("brax:"), env)
     if named.startswith("sb3:"):
         from guided_rl.guides.sb3_policy import load_sb3
 
-        return load_sb3(Path(named.removeprefix("sb3:")), env)
+        return load_sb3(named.removeprefix("sb3:"), env)
     if named.startswith("offline:"):
         from guided_rl.guides.offline import load_offline
 
@@ -82,8 +82,35 @@ def _find_one(named: str, env: Env) -> Guide:
         return load_guide(Path(path), _policy_name(policy or "bc"), env)
     if plugins.is_plugin(named):
         return _from_plugin(plugins.load(named), named)
+    refuse_format(named)
     policy = _policy_name(named)
     return load_guide(_need_weights(policy, env), policy, env)
+
+
+def refuse_format(named: str) -> None:
+    """Refuse what is meant as a file, but written without the word for what it is.
+
+    Raises:
+      UserError: how to write it.
+    """
+    path = Path(named)
+    if path.suffix == ".py":
+        raise UserError(f"the guide {named} names a file alone; name its function too, as {named}:function")
+    if path.suffix == ".zip":
+        raise UserError(f"the guide {named} is a file alone; write sb3:{named} for a Stable-Baselines3 model")
+    if path.exists() and named not in NAMES:
+        raise UserError(f"the guide {named} is a path alone; write brax:{named} for a brax policy, or see --help")
+
+
+def is_own(named: Guide | str | None) -> bool:
+    """Whether a guide, or one of a panel, is the user's own function or value, which its name says nothing about."""
+    if isinstance(named, Guide):
+        return named.source is None
+    parts = [part.strip() for part in (named or "").split("+")]
+    ours = lambda part: (
+        is_local(part) or part.startswith(("sb3:", "offline:")) or part.partition("#")[0].endswith(".npz")
+    )
+    return any(plugins.is_plugin(part) and not ours(part) for part in parts)
 
 
 def _policy_name(named: str) -> str:

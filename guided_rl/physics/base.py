@@ -7,6 +7,7 @@ host threads) and `mjx` (MJX on the accelerator); both are used through `Engine`
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -16,7 +17,11 @@ import mujoco
 import numpy as np
 from flax import struct
 
+from guided_rl.errors import UserError, unknown
+
 Slots = tuple[tuple[str, int, tuple[int, ...]], ...]
+# Beginnings of the names of `MjData` arrays whose size follows the contacts and constraints of the moment.
+VARYING = ("efc_", "iefc_", "efm_", "island_", "map_", "iacc", "ifrc_")
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +31,7 @@ class Simulation:
     Attributes:
       model: the compiled model, the same object for every engine.
       frame_skip: physics substeps per control step.
-      fields: names of `mujoco.MjData` arrays to expose, as Gymnasium would read them
+      fields: names of `mujoco.MjData` arrays and numbers to expose, as Gymnasium would read them
         after the last substep (derived fields lag the state by one substep, as there).
       precise: the fields for which `Data.moved` is exact: their rounding error to
         float32 is carried along, so that a small difference of large numbers is not lost.
@@ -47,14 +52,42 @@ class Simulation:
     settle: int = 0
 
     def slots(self) -> Slots:
-        """Name, offset and shape of every field in the packed array."""
+        """Name, offset and shape of every field in the packed array.
+
+        Raises:
+          UserError: a field is none of `MjData`, is no number, or changes its size while the model moves.
+        """
         data = mujoco.MjData(self.model)
         slots, offset = [], 0
         for name in (*self.fields, *(f"{p}.low" for p in self.precise)):
-            shape = np.shape(getattr(data, name.removesuffix(".low")))
+            shape = _shape(data, name.removesuffix(".low"))
             slots.append((name, offset, shape))
             offset += int(np.prod(shape))
         return tuple(slots)
+
+
+def _shape(data: mujoco.MjData, name: str) -> tuple[int, ...]:
+    """The shape of a readable field; () for a plain number such as `time`."""
+    value = getattr(data, name, None)
+    if isinstance(value, int | float):
+        return ()
+    if not isinstance(value, np.ndarray) or value.dtype.kind not in "fiub" or name.startswith(VARYING):
+        if not hasattr(data, name):
+            arrays = [n for n in dir(data) if isinstance(getattr(data, n, None), np.ndarray)]
+            raise unknown("field of mujoco.MjData", name, [n for n in arrays if not n.startswith(VARYING)])
+        raise UserError(
+            f"the field {name!r} of mujoco.MjData cannot be read by a task, because it is no array of one size and no "
+            "number; read another one, such as a sensor in sensordata"
+        )
+    return value.shape
+
+
+def content_key(sim: Simulation) -> int:
+    """A number that names the simulation's content, the same in every process."""
+    buffer = np.empty(mujoco.mj_sizeModel(sim.model), np.uint8)
+    mujoco.mj_saveModel(sim.model, None, buffer)
+    settings = repr((sim.frame_skip, sim.fields, sim.precise, sim.rne_post_constraint, sim.synced, sim.settle)).encode()
+    return int.from_bytes(hashlib.sha256(buffer.tobytes() + settings).digest()[:8], "little") >> 1
 
 
 def width(slots: Slots) -> int:
@@ -101,7 +134,12 @@ class Engine(Protocol):
         ...
 
     def step(self, data: Data, ctrl: jax.Array, active: jax.Array | bool = True) -> Data:
-        """`frame_skip` substeps under `ctrl` [nu]; an inactive simulation stays as it is."""
+        """`frame_skip` substeps under `ctrl` [nu]; an inactive simulation stays as it is.
+
+        A simulation in which MuJoCo finds a position, velocity, acceleration or control that is NaN or beyond
+        `mujoco.mjMAXVAL` has failed: all its fields are NaN from then on, until it is reset. C MuJoCo would put
+        it back to its reset pose, or the controls to zero, and go on.
+        """
         ...
 
     def reset_where(self, mask: jax.Array, data: Data, qpos: jax.Array, qvel: jax.Array) -> Data:

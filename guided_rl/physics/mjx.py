@@ -26,7 +26,7 @@ with contextlib.redirect_stdout(io.StringIO()):  # it prints that Warp is absent
     from mujoco import mjx
 
 PRESETS: dict[str, dict[str, int]] = {"xml": {}, "fast": {"iterations": 1, "ls_iterations": 4}}
-CARRIED = ("qpos", "qvel", "act", "qacc_warmstart")
+CARRIED = ("time", "qpos", "qvel", "act", "qacc_warmstart")
 # Simulations × degrees of freedom³ on a CPU: half of where it was seen to hang, or less. MJX factorises a matrix for
 # each simulation. jaxlib (0.10.2) gives a large batch of factorisations to the thread pool that it is called from, and
 # waits; when all threads of the pool wait so, they wait for ever.
@@ -61,34 +61,44 @@ class MjxEngine:
             self._empty = mjx.make_data(model, impl="jax")
         except NotImplementedError as error:
             raise _missing(error) from error
-        for field in sim.fields:
-            if _find(self._empty, field) is None:
-                raise _missing(f"the field {field!r}")
+        for field, _, shape in self.slots:
+            here = _find(self._empty, field.removesuffix(".low"))
+            if not isinstance(here, jax.Array | np.ndarray) or here.size != math.prod(shape):
+                raise _missing(f"the field {field.removesuffix('.low')!r}")
 
     def init(self, qpos: jax.Array, qvel: jax.Array, settle: bool = False) -> Data:
         qpos, qvel = (jnp.asarray(x, jnp.float32) for x in (qpos, qvel))
         start = self._empty.replace(qpos=qpos, qvel=qvel)
+        sound = jnp.bool_(True)
         if settle and self.sim.settle:
-            start = self._substeps(start, self.sim.settle)
+            start, sound = self._substeps(start, self.sim.settle)
+            start = start.replace(time=jnp.zeros_like(start.time))
         # The compiler drops whatever of `forward` no field is read from, the solver first of all.
-        return self._read(mjx.forward(self._model, start), start)
+        return self._read(mjx.forward(self._model, start), start, sound)
 
     def step(self, data: Data, ctrl: jax.Array, active: jax.Array | bool = True) -> Data:
         state = self._empty.replace(ctrl=ctrl.astype(jnp.float32), **data.raw)
         try:
-            state = self._substeps(state, self.sim.frame_skip)
+            state, sound = self._substeps(state, self.sim.frame_skip)
             derived = self._synced(state) if self.sim.synced else state
             if self.sim.rne_post_constraint:
                 derived = mjx.rne_postconstraint(self._model, derived)
         except NotImplementedError as error:
             raise _missing(error) from error
-        return select(jnp.asarray(active), self._read(derived, state), data)
+        return select(jnp.asarray(active), self._read(derived, state, sound), data)
 
     def reset_where(self, mask: jax.Array, data: Data, qpos: jax.Array, qvel: jax.Array) -> Data:
         return select(mask, self.init(qpos, qvel, settle=True), data)
 
-    def _substeps(self, state: mjx.Data, count: int) -> mjx.Data:
-        return jax.lax.fori_loop(0, count, lambda _, d: mjx.step(self._model, d), state)
+    def _substeps(self, state: mjx.Data, count: int) -> tuple[mjx.Data, jax.Array]:
+        """The state after `count` substeps, and whether C MuJoCo would have found nothing bad on the way."""
+
+        def substep(_: jax.Array, carry: tuple[mjx.Data, jax.Array]) -> tuple[mjx.Data, jax.Array]:
+            before, sound = carry
+            after = mjx.step(self._model, before)
+            return after, sound & _calm(before.qpos, before.qvel, after.qacc)
+
+        return jax.lax.fori_loop(0, count, substep, (state, _calm(state.ctrl)))
 
     def _synced(self, state: mjx.Data) -> mjx.Data:
         """Position and velocity fields of `state` itself; what depends on accelerations is the last substep's."""
@@ -97,11 +107,16 @@ class MjxEngine:
         kept = np.repeat(last, self.sim.model.sensor_dim)
         return fresh.replace(sensordata=jnp.where(kept, state.sensordata, fresh.sensordata))
 
-    def _read(self, derived: mjx.Data, state: mjx.Data) -> Data:
+    def _read(self, derived: mjx.Data, state: mjx.Data, sound: jax.Array) -> Data:
+        """What persists and what is read of it; NaN where the simulation has failed."""
         fields = [jnp.ravel(_find(derived, name)) for name in self.sim.fields]
         low = [jnp.zeros_like(jnp.ravel(_find(derived, name))) for name in self.sim.precise]
         packed = jnp.concatenate([*fields, *low]).astype(jnp.float32)
         raw = {name: getattr(state, name) for name in CARRIED}
+        if self.sim.synced:  # as C MuJoCo, which looks at the state whenever it computes from it
+            sound = sound & _calm(state.qpos, state.qvel)
+        packed = jnp.where(sound, packed, jnp.nan)
+        raw |= {name: jnp.where(sound, raw[name], jnp.nan) for name in ("qpos", "qvel")}
         return Data({name: leaf for name, leaf in raw.items() if leaf.size}, packed, self.slots)
 
 
@@ -118,6 +133,11 @@ def _adapted(model: mujoco.MjModel, preset: str) -> tuple[mujoco.MjModel, dict[s
     options["solver"] = mujoco.mjtSolver(model.opt.solver).name.removeprefix("mjSOL_").capitalize()
     options |= {"iterations": int(model.opt.iterations), "ls_iterations": int(model.opt.ls_iterations)}
     return model, options
+
+
+def _calm(*arrays: jax.Array) -> jax.Array:
+    """Whether every number is within MuJoCo's bounds; NaN is not."""
+    return jnp.stack([jnp.all(jnp.abs(array) <= mujoco.mjMAXVAL) for array in arrays]).all()
 
 
 def _find(data: mjx.Data, name: str) -> jax.Array | None:

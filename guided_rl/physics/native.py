@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import collections
 import functools
-import hashlib
 import math
 import queue
 import threading
@@ -24,11 +23,14 @@ import numpy as np
 
 from guided_rl.devices import cores
 from guided_rl.physics import ffi
-from guided_rl.physics.base import Data, Simulation, width
+from guided_rl.physics.base import Data, Simulation, content_key, width
 
 STATE = int(mujoco.mjtState.mjSTATE_INTEGRATION)
 STATE_FIELDS = {"qpos": int(mujoco.mjtState.mjSTATE_QPOS), "qvel": int(mujoco.mjtState.mjSTATE_QVEL)}
+# The counters of `MjData.warning` after which a simulation has failed, which lie side by side.
+FAILURES = [int(getattr(mujoco.mjtWarning, f"mjWARN_BAD{what}")) for what in ("QPOS", "QVEL", "QACC", "CTRL")]
 WORTH_A_THREAD = 50e-6  # seconds of work; waking a thread costs about a fifth of it
+CALM = np.zeros(max(FAILURES) + 1 - min(FAILURES), np.int32).tobytes()
 _engines: dict[int, NativeEngine] = {}
 
 
@@ -38,12 +40,19 @@ class _Worker:
     def __init__(self, sim: Simulation):
         self.sim, self.model, self.data = sim, sim.model, mujoco.MjData(sim.model)
         self.ctrl, self.qpos, self.qvel = self.data.ctrl, self.data.qpos, self.data.qvel
-        fields = {name: getattr(self.data, name).reshape(-1) for name in sim.fields if name not in STATE_FIELDS}
-        places = {name: slice(offset, offset + int(np.prod(shape))) for name, offset, shape in sim.slots()}
+        self.failures = self.data.warning.number[min(FAILURES) : max(FAILURES) + 1]
+        self.moving = slice(_state_column(sim, "qpos").start, _state_column(sim, "qvel").stop)
+        slots = [(name, slice(offset, offset + int(np.prod(shape))), shape) for name, offset, shape in sim.slots()]
+        places = {name: place for name, place, _ in slots}
+        read = [(name, shape) for name, _, shape in slots if name in sim.fields and name not in STATE_FIELDS]
+        fields = {name: getattr(self.data, name).reshape(-1) for name, shape in read if shape}
         self.fields = [(places[name], field) for name, field in fields.items()]
         self.precise = [(places[f"{name}.low"], fields[name]) for name in sim.precise if name in fields]
+        self.numbers = [(name, places[name], places.get(f"{name}.low")) for name, shape in read if not shape]
 
     def step(self, state: np.ndarray, ctrl: np.ndarray, packed: np.ndarray) -> None:
+        if math.isnan(state[self.moving.start]):
+            return  # it has failed, which `packed` says already
         mujoco.mj_setState(self.model, self.data, state, STATE)
         self.ctrl[:] = ctrl
         mujoco.mj_step(self.model, self.data, self.sim.frame_skip)
@@ -73,6 +82,14 @@ class _Worker:
             packed[place] = field
         for place, field in self.precise:
             packed[place] = field - field.astype(np.float32)
+        for name, place, low in self.numbers:
+            number = getattr(self.data, name)
+            packed[place] = number
+            if low:
+                packed[low] = number - np.float32(number)
+        if self.failures.tobytes() != CALM:
+            self.failures[:] = 0
+            state[self.moving] = packed[:] = math.nan
 
 
 class _Job:
@@ -117,7 +134,7 @@ class NativeEngine:
         self._inbox: queue.SimpleQueue[_Job] = queue.SimpleQueue()
         self._helpers: list[threading.Thread] = []
         self._row_seconds = _time_row(self._idle[0])
-        self.key = _content_key(sim)
+        self.key = content_key(sim)
         _engines[self.key] = self
         for name, function in _TARGETS.items():
             ffi.register(name, function)
@@ -215,13 +232,15 @@ def _serve(inbox: queue.SimpleQueue[_Job], sim: Simulation) -> None:
 def _state_columns(sim: Simulation) -> list[tuple[slice, slice, slice | None]]:
     """Where the state's own fields lie: in the packed row, in the state vector, and the packed low part."""
     places = {name: slice(offset, offset + int(np.prod(shape))) for name, offset, shape in sim.slots()}
-    columns = []
-    for name, bit in STATE_FIELDS.items():
-        if name in places:
-            start = mujoco.mj_stateSize(sim.model, (bit - 1) & STATE)
-            source = slice(start, start + mujoco.mj_stateSize(sim.model, bit))
-            columns.append((places[name], source, places.get(f"{name}.low")))
-    return columns
+    names = [name for name in STATE_FIELDS if name in places]
+    return [(places[name], _state_column(sim, name), places.get(f"{name}.low")) for name in names]
+
+
+def _state_column(sim: Simulation, name: str) -> slice:
+    """Where one of the state's own fields lies in the state vector."""
+    bit = STATE_FIELDS[name]
+    start = mujoco.mj_stateSize(sim.model, (bit - 1) & STATE)
+    return slice(start, start + mujoco.mj_stateSize(sim.model, bit))
 
 
 def _time_row(worker: _Worker) -> float:
@@ -233,14 +252,6 @@ def _time_row(worker: _Worker) -> float:
         mujoco.mj_step(worker.model, worker.data, worker.sim.frame_skip)
         seconds.append(time.perf_counter() - start)
     return min(seconds)
-
-
-def _content_key(sim: Simulation) -> int:
-    """A number that names the simulation's content, the same in every process."""
-    buffer = np.empty(mujoco.mj_sizeModel(sim.model), np.uint8)
-    mujoco.mj_saveModel(sim.model, None, buffer)
-    settings = repr((sim.frame_skip, sim.fields, sim.precise, sim.rne_post_constraint, sim.synced, sim.settle)).encode()
-    return int.from_bytes(hashlib.sha256(buffer.tobytes() + settings).digest()[:8], "little") >> 1
 
 
 _TARGETS = {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 import jax
 
+from guided_rl import limits
 from guided_rl.versions import code
 
 KINDS = {"family": "cpu family", "model": "model"}
@@ -28,7 +28,7 @@ def provenance(engine: Any = None) -> dict[str, Any]:
         "processor": _processor(),
         "device": f"{jax.device_count()} × {jax.devices()[0].device_kind}",
         "backend": jax.default_backend(),
-        "cores": _cores(),
+        "cores": int(limits.cores().amount),
         "engine": getattr(engine, "name", None),
         "engine_options": dict(getattr(engine, "options", None) or {}),
         "precision": _precision(),
@@ -38,7 +38,9 @@ def provenance(engine: Any = None) -> dict[str, Any]:
 
 def _processor(facts: Path = Path("/proc/cpuinfo")) -> str:
     """The processor's kind: compiled programs differ with it, and so do rates and results' last bits."""
-    lines = facts.read_text().partition("\n\n")[0].splitlines() if facts.exists() else []
+    lines = (
+        facts.read_text(encoding="utf-8", errors="replace").partition("\n\n")[0].splitlines() if facts.exists() else []
+    )
     told = {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
     named = told.get("model name") or platform.processor() or platform.machine()
     return ", ".join([named, *(f"{name} {told[key]}" for name, key in KINDS.items() if key in told)])
@@ -47,9 +49,3 @@ def _processor(facts: Path = Path("/proc/cpuinfo")) -> str:
 def _precision() -> str:
     width = "float64" if jax.config.jax_enable_x64 else "float32"
     return f"{width}, matmul {jax.config.jax_default_matmul_precision or 'default'}"
-
-
-def _cores() -> int:
-    """Cores that this process may use, which in a container are fewer than the machine has."""
-    affinity = getattr(os, "sched_getaffinity", None)
-    return len(affinity(0)) if affinity else os.cpu_count() or 1

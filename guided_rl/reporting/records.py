@@ -44,6 +44,7 @@ __all__ = [
 SCHEMA = 1
 POLICY = "policy"
 TUNING_SEED = 10_000  # seeds from here on choose settings, and judge nothing
+NOT_IN_JSON = ("nan", "inf", "-inf")
 _RESERVED = ("seed", "point", "protocol", "step", "episode", "episode_return", "episode_length", "episode_failed")
 _DATA = ("returns", "training")
 
@@ -318,9 +319,23 @@ def _from_json(head: Mapping[str, Any], tables: Mapping[str, pa.Table]) -> Recor
     values = {name: head[name] for name in names}
     values["seeds"] = tuple(int(seed) for seed in values["seeds"])
     values["grid"] = {name: tuple(float(v) for v in points) for name, points in values["grid"].items()}
-    values["experts"] = tuple(Expert(**expert) for expert in values["experts"])
+    values["experts"] = tuple(
+        Expert(**{**expert, "episode_return": float(expert["episode_return"])}) for expert in values["experts"]
+    )
+    values |= {name: float(values[name]) for name in ("wall_seconds", "compile_seconds")}
+    values["config"] = {k: _numbers(v) if isinstance(v, Mapping) else v for k, v in values["config"].items()}
+    values["provenance"] = _numbers(values["provenance"])
     values["failed"] = {name: int(step) for name, step in values["failed"].items()}
     return Record(**values, **tables)
+
+
+def _numbers(value: Any) -> Any:
+    """What `plain` was given, where it wrote NaN and infinity as text."""
+    if isinstance(value, Mapping):
+        return {name: _numbers(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_numbers(part) for part in value]
+    return float(value) if value in NOT_IN_JSON else value
 
 
 def _empty_returns(grid: Mapping[str, Sequence[float]]) -> pa.Table:

@@ -19,8 +19,10 @@ from typing import Any
 
 import numpy as np
 
+from guided_rl.errors import UserError
 from guided_rl.reporting.records import plain
 from guided_rl.reporting.statistics import iqm
+from guided_rl.reporting.wandb_variables import asked_mode, give_cache, variables_in
 
 PROJECT = "guided-rl"
 
@@ -57,9 +59,15 @@ class Logger:
         self._say, self._folder = say, Path(folder)
         self._first, self._runs, self._population = None, [], None
         self._labels = [_label(point) for point in points]
-        self._start, self._mode = None, _asked_mode()
+        self._start = None
+        try:
+            self._mode = asked_mode()
+        except UserError as error:
+            say(f"{error}; nothing is logged to W&B")
+            return
         if self._mode == "disabled":
             return
+        give_cache(self._folder)
         try:
             import wandb
         except ImportError:
@@ -119,15 +127,27 @@ class Logger:
         if self._mode == "online":
             try:
                 return self._start(wanted, "online")
-            except Exception:  # W&B raises many kinds, none of which may end a training run
+            except Exception as error:  # W&B raises many kinds, none of which may end a training run
+                if variables_in(error):
+                    return self._give_up(error)
                 self._say("W&B cannot be reached, so this run is logged offline; `wandb sync` uploads it later")
                 self._mode = "offline"
         try:
             return self._start(wanted, self._mode)
         except Exception as error:
-            self._say(f"W&B cannot write to {self._folder} ({_first_line(error)}), so nothing is logged to it")
-            self._start = None
-            return []
+            return self._give_up(error)
+
+    def _give_up(self, error: Exception) -> list[Any]:
+        """Say why there are no runs, and try no more."""
+        self._start = None
+        if named := variables_in(error):
+            why = f"W&B does not take {' and '.join(named)} ({_first_line(error)})"
+        elif isinstance(error, OSError):
+            why = f"W&B cannot write to {self._folder} ({_first_line(error)})"
+        else:
+            why = f"W&B does not start ({_first_line(error)})"
+        self._say(f"{why}, so nothing is logged to it")
+        return []
 
     @contextlib.contextmanager
     def _telling(self) -> Iterator[None]:
@@ -209,16 +229,6 @@ def _identity(folder: Path, group: str, name: str, config: Mapping[str, Any], mo
     """The same for the same run, so that a resumed one goes on in the same place."""
     text = json.dumps([str(folder.resolve()), group, name, config, mode], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def _asked_mode() -> str | None:
-    """What the environment asks for, if it does."""
-    asked = os.environ.get("WANDB_MODE", "").lower()
-    if asked in ("online", "offline", "disabled"):
-        return asked
-    if asked == "dryrun":
-        return "offline"
-    return "disabled" if os.environ.get("WANDB_DISABLED", "").lower() in ("true", "1") else None
 
 
 def _login_mode(wandb: Any) -> str:

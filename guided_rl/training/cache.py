@@ -10,12 +10,15 @@ from pathlib import Path
 
 import jax
 
+from guided_rl.variables import home_cache
+
 FAILED = ("Error reading persistent compilation cache", "Error writing persistent compilation cache")
 
 
 def cache_folder() -> Path:
     """`$GUIDED_RL_CACHE`, else `~/.cache/guided-rl/xla`."""
-    return Path(os.environ.get("GUIDED_RL_CACHE") or Path.home() / ".cache" / "guided-rl" / "xla")
+    named = os.environ.get("GUIDED_RL_CACHE")
+    return Path(named) if named else home_cache() / "xla"
 
 
 def enable_compile_cache() -> None:

@@ -23,7 +23,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from guided_rl.config import differences
-from guided_rl.errors import UserError
+from guided_rl.errors import UserError, note
 from guided_rl.prng import KEYS
 from guided_rl.training.processes import leads
 
@@ -49,10 +49,14 @@ def own(
     with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except (BlockingIOError, PermissionError):
             raise UserError(f"another process is running in {folder}; wait for it or choose another folder") from None
+        except OSError as error:
+            note(f"{folder} lies where files cannot be locked ({error.strerror}): start no second process in it")
         _claim(folder / "config.json", config)
-        _claim(folder / "advice.json", advice or {})
+        if changed := content_changes(folder, advice or {}):
+            raise UserError(changed)
+        _claim(folder / "advice.json", {**_held(folder / "advice.json"), **(advice or {})}, replace=True)
         _claim(folder / "plan.json", plan or {}, "was begun where the population was split up otherwise")
         yield
 
@@ -61,15 +65,53 @@ def wait_for_owner(folder: Path, seconds: float) -> None:
     """Wait until no process holds `folder`, but no longer than so: a dead process's lock outlives it a little."""
     path, until = folder / "lock", time.monotonic() + seconds
     while path.exists() and time.monotonic() < until:
-        with contextlib.suppress(OSError), path.open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return
-        time.sleep(0.2)
+        try:
+            with path.open("w") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except (BlockingIOError, PermissionError):
+            time.sleep(0.2)
+            continue
+        except OSError:  # nothing can be locked there, so that there is no telling
+            pass
+        return
 
 
-def _claim(path: Path, config: dict[str, Any], whose: str = "holds a run of another configuration") -> None:
+def content_changes(folder: Path, advice: dict[str, str]) -> str:
+    """A sentence on what stands behind the names of the run in `folder` and is not what it was; empty if nothing is.
+
+    What an older version did not keep is taken as unchanged.
+    """
+    held = _held(folder / "advice.json")
+    changed = [name for name, content in advice.items() if held.get(name, content) != content]
+    if not changed:
+        return ""
+    return (
+        f"{folder} holds a run whose {' and '.join(changed)} had another content under the same name; its numbers do "
+        "not count for this one, so choose another folder with --folder, or remove it"
+    )
+
+
+def _held(path: Path) -> dict[str, Any]:
+    """The JSON object in a file of a run folder; empty without the file.
+
+    Raises:
+      UserError: it cannot be read.
+    """
     try:
-        held = json.loads(path.read_text()) if path.exists() else None
+        found = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    except ValueError as error:
+        raise UserError(f"{path} was altered and cannot be read; remove {path.parent} or choose another") from error
+    except OSError as error:
+        raise UserError(f"cannot read {path} ({error.strerror}); choose another folder") from error
+    return found if isinstance(found, dict) else {}
+
+
+def _claim(
+    path: Path, config: dict[str, Any], whose: str = "holds a run of another configuration", replace: bool = False
+) -> None:
+    """Hold a file for `config`, which an older content refuses, unless it may be replaced."""
+    try:
+        held = json.loads(path.read_text(encoding="utf-8")) if path.exists() and not replace else None
         if held is None:
             write_text(path, json.dumps(config, indent=1))
     except OSError as error:
@@ -109,7 +151,7 @@ class Clock:
 
     def _read(self, name: str, kind: Any, default: Any) -> Any:
         try:
-            found = json.loads((self.folder / name).read_text()) if self.folder else default
+            found = json.loads((self.folder / name).read_text(encoding="utf-8")) if self.folder else default
         except (OSError, ValueError):
             return default
         return found if isinstance(found, kind) else default
@@ -118,7 +160,7 @@ class Clock:
 def write_text(path: Path, text: str) -> None:
     """Write a file whole: beside it, then renamed over it."""
     beside = path.with_name(path.name + ".part")
-    beside.write_text(text)
+    beside.write_text(text, encoding="utf-8")
     os.replace(beside, path)
 
 
@@ -174,7 +216,8 @@ class Checkpoints:
         shapes = jax.eval_shape(_to_arrays, like)
         abstract = jax.tree.map(lambda x, s: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=s), shapes, shardings)
         try:
-            tree = self._orbax.restore(path, args=_ocp().args.StandardRestore(abstract))
+            with _quiet():
+                tree = self._orbax.restore(path, args=_ocp().args.StandardRestore(abstract))
         except Exception as error:
             raise UserError(
                 f"the checkpoint {path} cannot be read ({str(error).splitlines()[0]}); remove it to start afresh"

@@ -49,7 +49,7 @@ def rates(task: str, simulations: int) -> dict[str, float]:
     facts = [task, simulations, jax.devices()[0].device_kind, jax.__version__, mujoco.__version__]
     path = cache_folder() / "engines" / f"{hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]}.json"
     if path.exists():
-        return json.loads(path.read_text())
+        return json.loads(path.read_text(encoding="utf-8"))
     found = {}
     for engine in ("native", "mjx"):
         try:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import jax
 import numpy as np
 
-from guided_rl import variables
+from guided_rl import limits, variables
 from guided_rl.training.checkpoint import tree_bytes
 from guided_rl.training.processes import least_of
 
@@ -60,14 +59,14 @@ def memory_limit() -> int:
 
 
 def own_memory_limit() -> int:
-    """Bytes on this process' devices: a share of their memory, or of this host's.
+    """Bytes on this process' devices: a share of their memory, or of what this process may use of this host's.
 
     On CPU `$GUIDED_RL_MEMORY_GB` decides, where it is set.
     """
-    limits = [(device.memory_stats() or {}).get("bytes_limit") for device in jax.local_devices()]
-    if all(limits):
-        return int(MEMORY_SHARE * sum(limits))
-    return variables.memory() or int(MEMORY_SHARE * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    of_devices = [(device.memory_stats() or {}).get("bytes_limit") for device in jax.local_devices()]
+    if all(of_devices):
+        return int(MEMORY_SHARE * sum(of_devices))
+    return variables.memory() or int(MEMORY_SHARE * limits.memory().amount)
 
 
 def make_plan(session: Session) -> Plan:

@@ -180,7 +180,9 @@ class Trainer:
             "return": after.done * total,
             "failure": after.done * (1.0 - after.info["truncation"]),
         }
-        member = member.replace(env=after, running_return=total * (1.0 - after.done))
+        # A reset would hide that the world failed on the way, so it is kept until the chunk's end.
+        sound = member.alive & jnp.isfinite(after.obs).all() & jnp.isfinite(after.reward)
+        member = member.replace(env=after, running_return=total * (1.0 - after.done), alive=sound)
         return member, row, ended
 
     def _arrive(self, member: Members, next_obs: jax.Array, hp: HParams, guide: Guide | None, step: jax.Array):

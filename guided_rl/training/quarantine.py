@@ -1,4 +1,4 @@
-"""Members whose state turns non-finite: frozen, counted, and no harm to their neighbours."""
+"""Members whose state turns non-finite, or whose world failed: frozen, counted, and no harm to their neighbours."""
 
 from __future__ import annotations
 
@@ -19,11 +19,10 @@ def _finite(tree: Any) -> jax.Array:
 
 
 def quarantine(before: Members, after: Members, step: jax.Array) -> Members:
-    """Freeze members whose state turned non-finite in this chunk as they were before it."""
-    finite = _finite((after.agent, after.env.obs, after.env.reward))
-    alive = before.alive & finite
+    """Freeze members whose state turned non-finite, or whose world did, in this chunk as they were before it."""
+    alive = before.alive & after.alive & _finite((after.agent, after.env.obs, after.env.reward))
     frozen = jax.tree.map(
         lambda old, new: jnp.where(alive.reshape(alive.shape + (1,) * (new.ndim - 1)), new, old), before, after
     )
-    died_at = jnp.where(before.alive & ~finite, step, before.died_at)
+    died_at = jnp.where(before.alive & ~alive, step, before.died_at)
     return frozen.replace(alive=alive, died_at=died_at)

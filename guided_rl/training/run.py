@@ -28,9 +28,12 @@ from guided_rl.data.demonstrations import content_hash
 from guided_rl.devices import backend, cores
 from guided_rl.envs.base import Env, refuse_too_many
 from guided_rl.errors import UserError
+from guided_rl.fingerprint import guide_hash, has_task, program_hash, task_hash
 from guided_rl.guides import find_guide
 from guided_rl.guides.base import Guide
-from guided_rl.methods.base import Method, Setup
+from guided_rl.guides.find import is_own
+from guided_rl.methods.base import Agent, Context, Method, Setup
+from guided_rl.plugins import is_plugin
 from guided_rl.training import engines
 from guided_rl.training.cache import enable_compile_cache, mending
 from guided_rl.training.checkpoint import Checkpoints, Clock, own
@@ -41,7 +44,9 @@ from guided_rl.training.population import Trainer
 from guided_rl.training.processes import held_by_lead
 from guided_rl.training.sharding import SAME, SPLIT, population_mesh, shardings
 from guided_rl.training.state import INPUTS, POPULATION, Inputs, Loop, Population
+from guided_rl.training.stopping import Stop
 from guided_rl.training.waves import Interrupted, Observer, Progress, Wave, merge, stop_on_interrupt
+from guided_rl.variables import check_jax
 from guided_rl.versions import code
 
 __all__ = ["Interrupted", "Observer", "Progress", "Result", "Session", "loop_settings", "train"]
@@ -128,6 +133,7 @@ class Session:
 
     def __init__(self, config: RunConfig, guide: Guide | str | None = None, offline: np.ndarray | None = None):
         enable_compile_cache()
+        check_jax()
         self.config = config
         self.method = methods.build(config.method, config.options)
         check(config, self.method)
@@ -148,6 +154,7 @@ class Session:
         )
         named = config.guide if guide is None else guide
         self.guide = find_guide(named, self.env) if self.method.needs_guide else None
+        self.own_guide = self.guide is not None and is_own(named)
         self.seeds, self.points = config.members()
         self.hparams = config.member_hparams(self.method)
         self.trainer = Trainer(self.env, self.method, self.setup, self.loop)
@@ -171,14 +178,35 @@ class Session:
             rows = find_dataset(self.config.dataset, self.env, layout, self.method.observations_only)
         return rows if self.method.prepare is None else self.method.prepare(rows, layout)
 
-    def _advice(self) -> dict[str, str]:
-        """What stands behind the guide's and the dataset's names, by content."""
+    def advice(self) -> dict[str, str]:
+        """What stands behind the names of guide, dataset, and the user's own task and method, by content."""
         found = {}
+        if is_plugin(self.config.task) and has_task(self.env):
+            found["task"] = task_hash(self.env)
+        if is_plugin(self.config.method):
+            found["method"] = self._method_hash()
+        if self.own_guide:
+            found["guide's function"] = guide_hash(self.guide, self.env.observation_size)
         if self.guide is not None:
             found["guide"] = self.guide.source or content_hash(np.asarray(ravel_pytree(self.guide.params)[0]))
         if self.offline is not None:
             found["dataset"] = content_hash(self.offline)
         return found
+
+    def _method_hash(self) -> str:
+        """Of what the method does in this run, from its first member's beginning to its evaluation."""
+        population, inputs = self.one_member, self.inputs(np.zeros(1, int))
+        agent = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape[1:], leaf.dtype), population.members.agent)
+        hp, guide = jax.tree.map(lambda leaf: leaf[0], (inputs.hp, inputs.guide))
+        obs, key = jnp.zeros(self.env.observation_size), jax.random.key(0)
+
+        def play(agent: Agent) -> list[jax.Array]:
+            ctx = Context(hp, jnp.int32(0), guide, setup=self.setup)
+            return [policy(agent, obs, key, ctx) for policy in self.method.policies.values()]
+
+        learn = functools.partial(self.trainer._chunk, steps=self.loop.block)
+        begin = (self.trainer._init, (population.members.seed, inputs))
+        return program_hash([begin, (learn, (population, inputs)), (play, (agent,))])
 
     def inputs(self, members: np.ndarray) -> Inputs:
         """What the chosen members read: hyper-parameters, their expert, shared data; a repeated one fills up."""
@@ -211,7 +239,7 @@ class Session:
             if folder is not None:
                 plan = {"width": self.plan.width, "chunk": self.plan.chunk}
                 plan |= {"engine": self.env.engine.name} if self.engine_rates else {}
-                stack.enter_context(held_by_lead(own(Path(folder), self.config.to_json(), self._advice(), plan)))
+                stack.enter_context(held_by_lead(own(Path(folder), self.config.to_json(), self.advice(), plan)))
             clock = Clock(None) if folder is None else Clock(Path(folder), code())
             stop = stack.enter_context(stop_on_interrupt())
             waves = []
@@ -242,12 +270,13 @@ class Session:
             tuple(clock.codes),
         )
 
-    def program(self, name: str, width: int) -> Callable:
+    def program(self, name: str, width: int, stop: Stop | None = None) -> Callable:
         """`init`, `chunk` or `evaluate` for `width` members, compiled at its first use, the wait counted apart."""
         with mending():
             self.prepare(width, name)
-            begun = time.monotonic()
-            program = self._programs[name, width].result()
+            begun, compiled = time.monotonic(), self._programs[name, width]
+            with contextlib.nullcontext() if stop is None or compiled.done() else stop.waiting():
+                program = compiled.result()
         self.compile_seconds += time.monotonic() - begun
         return program
 

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +20,7 @@ from guided_rl.training.plan import abstract_population
 from guided_rl.training.processes import any_of, to_host
 from guided_rl.training.sharding import SAME, SPLIT, place, shardings
 from guided_rl.training.state import INPUTS, POPULATION, Population
+from guided_rl.training.stopping import stop_on_interrupt
 
 if TYPE_CHECKING:
     from guided_rl.training.run import Session
@@ -55,6 +53,8 @@ class Progress:
 
 Observer = Callable[[Progress], None]
 
+__all__ = ["Interrupted", "Observer", "Progress", "Wave", "merge", "restored", "stop_on_interrupt"]
+
 
 class Wave:
     """One slice of the population, as wide as the device holds, after those that gave the histories `earlier`."""
@@ -73,7 +73,9 @@ class Wave:
         chunk = session.plan.chunk
         begun = saved = time.monotonic()
         while (step := int(population.step)) < config.steps:
-            population, totals = self._program("chunk")(population, self.inputs)
+            advance = self._program("chunk")
+            self.stop.train()
+            population, totals = advance(population, self.inputs)
             point = step // config.interval
             history.add(point, to_host(totals))
             step += chunk
@@ -102,7 +104,7 @@ class Wave:
         return Progress(point, step, *who, shown, alive, agents, seconds, self.earlier)
 
     def _program(self, name: str) -> Callable:
-        return self.session.program(name, len(self.members))
+        return self.session.program(name, len(self.members), self.stop)
 
     def _evaluate(self, population: Population):
         m = population.members
@@ -140,24 +142,3 @@ def merge(histories: list[History], population: int) -> History:
         return arrays[0] if arrays[0].ndim == 1 else np.concatenate(arrays, axis=1)[:, :population]
 
     return History.of(jax.tree.map(join, *[h.tree() for h in histories]))
-
-
-@contextlib.contextmanager
-def stop_on_interrupt() -> Iterator[threading.Event]:
-    """The first Ctrl-C or TERM asks for a stop at the next chunk; a second one is immediate."""
-    stop = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield stop
-        return
-
-    def ask(number, frame):
-        if stop.is_set():
-            raise KeyboardInterrupt
-        stop.set()
-
-    before = {s: signal.signal(s, ask) for s in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -16,6 +16,7 @@ from guided_rl.envs import make
 from guided_rl.guides.checkpoint import write_weights
 
 TINY = ["--task", "InvertedPendulum-v5", "--steps", "240", "--evaluations", "4", "--hidden", "16", "--batch", "16"]
+OTHER = [*TINY[:2], *TINY[4:]]  # without the steps
 SWEEP = ["table", "dai", "--sweep", "t_change", "--tasks", "HalfCheetah-v5", "--preset", "cpu"]
 
 
@@ -39,8 +40,8 @@ def refused(capsys, *arguments: str) -> str:
         (["run", *TINY, "--replay-dtype", "float8"], ["replay_dtype", "float16"]),
         (["run", *TINY, "--matmul-precision", "hihg"], ["matmul_precision", "high"]),
         (["run", *TINY, "--seeds", "0"], ["seeds is 0", "at least 1"]),
-        (["run", *TINY, "--steps", "-5"], ["steps is -5"]),
-        (["run", *TINY, "--steps", "241"], ["241 is not a multiple"]),
+        (["run", *OTHER, "--steps", "-5"], ["steps is -5"]),
+        (["run", *OTHER, "--steps", "241"], ["241 is not a multiple"]),
         (["run", *TINY, "--warmup", "2"], ["warmup=2.0", "[0, 1]"]),
         (["run", *TINY, "--set", "gamma=1.5"], ["gamma=1.5 is outside [0, 1]"]),
         (["run", *TINY, "--set", "gama=0.9"], ["hyper-parameter of 'sac'", "gamma"]),
@@ -80,6 +81,25 @@ def refused(capsys, *arguments: str) -> str:
         (["evaluate", "brax:fast", "random", "--physics", "bogus"], ["physics engine 'bogus'"]),
         (["evaluate", "PointFall", "random", "--physics", "bogus"], ["physics engine 'bogus'"]),
         (["evaluate", "Hopper-v5", "random", "--episodes", "0"], ["episodes is 0"]),
+        (["evaluate", "Hopper-v5", "random", "--seed", "99999999999"], ["seed is 99999999999", "2,147,483,647"]),
+        (["video", "Hopper-v5", "--seed", "-1"], ["seed is -1"]),
+        (["run", *TINY, "--seeds", "2", "--seeds", "3"], ["--seeds is given twice"]),
+        (["run", *TINY, "--first-seed=2", "--first_seed", "3"], ["--first-seed is given twice"]),
+        (["run", *TINY, "--critic-layer-norm", "--no-critic-layer-norm"], ["--critic-layer-norm is given twice"]),
+        (["run", *TINY, "--set", "gamma=0.9", "--set", "gamma=0.8"], ["--set", "gamma twice"]),
+        (["run", *TINY, "--grid", "gamma=0.9", "--grid", "gamma=0.8"], ["--grid", "gamma twice"]),
+        (["run", *TINY, "--grid", "gamma=0.9", "--set", "gamma=0.8"], ["gamma", "both in --grid and in --set"]),
+        (["run", *TINY, "--grid", "gamma=0.9,0.8,0.90"], ["gamma has 0.9 twice"]),
+        (["run", *TINY, "--grid", "gamma=0.9,0.9000000001"], ["gamma has 0.9 twice"]),
+        (["sweep", "gamma", "0.9,0.9", *TINY], ["gamma has 0.9 twice"]),
+        (["run", *TINY, "--set", "actor_lr=1e39"], ["actor_lr=1e+39 is inf in float32"]),
+        (["run", *TINY, "--set", "actor_lr=1e-60"], ["actor_lr=1e-60 is 0 in float32"]),
+        (["run", *TINY, "--first-seed", "-1"], ["first_seed is -1"]),
+        (["run", *TINY, "--first-seed", "2147483640"], ["first_seed is 2147483640"]),
+        (["run", *TINY, "--capacity", "3000000000"], ["capacity is 3000000000", "at most 2,147,483,647"]),
+        (["run", "--task", "mine.py"], ["mine.py names a file alone", "mine.py:function"]),
+        (["run", *TINY, "--method", "dai-sac", "--guide", "model.zip"], ["write sb3:model.zip"]),
+        (["run", *TINY, "--method", "demos-sac", "--dataset", "rows.csv"], ["no format that can be read (.csv)"]),
         (["video", "brax:ant"], ["no MuJoCo model"]),
         (["video", "Hopper-v5", "--out", "film.avi"], [".gif", ".mp4"]),
         (["video", "Hopper-v5", "--folder", "nowhere"], ["nowhere", "config.json"]),

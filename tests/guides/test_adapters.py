@@ -5,6 +5,7 @@
 on the scale [-1, 1], stands below.
 """
 
+import inspect
 import io
 import json
 import pickle
@@ -21,10 +22,12 @@ from brax.training.agents.ppo import checkpoint as ppo_checkpoint
 from brax.training.agents.ppo import networks as ppo
 from brax.training.agents.sac import checkpoint as sac_checkpoint
 from brax.training.agents.sac import networks as sac
+from brax.training.networks import ACTIVATION
 
 from guided_rl.envs import make
 from guided_rl.errors import UserError
 from guided_rl.guides import find_guide
+from guided_rl.guides.brax_policy import ASSUMED
 
 HERE = Path(__file__).parent
 OBS = np.linspace(-0.5, 0.5, 12, dtype=np.float32).reshape(3, 4)
@@ -87,6 +90,51 @@ def test_what_is_no_brax_policy_gets_one_sentence(env, tmp_path):
     ):
         with pytest.raises(UserError, match=sentence) as caught:
             find_guide(f"brax:{tmp_path / named}", place)
+        assert "\n" not in str(caught.value)
+
+
+def test_the_activation_that_a_brax_file_cannot_say_is_assumed_aloud_or_given(env, tmp_path, capsys):
+    """google/brax#519: a policy with tanh layers must not play as one with swish unseen."""
+    networks = ppo.make_ppo_networks(
+        4,
+        1,
+        policy_hidden_layer_sizes=(8, 8),
+        activation=ACTIVATION["tanh"],
+        preprocess_observations_fn=running_statistics.normalize,
+    )
+    params = untrained("ppo")[0][0], networks.policy_network.init(jax.random.key(0)), {}
+    model.save_params(tmp_path / "tanh", params)
+    expected, _ = ppo.make_inference_fn(networks)(params, deterministic=True)(OBS, jax.random.key(0))
+    assumed = find_guide(f"brax:{tmp_path / 'tanh'}", env)
+    assert "does not say its activation" in capsys.readouterr().err and "assumed" in assumed.name
+    assert np.abs(jax.vmap(assumed.action)(OBS) - expected).max() > 1e-3
+    given = find_guide(f"brax:{tmp_path / 'tanh'},activation=tanh", env)
+    np.testing.assert_allclose(jax.vmap(given.action)(OBS), expected, rtol=1e-5)
+    with pytest.raises(UserError, match=r"unknown activation.*tanh"):
+        find_guide(f"brax:{tmp_path / 'tanh'},activation=tahn", env)
+    for name, (factory, *_) in NETWORKS.items():
+        assert inspect.signature(factory).parameters["activation"].default is ACTIVATION[ASSUMED[name]]
+
+
+def test_brax_policies_that_would_play_otherwise_are_named(env, tmp_path):
+    size = lambda n: specs.Array((n,), jnp.dtype("float32"))
+    how = {"preprocess_observations_fn": running_statistics.normalize}
+    several = {"state": size(4), "privileged_state": size(9)}
+    normed = sac.make_sac_networks(4, 1, hidden_layer_sizes=(8, 8), policy_network_layer_norm=True, **how)
+    two = ppo.make_ppo_networks(4, 2, policy_hidden_layer_sizes=(8,), **how)
+    named = ppo.make_ppo_networks({"state": (4,), "privileged_state": (9,)}, 1, value_obs_key="privileged_state", **how)
+    plain = ppo.make_ppo_networks(4, 1, policy_hidden_layer_sizes=(8,), distribution_type="normal", **how)
+    cases = {
+        "takes observations by name \\(privileged_state, state\\)": (named, several, 3),
+        "layers other than plain ones": (normed, size(4), 2),
+        "2 action entries, but InvertedPendulum-v5 has 1": (two, size(4), 3),
+        "layers other than plain": (plain, size(4), 3),
+    }
+    for sentence, (networks, spec, parts) in cases.items():
+        params = running_statistics.init_state(spec), networks.policy_network.init(jax.random.key(0)), {}
+        model.save_params(tmp_path / "policy", params[:parts])
+        with pytest.raises(UserError, match=sentence) as caught:
+            find_guide(f"brax:{tmp_path / 'policy'}", env)
         assert "\n" not in str(caught.value)
 
 

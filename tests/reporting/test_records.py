@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import json
 import os
@@ -18,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from guided_rl.errors import UserError
-from guided_rl.reporting import provenance, records, storage
+from guided_rl.reporting import provenance, records, storage, summary_tables
 from tests.reporting.synthetic import constant, make_record
 
 EXPERT = records.Expert("halfcheetah-100-a", 4000.0, 250_000, "sha256:00")
@@ -136,7 +137,7 @@ def test_an_unwritable_place_is_one_sentence(tmp_path):
 
 KILLED = """
 import os, signal, sys
-from guided_rl.reporting import provenance, records, storage
+from guided_rl.reporting import provenance, records, storage, summary_tables
 from tests.reporting.synthetic import make_record
 calls, rename = 0, os.rename
 def strike(a, b):
@@ -208,3 +209,17 @@ def test_plain_makes_json_of_anything():
         "d": "nan",
         "3": records.plain(EXPERT),
     }
+
+
+def test_numbers_that_json_lacks_are_read_as_they_were_written(tmp_path):
+    """An expert whose return is not known, such as a data set in which no trajectory is whole."""
+    experts = [records.Expert("d.npz", value, 300, "c") for value in (float("nan"), float("inf"), 1.5)]
+    record = make_record("demos-sac", experts=experts, config={"options": {"most": float("-inf")}, "guide": "nan"})
+    record = dataclasses.replace(record, wall_seconds=float("nan"), provenance={"rates": [1.0, float("inf")]})
+    records.write(record, tmp_path / "record")
+    again = records.read(tmp_path / "record")
+    returns = [expert.episode_return for expert in again.experts]
+    np.testing.assert_array_equal(returns, [np.nan, np.inf, 1.5])
+    assert np.isnan(again.wall_seconds) and again.provenance == {"rates": [1.0, np.inf]}
+    assert again.config["options"] == {"most": -np.inf} and again.config["guide"] == "nan"
+    assert "–" in summary_tables._expert(again)

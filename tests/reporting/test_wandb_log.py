@@ -18,6 +18,7 @@ import pytest
 from guided_rl.cli.watch import watching
 from guided_rl.errors import Interrupted
 from guided_rl.reporting.wandb_log import Logger
+from guided_rl.reporting.wandb_variables import give_cache
 from guided_rl.training.run import Result, Session
 from tests.training.small import session_of, small
 
@@ -232,3 +233,27 @@ def test_disabled_writes_nothing(tmp_path, monkeypatch):
     monkeypatch.setenv("WANDB_MODE", "disabled")
     assert log_population(tmp_path) == []
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("WANDB_MODE", "of"), ("WANDB_PROJECT", "a/b#c"), ("WANDB_START_METHOD", "nothing")]
+)
+def test_a_variable_that_wandb_does_not_take_is_named(tmp_path, monkeypatch, name, value):
+    monkeypatch.setenv(name, value)
+    said = []
+    logger = Logger(tmp_path, GROUP, {}, [0], [{}], say=said.append)
+    logger.log(1, {"return": np.zeros(1)})
+    logger.finish()
+    if name == "WANDB_START_METHOD" and not said:
+        return  # a W&B that no longer reads it
+    assert len(said) == 1 and name in said[0] and "cannot write" not in said[0] and "\n" not in said[0]
+
+
+def test_wandbs_server_logs_into_the_run_folder_where_home_cannot_be_written(tmp_path, monkeypatch):
+    monkeypatch.delenv("WANDB_CACHE_DIR", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    give_cache(tmp_path / "run")
+    assert "WANDB_CACHE_DIR" not in os.environ
+    monkeypatch.setenv("XDG_CACHE_HOME", "/proc/nothing")
+    give_cache(tmp_path / "run")
+    assert os.environ.pop("WANDB_CACHE_DIR") == str(tmp_path / "run" / "wandb" / "cache")

@@ -19,6 +19,7 @@ from guided_rl.training import waves
 from guided_rl.training.checkpoint import Clock
 from guided_rl.training.offline import keep_agents
 from guided_rl.training.run import Session
+from guided_rl.training.stopping import Stop
 from tests.methods.offline_agents import context
 from tests.training.small import assert_same, everything, learned, member, small
 
@@ -58,7 +59,7 @@ def test_every_step_is_a_gradient_step_and_none_an_environment_step(result, sess
 
 
 def test_the_environments_stay_at_their_first_state(session):
-    wave = waves.Wave(session, np.arange(2), None, (), None, 1e9, Clock(None))
+    wave = waves.Wave(session, np.arange(2), None, (), Stop(), 1e9, Clock(None))
     population, _ = wave._restore()
     before = np.asarray(population.members.env.obs)
     after, _ = session.program("chunk", 2)(population, wave.inputs)
@@ -84,7 +85,7 @@ def test_a_seed_alone_and_in_a_crowd_are_the_same(result):
 
 def test_gradient_steps_are_those_of_one_after_the_other(session, result):
     """The chunk's steps are what the method's own update does, on the rows that each step's key draws."""
-    wave = waves.Wave(session, np.arange(2), None, (), None, 1e9, Clock(None))
+    wave = waves.Wave(session, np.arange(2), None, (), Stop(), 1e9, Clock(None))
     trainer, hp = session.trainer, {name: value[0] for name, value in wave.inputs.hp.items()}
     population, _ = wave._restore()
     key, agent = population.members.key[0], jax.tree.map(lambda leaf: leaf[0], population.members.agent)
