@@ -99,8 +99,8 @@ def test_switches_are_those_that_a_method_takes_at_their_defaults(name):
     [("pag", "decay_interval"), ("pig", "decay_interval"), ("rg", "decay_interval"), ("learned-sag", "hold")],
 )
 def test_plan_gives_every_schedule_in_steps(method, name, capsys):
-    options = ["--method", method, "--guide", "local", "--set", f"{name}=0.25"]
-    assert main(["plan", *SMALL, "--task", "cartpole-safe", "--steps", "400", *options]) == 0
+    options = ["--method", method, "--guide", "local", "--set", f"{name}=0.25", "--evaluations", "4"]
+    assert main(["plan", "--task", "cartpole-safe", "--steps", "400", *options]) == 0
     assert "0.25 = step 100" in capsys.readouterr().out
 
 
