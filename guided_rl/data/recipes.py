@@ -115,7 +115,8 @@ def replay_up_to_medium(env: Env) -> np.ndarray:
     The experts' own configuration is trained again as far as that.
 
     Raises:
-      UserError: the task's experts are not registered with their recipe, or it keeps too few rows.
+      UserError: the task's experts are not registered with their recipe, it keeps too few rows, or it
+        diverges where it did not when they were made.
     """
     from guided_rl.config import RunConfig
     from guided_rl.reporting.progress import Progress
@@ -143,6 +144,12 @@ def replay_up_to_medium(env: Env) -> np.ndarray:
             population, _ = chunk(population, inputs)
             bar.update(min(int(population.step), max(until)))
     buffers = [np.asarray(population.replay[i, :steps], np.float32) for i, steps in enumerate(until)]
+    broken = [seed for seed, buffer in zip(facts["seeds"], buffers, strict=False) if not np.isfinite(buffer).all()]
+    if broken:
+        raise UserError(
+            f"training {env.name}'s experts again for medium-replay diverged for seed {', '.join(map(str, broken))}; "
+            "train them on this machine with `make experts`"
+        )
     return np.stack([subset(buffer, min(until), env) for buffer in buffers])
 
 

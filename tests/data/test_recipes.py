@@ -25,7 +25,10 @@ from tests.guides.test_find import layers
 
 TASK = "InvertedPendulum-v5"
 LAYOUT = Layout.of(4, 1)
-RUN = RunConfig(task=TASK, method="sac", steps=400, seeds=3, first_seed=50, hidden=(16, 16), batch=16, evaluations=4)
+# Random actions all along: what counts is which rows are kept, and tiny agents can diverge.
+RUN = RunConfig(
+    task=TASK, method="sac", steps=400, seeds=3, first_seed=60, hidden=(16, 16), batch=16, warmup=0.75, evaluations=4
+)
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +46,7 @@ def experts(tmp_path, monkeypatch):
         "observation_size": 4,
         "action_size": 1,
         "recipe": RUN.to_json(),
-        "seeds": [50, 52],
+        "seeds": [60, 62],
         "environment_steps": {"until_chosen": {"25": [200, 300]}},
     }
     write_weights(tmp_path / f"{TASK}.npz", {f"sac@{level}": layers(2, experts=2) for level in LEVELS}, facts)
@@ -103,10 +106,23 @@ def test_medium_replay_is_what_the_run_itself_stored(env):
 
 
 def test_a_buffer_whose_first_rows_are_lost_is_no_medium_replay(env, monkeypatch):
-    facts = {"sha256": "s", "recipe": {**RUN.to_json(), "capacity": 250}, "seeds": [50, 52]}
+    facts = {"sha256": "s", "recipe": {**RUN.to_json(), "capacity": 250}, "seeds": [60, 62]}
     facts["environment_steps"] = {"until_chosen": {"25": [200, 300]}}
     monkeypatch.setattr(recipes, "_facts", lambda env: facts)
     with pytest.raises(UserError, match="kept 250 rows and were medium after 300"):
+        recipes.replay_up_to_medium(env)
+
+
+@pytest.mark.trains
+def test_a_repeated_training_that_diverges_gives_no_dataset(env, monkeypatch):
+    facts = {
+        "sha256": "s",
+        "recipe": {**RUN.to_json(), "warmup": 0.01, "hparams": {"actor_lr": 1e30}},
+        "seeds": [60, 62],
+    }
+    facts["environment_steps"] = {"until_chosen": {"25": [200, 300]}}
+    monkeypatch.setattr(recipes, "_facts", lambda env: facts)
+    with pytest.raises(UserError, match="diverged for seed 60, 62"):
         recipes.replay_up_to_medium(env)
 
 
