@@ -3,8 +3,8 @@
 Markers. `slow`: a long proof, in `make test-all` alone. `trains`: trains or compiles a learner, which `make test-fast`
 leaves out; a test that calls `Session.run` without that marker fails, so that the quick set stays quick.
 
-Most of the suite's time is XLA's compilation. Asking it for less optimisation is no way out: at backend level 0, learners
-on the native engine turn non-finite.
+Most of the suite's time is XLA's compilation. Asking it for less optimisation is no way out: at backend level 0,
+learners on the native engine turn non-finite.
 """
 
 from __future__ import annotations
