@@ -50,8 +50,8 @@ test: setup ## the default tests, less than 15 min on 2 cores
 test-fast: setup ## those of them that train nothing, less than 2 min
 	@$(PYTEST) $(SPREAD) -m 'not slow and not trains'
 
-test-all: setup ## those marked slow as well, every program compiled as for users (hours)
-	@$(PYTEST) $(SPREAD) -m '' --optimised
+test-all: setup ## those marked slow as well (hours)
+	@$(PYTEST) $(SPREAD) -m ''
 
 smoke: setup ## every benchmark script on the least that it can be given; installs the peers
 	@$(PYTEST) -m slow tests/benchmarks/test_scripts.py tests/benchmarks/test_speed.py

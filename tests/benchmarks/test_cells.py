@@ -70,6 +70,7 @@ def untrained(config: RunConfig) -> Guide:
     return Guide(jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), kept), propose, name="offline", size=1, source="")
 
 
+@pytest.mark.trains
 @pytest.mark.parametrize("cell", distinct())
 def test_every_cell_can_be_traced(cell, monkeypatch):
     # What a guide advises on reset states is asked in a compiled program; its own tests do that.

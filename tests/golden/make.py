@@ -1,15 +1,12 @@
 """Write the golden files anew: `python -m tests.golden.make [name ...]`, all of them where none is named.
 
 Look at the differences before you commit them: each one is a promise that no longer holds. `runs` belongs to this
-machine's kind of processor and version of JAX, and to one of two ways to compile: that of `make test-all`, or, with
-JAX_DISABLE_MOST_OPTIMIZATIONS=true, that of the other tests. Remove the files of machines that can no longer be asked.
+machine's kind of processor and version of JAX. Remove the files of machines that can no longer be asked.
 """
 
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -34,9 +31,6 @@ def main(names: list[str]) -> None:
         path = golden_file(name)
         path.write_text(json.dumps(MAKERS[name](), indent=1, ensure_ascii=False) + "\n")
         print(path.relative_to(FOLDER.parents[1]), flush=True)
-    if not names:  # again as the default tests compile, in another process, because JAX reads its settings once
-        quick = {**os.environ, "JAX_DISABLE_MOST_OPTIMIZATIONS": "true"}
-        subprocess.run([sys.executable, "-m", "tests.golden.make", "runs"], env=quick, check=True)
 
 
 if __name__ == "__main__":

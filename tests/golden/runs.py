@@ -74,16 +74,12 @@ def run(method: str) -> dict[str, str]:
 
 
 def machine() -> str:
-    """What bits depend on besides the code, as part of a file's name.
-
-    That is the processor's model, JAX's version, and whether programs are compiled quickly or as for users.
-    """
+    """What bits depend on besides the code, the processor's model and JAX's version, as part of a file's name."""
     cpuinfo = Path("/proc/cpuinfo")
     lines = cpuinfo.read_text().split("\n\n")[0].splitlines() if cpuinfo.exists() else []
     facts = {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
     model = [facts[name] for name in ("model name", "cpu family", "model") if name in facts]
-    compiled = "quick" if jax.config.values["jax_disable_most_optimizations"] else "optimised"
-    named = " ".join([*(model or [platform.machine()]), "jax", jax.__version__, compiled])
+    named = " ".join([*(model or [platform.machine()]), "jax", jax.__version__])
     return re.sub(r"[^a-z0-9.]+", "-", named.lower()).strip("-")
 
 
