@@ -30,7 +30,6 @@ STATE_FIELDS = {"qpos": int(mujoco.mjtState.mjSTATE_QPOS), "qvel": int(mujoco.mj
 # The counters of `MjData.warning` after which a simulation has failed, which lie side by side.
 FAILURES = [int(getattr(mujoco.mjtWarning, f"mjWARN_BAD{what}")) for what in ("QPOS", "QVEL", "QACC", "CTRL")]
 WORTH_A_THREAD = 50e-6  # seconds of work; waking a thread costs about a fifth of it
-CALM = np.zeros(max(FAILURES) + 1 - min(FAILURES), np.int32).tobytes()
 _engines: dict[int, NativeEngine] = {}
 
 
@@ -40,7 +39,8 @@ class _Worker:
     def __init__(self, sim: Simulation):
         self.sim, self.model, self.data = sim, sim.model, mujoco.MjData(sim.model)
         self.ctrl, self.qpos, self.qvel = self.data.ctrl, self.data.qpos, self.data.qvel
-        self.failures = self.data.warning.number[min(FAILURES) : max(FAILURES) + 1]
+        self.failures = _failure_counters(self.data)
+        self.calm = bytes(self.failures.nbytes)
         self.moving = slice(_state_column(sim, "qpos").start, _state_column(sim, "qvel").stop)
         slots = [(name, slice(offset, offset + int(np.prod(shape))), shape) for name, offset, shape in sim.slots()]
         places = {name: place for name, place, _ in slots}
@@ -51,8 +51,8 @@ class _Worker:
         self.numbers = [(name, places[name], places.get(f"{name}.low")) for name, shape in read if not shape]
 
     def step(self, state: np.ndarray, ctrl: np.ndarray, packed: np.ndarray) -> None:
-        if math.isnan(state[self.moving.start]):
-            return  # it has failed, which `packed` says already
+        if (first := state.item(self.moving.start)) != first:  # NaN, the quickest way: it has failed
+            return
         mujoco.mj_setState(self.model, self.data, state, STATE)
         self.ctrl[:] = ctrl
         mujoco.mj_step(self.model, self.data, self.sim.frame_skip)
@@ -87,7 +87,7 @@ class _Worker:
             packed[place] = number
             if low:
                 packed[low] = number - np.float32(number)
-        if self.failures.tobytes() != CALM:
+        if self.failures.tobytes() != self.calm:
             self.failures[:] = 0
             state[self.moving] = packed[:] = math.nan
 
@@ -217,6 +217,17 @@ class NativeEngine:
             self._helpers = [threading.Thread(target=serve, name=name, daemon=True) for name in names]
             for helper in self._helpers:
                 helper.start()
+
+
+def _failure_counters(data: mujoco.MjData) -> np.ndarray:
+    """A view of the warnings that mean failure, in one piece, since it is read after every step.
+
+    Between two counters lies what the first was last about, which is zero as long as the counter is.
+    """
+    counters = data.warning.number
+    between = counters.strides[0] // counters.itemsize
+    length = (max(FAILURES) - min(FAILURES)) * between + 1
+    return np.lib.stride_tricks.as_strided(counters[min(FAILURES) :], (length,), (counters.itemsize,))
 
 
 def _serve(inbox: queue.SimpleQueue[_Job], sim: Simulation) -> None:

@@ -17,20 +17,16 @@ class Stop:
     """Whether a run was asked to stop.
 
     Attributes:
-      at_once: whether it may end wherever it is, because it only waits for a compiler, or has not begun to train.
+      at_once: whether it may end where it is, because it only waits for a compiler. Elsewhere an exception might be
+        taken for another, as within an import.
     """
 
     def __init__(self) -> None:
-        self.at_once = True
+        self.at_once = False
         self._asked = threading.Event()
 
     def is_set(self) -> bool:
         return self._asked.is_set()
-
-    def train(self) -> None:
-        """From now on there is something to lose."""
-        self.at_once = False
-        begun.set()
 
     @contextlib.contextmanager
     def waiting(self) -> Iterator[None]:

@@ -20,6 +20,7 @@ from guided_rl.training.plan import abstract_population
 from guided_rl.training.processes import any_of, to_host
 from guided_rl.training.sharding import SAME, SPLIT, place, shardings
 from guided_rl.training.state import INPUTS, POPULATION, Population
+from guided_rl.training.stopping import begun as begun_to_train
 from guided_rl.training.stopping import stop_on_interrupt
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ class Wave:
         begun = saved = time.monotonic()
         while (step := int(population.step)) < config.steps:
             advance = self._program("chunk")
-            self.stop.train()
+            begun_to_train.set()
             population, totals = advance(population, self.inputs)
             point = step // config.interval
             history.add(point, to_host(totals))
