@@ -12,9 +12,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from guided_rl.reporting import plot_style
-from guided_rl.reporting.statistics import ABOUT, Sample, difference, mean_band
+from guided_rl.reporting.statistics import Sample, difference, mean_band
 from guided_rl.reporting.storage import replace_file
 
+ABOUT = 0.25
 NAMES = {"ours": "ours", "sbx": "SBX, the papers' losses", "sbx-published": "SBX as published"}
 
 
