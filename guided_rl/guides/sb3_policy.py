@@ -75,7 +75,11 @@ def load_sb3(named: str, env: Env) -> Guide:
 def _statistics(path: Path, chosen: str) -> Statistics | None:
     """Those that were `chosen` (a file, or none), else those beside the model."""
     if chosen:
-        return None if chosen == "none" else read_statistics(Path(chosen), f"{path}; give another file, or none")
+        return (
+            None
+            if chosen == "none"
+            else read_statistics(Path(chosen), f"{path} needs them; give another file, or none")
+        )
     found = statistics_beside(path)
     if found is not None:
         note(f"sb3:{path} plays with the observation statistics that lie beside it")

@@ -47,7 +47,9 @@ def statistics_beside(model: Path) -> Statistics | None:
             f"({', '.join(map(str, found[:3]))}); give sb3:{model},vecnormalize=FILE, {way_out}"
         )
     if found:
-        return read_statistics(found[0], f"the Stable-Baselines3 model {model}; give a readable file, {way_out}")
+        return read_statistics(
+            found[0], f"the Stable-Baselines3 model {model} needs them; give a readable file, {way_out}"
+        )
     for config in _nearby(model, "config.yml"):
         if NORMALISES.search(config.read_text(encoding="utf-8", errors="replace")):
             raise UserError(
@@ -74,9 +76,7 @@ def read_statistics(path: Path, whose: str) -> Statistics | None:
         if mean.ndim != 1 or mean.shape != std.shape or not (np.isfinite(mean).all() and (std > 0).all() and bound > 0):
             raise ValueError("its mean and variance are no numbers for one array of observations")
     except Exception as error:  # a pickle's bytes may lead anywhere
-        raise UserError(
-            f"the statistics {path} cannot be read ({reason(error)}), without which plays {whose}"
-        ) from error
+        raise UserError(f"the statistics {path} cannot be read ({reason(error)}), and {whose}") from error
     return Statistics(mean, std, bound)
 
 
