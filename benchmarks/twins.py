@@ -84,7 +84,7 @@ def record(name: str, steps: int = 1000, seed: int = 0, edit: Edit | None = None
         first, initial = ended, np.zeros(twin.observation_size)
         if first:
             initial = twin.restart()
-        row = {name: getattr(data, name).copy() for name in CARRIED}
+        row = {name: np.array(getattr(data, name)) for name in CARRIED}
         after = twin.step(action * ((twin.high - twin.low) / 2) + (twin.high + twin.low) / 2)
         row |= {"first": first, "initial": initial, "observation": after.observation, "reward": after.reward}
         row |= {"terminated": after.terminated, "truncated": after.truncated, "state": _state(model, data)}

@@ -189,7 +189,7 @@ def task():
 
 def test_mjx_says_what_it_lacks(capsys, tmp_path):
     (tmp_path / "implicit.py").write_text(IMPLICIT)
-    options = [*TINY, "--task", f"{tmp_path / 'implicit.py'}:task"]
+    options = [*TINY[2:], "--task", f"{tmp_path / 'implicit.py'}:task"]
     sentence = refused(capsys, "run", *options, "--physics", "mjx")
     assert "MJX" in sentence and "IMPLICIT" in sentence and "physics='native'" in sentence
     assert main(["plan", *options, "--physics", "native"]) == 0

@@ -120,7 +120,7 @@ HOSTILE = {
     "ragged": (lambda c: c.update(rewards=c["rewards"][:-1]), "need"),
     "narrow": (lambda c: c.update(observations=c["observations"][:, :3]), r"shape \(10, 3\)"),
     "flat": (lambda c: c.update(actions=c["actions"][:, 0]), r"shape \(10,\)"),
-    "NaN": (lambda c: c["observations"].__setitem__((3, 1), np.nan), "NaN or infinity, first in row 3"),
+    "NaN": (lambda c: c["observations"].__setitem__((3, 1), np.nan), "NaN or infinity in float32, first in row 3"),
     "infinite": (lambda c: c["rewards"].__setitem__(7, np.inf), "first in row 7"),
     "words": (lambda c: c.update(rewards=np.array(["x"] * ROWS)), "not numbers"),
     "flags": (lambda c: c.update(terminations=np.full(ROWS, 0.5)), "other values than 0 and 1"),
