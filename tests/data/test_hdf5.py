@@ -139,7 +139,7 @@ MINARI = {
     "no terminations": (second(drop("terminations")), "episode_1 .* has no terminations"),
     "ragged": (second(put("rewards", lambda a: a[:-1])), "episode_1 .* is ragged"),
     "no last observation": (second(put("observations", lambda a: a[:-1])), "Minari keeps one more"),
-    "NaN": (second(put("actions", lambda a: a * np.nan)), "NaN or infinity, first in row 3"),
+    "NaN": (second(put("actions", lambda a: a * np.nan)), "NaN or infinity in float32, first in row 3"),
     "text": (lambda es: [put("rewards", lambda a: np.array([b"x"] * len(a)))(e) for e in es], "not numbers"),
     "a dictionary": (lambda es: [as_dict(e) for e in es[1:]], "are a group of arrays"),
     "another task": (second(put("observations", lambda a: np.zeros((6, 9)))), "differ in shape"),
