@@ -29,6 +29,7 @@ def rows(table) -> str:
     return repr(table.to_pydict())
 
 
+@pytest.mark.trains
 def test_the_merged_record_is_the_whole_one():
     whole = trained(seeds=4)
     parts = [trained(seeds=2, first_seed=2), trained(seeds=2)]
