@@ -8,7 +8,7 @@ TASK     ?= HalfCheetah-v5
 PYTHON   ?= python3
 WORKERS  ?= 2
 
-TABLES := dai sac-eo pag pex
+TABLES := $(subst _,-,$(sort $(notdir $(patsubst %/table.py,%,$(wildcard benchmarks/papers/*/table.py)))))
 BIN    := .venv/bin
 CLI    := $(BIN)/guided-rl
 PYTEST := $(BIN)/python -m pytest -q
@@ -56,9 +56,10 @@ test-all: setup ## those marked slow as well (hours)
 smoke: setup ## every benchmark script on the least that it can be given; installs the peers
 	@$(PYTEST) -m slow tests/benchmarks/test_scripts.py tests/benchmarks/test_speed.py
 
-lint: setup ## style and common mistakes
+lint: setup ## style, common mistakes, and the layers that imports keep to
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+	@$(BIN)/lint-imports
 
 $(TABLES:%=table-%): table-%: setup
 	@$(CLI) table $* --preset $(PRESET) $(if $(SEEDS),--seeds $(SEEDS)) --physics $(PHYSICS) --launcher $(LAUNCHER) \
@@ -76,22 +77,22 @@ experts: setup ## train, band and register the experts anew (hours); TASK=name f
 	@$(if $(filter command% environment%,$(origin TASK)),,$(BIN)/python -m experts.medium)
 
 datasets: setup ## PEX's offline datasets, made from recipes where they are missing, and their statistics
-	@$(BIN)/python -m benchmarks.datasets $(if $(filter command% environment%,$(origin TASK)),$(TASK)) --preset $(PRESET)
+	@$(BIN)/python -m benchmarks.papers.pex.datasets $(if $(filter command% environment%,$(origin TASK)),$(TASK)) --preset $(PRESET)
 
 parity: setup ## every task beside its Gymnasium twin, in both engines
-	@$(BIN)/python -m benchmarks.parity
+	@$(BIN)/python -m benchmarks.parity.run
 
 speed: setup ## side by side with MJX, SBX, SB3, rejax and brax (some 20 minutes); FULL=1: larger whole runs too
-	@$(BIN)/python -m benchmarks.speed $(if $(FULL),--full)
+	@$(BIN)/python -m benchmarks.speed.run $(if $(FULL),--full)
 
 speed-gpu: setup ## the same on an accelerator: physics, updates beside its limit, seeds, rejax
-	@$(BIN)/python -m benchmarks.speed_gpu
+	@$(BIN)/python -m benchmarks.speed.gpu
 
 profile: setup ## where the time of a step with its update goes, on one core
-	@$(BIN)/python -m benchmarks.speed_profile
+	@$(BIN)/python -m benchmarks.speed.profile
 
 reference: setup ## returns beside SBX's at the same settings (hours)
-	@$(BIN)/python -m benchmarks.reference
+	@$(BIN)/python -m benchmarks.reference.run
 
 evidence: setup ## what the tables still lack at presets cpu and long, the most wanted first, until stopped; LIST=1, COMMIT=1, HOURS=n
 	@$(CLI) evidence $(if $(LIST),--list) $(if $(COMMIT),--commit) $(if $(HOURS),--hours $(HOURS))

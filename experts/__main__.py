@@ -13,7 +13,7 @@ from experts.listing import listing
 from experts.recipes import RECIPES, config_of
 from experts.register import describe, register
 from experts.train import RUNS, train_task
-from guided_rl.errors import UserError, unknown
+from guided_rl.runtime.errors import UserError, unknown
 from guided_rl.training.cache import enable_compile_cache
 from guided_rl.training.run import Interrupted
 

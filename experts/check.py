@@ -28,10 +28,10 @@ from experts.fitness import describe_fit
 from experts.register import FOLDER
 from guided_rl import envs
 from guided_rl.envs.base import MujocoEnv
-from guided_rl.envs.twins import twin_of
-from guided_rl.errors import UserError
-from guided_rl.guides.checkpoint import LEVELS, Layers, guide_of, read_facts, read_weights
+from guided_rl.envs.upstream import twin_of
+from guided_rl.guides.expert_weights import LEVELS, Layers, guide_of, read_facts, read_weights
 from guided_rl.guides.find import weights_name
+from guided_rl.runtime.errors import UserError
 from guided_rl.training.cache import enable_compile_cache
 
 EPISODES = 50

@@ -16,8 +16,8 @@ import numpy as np
 import optax
 
 from guided_rl.data.replay import Layout
-from guided_rl.guides.checkpoint import Layers, bc_action
-from guided_rl.methods.networks import MLP
+from guided_rl.guides.expert_weights import Layers, bc_action
+from guided_rl.networks.mlp import MLP
 
 NEVER_VARIED = 1e-6
 

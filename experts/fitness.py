@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from guided_rl.envs.references import PUBLISHED_RETURNS, REFERENCES
+from guided_rl.envs.reference_returns import PUBLISHED_RETURNS, REFERENCES
 
 FAR_ERRORS, FAR_FACTOR = 5.0, 2.0
 

@@ -11,8 +11,8 @@ import numpy as np
 
 from experts.train import RUNS, ladder_folder
 from guided_rl.config import RunConfig
-from guided_rl.errors import UserError
-from guided_rl.guides.checkpoint import Layers
+from guided_rl.guides.expert_weights import Layers
+from guided_rl.runtime.errors import UserError
 
 
 @dataclass(frozen=True)

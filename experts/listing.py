@@ -11,9 +11,9 @@ from experts.ladder import read_ladder
 from experts.recipes import RECIPES, config_of
 from experts.register import FOLDER
 from experts.train import RUNS
-from guided_rl.errors import UserError
-from guided_rl.guides.checkpoint import read_facts
+from guided_rl.guides.expert_weights import read_facts
 from guided_rl.guides.find import weights_name
+from guided_rl.runtime.errors import UserError
 
 
 def listing() -> str:

@@ -27,16 +27,17 @@ from experts.register import FOLDER, QUOTE_SEED
 from experts.selection import SELECTION_SEED
 from experts.train import RUNS, keep_ladder
 from guided_rl import envs
+from guided_rl.api import train
 from guided_rl.config import RunConfig
 from guided_rl.envs.base import Env
-from guided_rl.errors import UserError, unknown
 from guided_rl.guides.base import Guide
-from guided_rl.guides.checkpoint import guide_of, write_weights
+from guided_rl.guides.expert_weights import guide_of, write_weights
 from guided_rl.guides.find import weights_name
 from guided_rl.guides.local import MEDIUM, local_guide
-from guided_rl.reporting.provenance import provenance
+from guided_rl.results.provenance import provenance
+from guided_rl.runtime.errors import UserError, unknown
 from guided_rl.training.cache import enable_compile_cache
-from guided_rl.training.run import Interrupted, train
+from guided_rl.training.run import Interrupted
 
 SELECTION = " ".join(__doc__.split("\n\n", 1)[1].split())
 SEEDS, KEPT, EPISODES = 6, 3, 50

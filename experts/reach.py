@@ -17,9 +17,9 @@ import numpy as np
 from guided_rl.envs import make
 from guided_rl.envs.base import Env
 from guided_rl.envs.mazes import REACH_RADIUS
-from guided_rl.errors import UserError
 from guided_rl.guides import find_guide
 from guided_rl.guides.base import Guide
+from guided_rl.runtime.errors import UserError
 from guided_rl.training.cache import enable_compile_cache
 
 EPISODES, SEED, RINGS = 300, 5_000_001, 5

@@ -20,15 +20,15 @@ from experts.recipes import cloning
 from experts.selection import QUOTED, SELECTION, SELECTION_SEED, Choice, choose, returns_of
 from guided_rl import envs
 from guided_rl.config import RunConfig
-from guided_rl.data.demonstrations import play
 from guided_rl.data.replay import Layout
+from guided_rl.datasets.demonstrations import play
 from guided_rl.envs.base import Env
-from guided_rl.envs.references import D4RL_MEDIUM, EXPERT_RETURNS, REFERENCES, d4rl_return
-from guided_rl.errors import UserError
-from guided_rl.guides.checkpoint import Layers, as_stored, guide_of, write_weights
+from guided_rl.envs.reference_returns import D4RL_MEDIUM, EXPERT_RETURNS, REFERENCES, d4rl_return
+from guided_rl.guides.expert_weights import Layers, as_stored, guide_of, write_weights
 from guided_rl.guides.find import weights_name
-from guided_rl.reporting.provenance import provenance
-from guided_rl.reporting.storage import replace_file
+from guided_rl.results.provenance import provenance
+from guided_rl.runtime.errors import UserError
+from guided_rl.runtime.files import replace_file
 from guided_rl.training.cache import enable_compile_cache
 
 FOLDER = Path(__file__).parent

@@ -15,8 +15,9 @@ import jax
 import numpy as np
 
 from experts.recipes import config_of
+from guided_rl.api import train
 from guided_rl.config import RunConfig
-from guided_rl.training.run import Progress, train
+from guided_rl.training.run import Progress
 
 RUNS = Path("runs/experts")
 # A checkpoint holds eight replays, gigabytes on the larger tasks: as seldom as an interrupted run can afford to lose.

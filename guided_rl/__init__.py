@@ -11,7 +11,7 @@ import sys
 from typing import Any
 
 try:
-    from guided_rl.devices import join_processes, one_device_per_core
+    from guided_rl.runtime.devices import join_processes, one_device_per_core
 except ValueError as error:  # JAX, which is imported there, of a variable that it cannot read
     if "JAX" not in str(error) and "jax" not in str(error):
         raise
@@ -23,12 +23,12 @@ join_processes()
 
 _HOMES = {
     "Guide": "guided_rl.guides",
-    "Interrupted": "guided_rl.errors",
+    "Interrupted": "guided_rl.runtime.errors",
     "Result": "guided_rl.training.run",
     "RunConfig": "guided_rl.config",
-    "UserError": "guided_rl.errors",
+    "UserError": "guided_rl.runtime.errors",
     "make": "guided_rl.envs",
-    "train": "guided_rl.training.run",
+    "train": "guided_rl.api",
 }
 
 __all__ = list(_HOMES)

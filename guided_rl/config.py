@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from guided_rl.errors import UserError, unknown
 from guided_rl.methods.base import Method
-from guided_rl.methods.networks import ACTIVATIONS, ACTOR_HEADS
+from guided_rl.networks.actors import ACTOR_HEADS
+from guided_rl.networks.mlp import ACTIVATIONS
 from guided_rl.physics import resolved
+from guided_rl.runtime.errors import UserError, unknown
 
 # What older records do not say, because there was nothing else.
 YOUNGER = (

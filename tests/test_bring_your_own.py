@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from guided_rl.cli import main
-from guided_rl.reporting import records
+from guided_rl.results import records
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 RECIPE = re.compile(r"```python\n# (my_\w+)\.py\n(.*?)```\n\n```sh\nguided-rl (run .*?)\n```", re.DOTALL)

@@ -12,11 +12,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-from guided_rl.errors import UserError
+from benchmarks import ROOT
+from guided_rl.runtime.errors import UserError
 
 HERE = Path(__file__).resolve().parent
 REQUIREMENTS = HERE / "requirements.txt"
-FOLDER = HERE.parents[1] / ".cache" / "peers-venv"
+FOLDER = ROOT / ".cache" / "peers-venv"
 SOURCES = {  # peers that are no package: where they are published, and the commit that is compared with
     "IQL-PyTorch": ("https://github.com/gwthomas/IQL-PyTorch", "71ea1aa313bb9d4bc4526bbb1824c9d6f4a46b92"),
 }

@@ -7,9 +7,9 @@ import os
 import sys
 from collections.abc import Sequence
 
-from guided_rl import gl, variables
 from guided_rl.cli.ending import as_process
-from guided_rl.errors import Interrupted, UserError
+from guided_rl.runtime import env_vars, opengl
+from guided_rl.runtime.errors import Interrupted, UserError
 
 REPEATABLE = ("--grid", "--set", "--option")
 
@@ -33,7 +33,7 @@ def run(given: list[str]) -> int:
     try:
         command = _parse(given)
         if given[0] != "doctor":  # which lists what is wrong with them beside all else
-            variables.check()
+            env_vars.check()
         return command.execute() or 0
     except UserError as error:
         print(error, file=sys.stderr)
@@ -49,12 +49,12 @@ def run(given: list[str]) -> int:
 def _parse(arguments: list[str]):
     """The command. MuJoCo is imported here, and with it the OpenGL that `$MUJOCO_GL` names."""
     if arguments[:1] == ["video"]:
-        gl.choose()
+        opengl.choose()
     try:
         from guided_rl.cli.commands import parse
     except Exception as error:
         if "MUJOCO_GL" in os.environ:
-            raise UserError(f"MUJOCO_GL={os.environ['MUJOCO_GL']} cannot be used here; {gl.INSTALL}") from error
+            raise UserError(f"MUJOCO_GL={os.environ['MUJOCO_GL']} cannot be used here; {opengl.INSTALL}") from error
         raise
     refuse_repeated(arguments)
     return parse(arguments)

@@ -11,7 +11,7 @@ from typing import Annotated
 import tyro
 
 from guided_rl.cli.settings import Physics, Population, Task, default_folder, floats
-from guided_rl.errors import UserError
+from guided_rl.runtime.errors import UserError
 
 Positional = tyro.conf.Positional
 
@@ -122,8 +122,8 @@ class Table:
     sweep: str | None = None
 
     def execute(self) -> None:
-        from guided_rl.cli.checkout import tables
         from guided_rl.cli.running import show, show_sweep
+        from guided_rl.runtime.checkout import tables
 
         if os.environ.get("GUIDED_RL_PROCESSES"):
             raise UserError("each cell of a table has one process; unset GUIDED_RL_PROCESSES and use --launcher ray")
@@ -181,8 +181,8 @@ class Evidence:
     cells: int | None = None
 
     def execute(self) -> None:
-        from guided_rl.cli.checkout import module
         from guided_rl.cli.running import show
+        from guided_rl.runtime.checkout import module
 
         evidence = module("evidence")
         if self.list:
@@ -204,7 +204,7 @@ class Report:
     page: Path | None = None
 
     def execute(self) -> None:
-        from guided_rl.cli.checkout import tables
+        from guided_rl.runtime.checkout import tables
 
         for page in tables().write_pages(self.page):
             print(f"wrote {page}")
@@ -263,7 +263,7 @@ class Video:
     physics: Physics = "auto"
 
     def execute(self) -> None:
-        from guided_rl import video
+        from guided_rl.cli import video
 
         player = video.find_player(self.task, self.guide, self.folder, self.seed, self.physics)
         print(f"wrote {video.record(player, self.out, self.seed, self.size, self.steps)}")
@@ -274,7 +274,7 @@ class Doctor:
     """Print devices, versions, engines, compile cache, W&B and experts, and what is wrong: then exit status 2."""
 
     def execute(self) -> int:
-        from guided_rl.doctor import examine
+        from guided_rl.cli.doctor import examine
 
         return 2 if examine() else 0
 

@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from guided_rl.errors import lenient_output
+from guided_rl.runtime.errors import lenient_output
 
 STOPPED = 130
 GRACE = {1: 5.0, 2: 1.0}  # seconds for the main thread to end by itself, by how many signals came; Docker gives ten

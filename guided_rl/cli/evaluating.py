@@ -8,12 +8,12 @@ import numpy as np
 from guided_rl import envs
 from guided_rl.config import check_seed
 from guided_rl.envs.base import Env
-from guided_rl.envs.references import measure, measure_random
-from guided_rl.errors import UserError
+from guided_rl.envs.reference_returns import measure, measure_random
 from guided_rl.guides import Guide, find_guide
-from guided_rl.reporting.scales import scale_of
-from guided_rl.reporting.statistics import Sample, mean_interval
-from guided_rl.reporting.tables import estimate, number
+from guided_rl.results.scales import scale_of
+from guided_rl.results.statistics import Sample, mean_interval
+from guided_rl.results.tables import estimate, number
+from guided_rl.runtime.errors import UserError
 
 
 def evaluate(task: str, guide: str, episodes: int, seed: int, physics: str) -> None:

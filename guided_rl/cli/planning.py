@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import math
 
-from guided_rl.cli import checkout
-from guided_rl.cli.checkout import tables
+from guided_rl import api
 from guided_rl.cli.running import show
 from guided_rl.config import RunConfig, check
 from guided_rl.methods import Method, build, switches
-from guided_rl.reporting.progress import duration
-from guided_rl.reporting.tables import Table, steps
+from guided_rl.results.tables import Table, steps
+from guided_rl.runtime import checkout
+from guided_rl.runtime.checkout import tables
+from guided_rl.runtime.progress import duration
 from guided_rl.training.cost import expected_seconds
 from guided_rl.training.run import Session
 
@@ -21,7 +22,7 @@ def show_run(config: RunConfig) -> None:
     method = build(config.method, config.options)
     check(config, method)
     show(hparams_table(config, method), switches_table(config))
-    show(run_table(Session(config)))
+    show(run_table(api.session(config)))
 
 
 def run_table(session: Session) -> Table:
@@ -98,7 +99,7 @@ def _spelled(value: object) -> str:
 
 def show_table(name: str, preset: str, seeds: int | None, physics: str) -> None:
     """Print every cell of a paper's table with its size and its hours, and the sums."""
-    module, rates = tables(), checkout.module("rates")
+    module, rates = tables(), checkout.module("runner.rates")
     title, rows, total, known, time = module.find_table(name).title, [], 0, rates.heads(), 0.0
     for cell, standing in module.planned(name, preset, seeds, physics):
         config = cell.config

@@ -9,17 +9,17 @@ from pathlib import Path
 
 from rich.console import Console
 
+from guided_rl import api
 from guided_rl.cli.watch import watching
 from guided_rl.config import RunConfig, differences
-from guided_rl.errors import UserError
-from guided_rl.guides.quotes import experts_behind
-from guided_rl.plugins import is_plugin
-from guided_rl.reporting import collect, merging, records, summary_tables
-from guided_rl.reporting.tables import Table, to_rich
+from guided_rl.datasets.expert_metadata import experts_behind
+from guided_rl.results import collect, merging, records, summary_tables
+from guided_rl.results.agents import keep_agents
+from guided_rl.results.tables import Table, to_rich
+from guided_rl.runtime.errors import UserError
+from guided_rl.runtime.plugin_loader import is_plugin
 from guided_rl.training.checkpoint import content_changes
-from guided_rl.training.offline import keep_agents
 from guided_rl.training.processes import leads
-from guided_rl.training.run import Session
 
 CHECKPOINT_SECONDS = 60
 
@@ -38,7 +38,7 @@ def run(config: RunConfig, folder: Path) -> records.Record | None:
         print(f"this run was finished before; its record is in {done}")
         show(summary_tables.returns_table([record], f"{record.method} on {record.task}"))
         return record
-    session = Session(config)
+    session = api.session(config)
     if not leads():
         session.run(folder, (), checkpoint_seconds=CHECKPOINT_SECONDS)
         return None
@@ -75,7 +75,7 @@ def _changes_behind(config: RunConfig, folder: Path) -> str:
     """What changed behind the names of a finished run, as a sentence; a run of our own names alone cannot change."""
     if config.guide is None and config.dataset is None and not (is_plugin(config.task) or is_plugin(config.method)):
         return ""
-    return content_changes(folder, Session(config).advice())
+    return content_changes(folder, api.session(config).advice())
 
 
 def show_sweep(record: records.Record, parameter: str, folder: Path) -> None:
@@ -86,7 +86,7 @@ def show_sweep(record: records.Record, parameter: str, folder: Path) -> None:
 
 def save_sweep(record: records.Record, parameter: str, folder: Path) -> None:
     """The sweep's plot as `sweep_<parameter>.svg` and `.png` in `folder`; a sweep of one value has none."""
-    from guided_rl.reporting import figures, plot_style  # half a second of matplotlib, which `run` does without
+    from guided_rl.results import figures, plot_style
 
     figure = figures.sweep([record], parameter)
     if figure is not None:

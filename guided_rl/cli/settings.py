@@ -14,9 +14,9 @@ import tyro
 
 from guided_rl.config import RunConfig
 from guided_rl.envs import OWN_TASKS, TASKS
-from guided_rl.errors import UserError
 from guided_rl.methods import METHODS
 from guided_rl.physics import ENGINES
+from guided_rl.runtime.errors import UserError
 
 Assignments = tyro.conf.UseAppendAction[tuple[str, ...]]
 

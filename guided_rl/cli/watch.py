@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from guided_rl.reporting.progress import Progress as Bar
-from guided_rl.reporting.wandb_log import Logger
+from guided_rl.results.wandb_log import Logger
+from guided_rl.runtime.progress import Progress as Bar
 from guided_rl.training.history import History
 from guided_rl.training.run import Observer, Progress, Session
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from guided_rl.data.replay import Layout
-from guided_rl.errors import UserError
+from guided_rl.runtime.errors import UserError
 
 NOISE_SEED = 0
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import functools
 
-from guided_rl.envs import dm_control_suite, gymnasium_mujoco, mazes, point_circle, point_fall, point_reach, safe_suite
+from guided_rl.envs import dm_control_suite, gymnasium_mujoco, mazes
 from guided_rl.envs.base import Env, MujocoEnv, State, Task
 from guided_rl.envs.jax_env import JaxEnv
+from guided_rl.envs.local_guide_tasks import point_circle, point_fall, point_reach, safe_suite
 from guided_rl.envs.own_tasks import own_task
-from guided_rl.errors import UserError, unknown
 from guided_rl.physics import make_engine, resolved
-from guided_rl.plugins import file_stamp, is_plugin, load
+from guided_rl.runtime.errors import UserError, unknown
+from guided_rl.runtime.plugin_loader import file_stamp, is_plugin, load
 
 TASKS = {**gymnasium_mujoco.TASKS, **dm_control_suite.TASKS}
 # Those that equal no installed task: PAG's, where a crash ends the episode or the start differs, and D4RL's mazes.
@@ -38,7 +39,7 @@ def _made(name: str, physics: str, stamp: tuple[int, ...]) -> Env:
     known = {**TASKS, **OWN_TASKS}
     resolved(physics)  # also where it is not needed
     if name.startswith("brax:"):
-        from guided_rl.envs.brax_adapter import BraxEnv
+        from guided_rl.envs.brax_env import BraxEnv
 
         return BraxEnv(name.removeprefix("brax:"))
     if is_plugin(name):

@@ -17,8 +17,8 @@ import mujoco
 import numpy as np
 from flax import struct
 
-from guided_rl.errors import UserError
 from guided_rl.physics.base import Data, Engine, Simulation
+from guided_rl.runtime.errors import UserError
 
 Metrics = dict[str, jax.Array]
 

@@ -6,7 +6,7 @@ pays 1 and ends it; nothing else does, and the goal is not observed. A return is
 lies in the model's last two joints, which nothing moves.
 
 `AntReach` is the open plane on which the ant learns to reach a goal: its policies, with
-waypoints through a maze, collect AntMaze's datasets (`guided_rl.data.maze_recipes`).
+waypoints through a maze, collect AntMaze's datasets (`guided_rl.datasets.maze_recipes`).
 """
 
 from __future__ import annotations

@@ -16,8 +16,8 @@ import numpy as np
 
 from guided_rl.envs.base import Task
 from guided_rl.envs.jax_env import JaxEnv, JaxTask
-from guided_rl.errors import UserError, reason
 from guided_rl.physics.base import Data, width
+from guided_rl.runtime.errors import UserError, reason
 
 Own = Task | JaxEnv | JaxTask
 

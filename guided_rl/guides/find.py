@@ -26,12 +26,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from guided_rl import envs, plugins
+from guided_rl import envs
 from guided_rl.envs.base import Env
-from guided_rl.errors import UserError, unknown
 from guided_rl.guides.base import Guide, panel_of
-from guided_rl.guides.checkpoint import ACTIONS, D4RL_LEVEL, LEVELS, UNGRADED, load_guide
+from guided_rl.guides.expert_weights import ACTIONS, D4RL_LEVEL, LEVELS, UNGRADED, load_guide
 from guided_rl.guides.local import is_local, local_guide
+from guided_rl.runtime import checkout, plugin_loader
+from guided_rl.runtime.errors import UserError, unknown
 
 NAMES = (
     *ACTIONS,
@@ -39,7 +40,6 @@ NAMES = (
     f"sac@{D4RL_LEVEL}",
 )
 PROBES = 4
-_CHECKOUT = Path(__file__).resolve().parents[2] / "experts"
 
 
 def find_guide(named: Guide | str | None, env: Env) -> Guide:
@@ -66,22 +66,22 @@ def _find_one(named: str, env: Env) -> Guide:
     if is_local(named):
         return local_guide(named, env, lambda name, task: _find_one(name, env if task == env.name else envs.make(task)))
     if named.startswith("brax:"):
-        from guided_rl.guides.brax_policy import load_brax
+        from guided_rl.guides.brax import load_brax
 
         return load_brax(named.removeprefix("brax:"), env)
     if named.startswith("sb3:"):
-        from guided_rl.guides.sb3_policy import load_sb3
+        from guided_rl.guides.sb3 import load_sb3
 
         return load_sb3(named.removeprefix("sb3:"), env)
     if named.startswith("offline:"):
-        from guided_rl.guides.offline import load_offline
+        from guided_rl.guides.offline_agents import load_offline
 
         return load_offline(named, env)
     path, _, policy = named.partition("#")
     if path.endswith(".npz"):
         return load_guide(Path(path), _policy_name(policy or "bc"), env)
-    if plugins.is_plugin(named):
-        return _from_plugin(plugins.load(named), named)
+    if plugin_loader.is_plugin(named):
+        return _from_plugin(plugin_loader.load(named), named)
     refuse_format(named)
     policy = _policy_name(named)
     return load_guide(_need_weights(policy, env), policy, env)
@@ -110,7 +110,7 @@ def is_own(named: Guide | str | None) -> bool:
     ours = lambda part: (
         is_local(part) or part.startswith(("sb3:", "offline:")) or part.partition("#")[0].endswith(".npz")
     )
-    return any(plugins.is_plugin(part) and not ours(part) for part in parts)
+    return any(plugin_loader.is_plugin(part) and not ours(part) for part in parts)
 
 
 def _policy_name(named: str) -> str:
@@ -128,7 +128,7 @@ def expert_folders() -> list[Path]:
     """Where experts are looked up: `$GUIDED_RL_EXPERTS`, then `experts/` of the checkout."""
     named = os.environ.get("GUIDED_RL_EXPERTS")
     places = [Path(named)] if named else []
-    return list(dict.fromkeys([*places, _CHECKOUT, Path.cwd() / "experts"]))
+    return list(dict.fromkeys([*places, checkout.HERE / "experts", Path.cwd() / "experts"]))
 
 
 def weights_name(task: str) -> str:

@@ -30,10 +30,10 @@ import jax
 import jax.numpy as jnp
 
 from guided_rl.envs.base import Env
-from guided_rl.envs.point_circle import pose
-from guided_rl.envs.point_reach import RAYS, SENSOR_RANGE
-from guided_rl.errors import UserError, unknown
+from guided_rl.envs.local_guide_tasks.point_circle import pose
+from guided_rl.envs.local_guide_tasks.point_reach import RAYS, SENSOR_RANGE
 from guided_rl.guides.base import Guide
+from guided_rl.runtime.errors import UserError, unknown
 
 SCRIPT, NETWORK = 0.999, 0.99  # how far from ±1 the authors' guides stay
 MEDIUM = "medium"

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from guided_rl.errors import UserError, reason
+from guided_rl.runtime.errors import UserError, reason
 
 NAMED = re.compile(r"vec_?norm", re.IGNORECASE)
 NORMALISES = re.compile(r"^[-\s]*['\"]?normalize['\"]?\s*[-:,\n]\s*[-\s]*+(?!false|\{\}|none|null)\S", re.M | re.I)

@@ -8,32 +8,32 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from guided_rl.errors import UserError, unknown
-from guided_rl.methods.awac import AWAC, AWAC_OFFLINE
-from guided_rl.methods.balanced_eo import balanced_eo
 from guided_rl.methods.base import Method
-from guided_rl.methods.cql import cql_offline
-from guided_rl.methods.dai import dai
-from guided_rl.methods.demonstrations import BC, BC_FINETUNE, DEMOS
-from guided_rl.methods.experts_dai import experts_dai
-from guided_rl.methods.gaifo import GAIFO
-from guided_rl.methods.iql import IQL, IQL_OFFLINE
-from guided_rl.methods.learned_sag import LEARNED_SAG
-from guided_rl.methods.modified_bco import modified_bco
-from guided_rl.methods.off2on import off2on
-from guided_rl.methods.offline_to_online import BUFFER, DIRECT, JSRL
-from guided_rl.methods.pag import pag
-from guided_rl.methods.pag_text import pag_text
-from guided_rl.methods.pex import adaptive_pex, pex
-from guided_rl.methods.pex_sac import pex_sac
-from guided_rl.methods.pig import PIG
-from guided_rl.methods.progress_dai import progress_dai
-from guided_rl.methods.rg import RG
-from guided_rl.methods.sac import SAC
-from guided_rl.methods.sac_eo import sac_eo
-from guided_rl.methods.sag import sag
-from guided_rl.methods.td3 import TD3
-from guided_rl.plugins import is_plugin, load
+from guided_rl.methods.bases.awac import AWAC, AWAC_OFFLINE
+from guided_rl.methods.bases.cql import cql_offline
+from guided_rl.methods.bases.demonstrations import BC, BC_FINETUNE, DEMOS
+from guided_rl.methods.bases.iql import IQL, IQL_OFFLINE
+from guided_rl.methods.bases.sac import SAC
+from guided_rl.methods.bases.td3 import TD3
+from guided_rl.methods.dai.dai import dai
+from guided_rl.methods.dai.experts_dai import experts_dai
+from guided_rl.methods.dai.progress_dai import progress_dai
+from guided_rl.methods.local_guides.learned_sag import LEARNED_SAG
+from guided_rl.methods.local_guides.pag import pag
+from guided_rl.methods.local_guides.pag_text import pag_text
+from guided_rl.methods.local_guides.pig import PIG
+from guided_rl.methods.local_guides.rg import RG
+from guided_rl.methods.local_guides.sag import sag
+from guided_rl.methods.observations.balanced_eo import balanced_eo
+from guided_rl.methods.observations.gaifo import GAIFO
+from guided_rl.methods.observations.modified_bco import modified_bco
+from guided_rl.methods.observations.sac_eo import sac_eo
+from guided_rl.methods.offline_to_online.off2on import off2on
+from guided_rl.methods.offline_to_online.transfer import BUFFER, DIRECT, JSRL
+from guided_rl.methods.policy_expansion.pex import adaptive_pex, pex
+from guided_rl.methods.policy_expansion.pex_sac import pex_sac
+from guided_rl.runtime.errors import UserError, unknown
+from guided_rl.runtime.plugin_loader import is_plugin, load
 
 METHODS: dict[str, Method | Callable[..., Method]] = {
     "sac": SAC,

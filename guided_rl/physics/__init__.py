@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from guided_rl.devices import backend
-from guided_rl.errors import unknown
 from guided_rl.physics.base import Data, Engine, Simulation
+from guided_rl.runtime.devices import backend
+from guided_rl.runtime.errors import unknown
 
 ENGINES = ("native", "mjx", "mjx:fast")
 

@@ -17,7 +17,7 @@ import mujoco
 import numpy as np
 from flax import struct
 
-from guided_rl.errors import UserError, unknown
+from guided_rl.runtime.errors import UserError, unknown
 
 Slots = tuple[tuple[str, int, tuple[int, ...]], ...]
 # Beginnings of the names of `MjData` arrays whose size follows the contacts and constraints of the moment.

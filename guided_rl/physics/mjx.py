@@ -19,8 +19,8 @@ import jax.numpy as jnp
 import mujoco
 import numpy as np
 
-from guided_rl.errors import UserError, unknown
 from guided_rl.physics.base import Data, Simulation, select
+from guided_rl.runtime.errors import UserError, unknown
 
 with contextlib.redirect_stdout(io.StringIO()):  # it prints that Warp is absent, which is what we want
     from mujoco import mjx

@@ -21,9 +21,9 @@ import jax.numpy as jnp
 import mujoco
 import numpy as np
 
-from guided_rl.devices import cores
 from guided_rl.physics import ffi
 from guided_rl.physics.base import Data, Simulation, content_key, width
+from guided_rl.runtime.devices import cores
 
 STATE = int(mujoco.mjtState.mjSTATE_INTEGRATION)
 STATE_FIELDS = {"qpos": int(mujoco.mjtState.mjSTATE_QPOS), "qvel": int(mujoco.mjtState.mjSTATE_QVEL)}

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import jax
 
-from guided_rl.variables import home_cache
+from guided_rl.runtime.env_vars import home_cache
 
 FAILED = ("Error reading persistent compilation cache", "Error writing persistent compilation cache")
 

@@ -23,8 +23,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from guided_rl.config import differences
-from guided_rl.errors import UserError, note
-from guided_rl.prng import KEYS
+from guided_rl.runtime.errors import UserError, note
+from guided_rl.runtime.rng import KEYS
 from guided_rl.training.processes import leads
 
 
@@ -129,7 +129,7 @@ class Clock:
     """Seconds that a run has taken so far, and the code that trained it, in all the processes that worked on it.
 
     Attributes:
-      codes: what `guided_rl.versions.code` told in each process that kept something, in that order, repeats left out.
+      codes: what `versions.code` told in each process that kept something, in that order, repeats left out.
     """
 
     def __init__(self, folder: Path | None, code: dict[str, Any] | None = None):

@@ -12,10 +12,10 @@ import mujoco
 
 from guided_rl import envs
 from guided_rl.config import RunConfig
-from guided_rl.devices import backend
 from guided_rl.envs.base import Env, MujocoEnv
-from guided_rl.errors import UserError
-from guided_rl.reporting.storage import replace_file
+from guided_rl.runtime.devices import backend
+from guided_rl.runtime.errors import UserError
+from guided_rl.runtime.files import replace_file
 from guided_rl.training.cache import cache_folder
 
 SECONDS = 1.0

@@ -14,7 +14,7 @@ from jax.sharding import Mesh
 from guided_rl.envs.base import Env
 from guided_rl.guides.base import Guide
 from guided_rl.methods.base import Agent, Context, HParams, Method, Setup
-from guided_rl.prng import KEYS
+from guided_rl.runtime.rng import KEYS
 from guided_rl.training.execution import over_members
 from guided_rl.training.sharding import SAME, SPLIT, sharded
 from guided_rl.training.state import INPUTS, Inputs

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import jax
 import numpy as np
 
-from guided_rl import limits, variables
+from guided_rl.runtime import env_vars, limits
 from guided_rl.training.checkpoint import tree_bytes
 from guided_rl.training.processes import least_of
 
@@ -66,7 +66,7 @@ def own_memory_limit() -> int:
     of_devices = [(device.memory_stats() or {}).get("bytes_limit") for device in jax.local_devices()]
     if all(of_devices):
         return int(MEMORY_SHARE * sum(of_devices))
-    return variables.memory() or int(MEMORY_SHARE * limits.memory().amount)
+    return env_vars.memory() or int(MEMORY_SHARE * limits.memory().amount)
 
 
 def make_plan(session: Session) -> Plan:

@@ -18,7 +18,7 @@ from guided_rl.data.replay import Layout, insert, newest, sample_indices
 from guided_rl.envs.base import Env, State
 from guided_rl.guides.base import Guide
 from guided_rl.methods.base import Agent, Batch, Context, HParams, Method, Setup
-from guided_rl.prng import KEYS
+from guided_rl.runtime.rng import KEYS
 from guided_rl.training.execution import over_members
 from guided_rl.training.quarantine import quarantine
 from guided_rl.training.sharding import SPLIT, sharded

@@ -14,7 +14,7 @@ import jax
 import numpy as np
 from jax.experimental import multihost_utils
 
-from guided_rl.errors import UserError
+from guided_rl.runtime.errors import UserError
 
 
 def leads() -> bool:

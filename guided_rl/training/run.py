@@ -1,8 +1,7 @@
 """Train one population from the host: compile once, then chunks, evaluations and checkpoints.
 
-`train` is the one Python call of the suite. A run that stops, by Ctrl-C, a kill or a power
-cut, goes on from its last checkpoint when it is called again with the same folder, and ends
-bit-identical to an unbroken one on CPU.
+A run that stops, by Ctrl-C, a kill or a power cut, goes on from its last checkpoint when it is called
+again with the same folder, and ends bit-identical to an unbroken one on CPU.
 """
 
 from __future__ import annotations
@@ -23,21 +22,23 @@ from jax.flatten_util import ravel_pytree
 
 from guided_rl import envs, methods
 from guided_rl.config import RunConfig, check
-from guided_rl.data.datasets import find_dataset
-from guided_rl.data.demonstrations import content_hash
-from guided_rl.devices import backend, cores
+from guided_rl.data.replay import Layout
 from guided_rl.envs.base import Env, refuse_too_many
-from guided_rl.errors import UserError
-from guided_rl.fingerprint import guide_hash, has_task, program_hash, task_hash
 from guided_rl.guides import find_guide
 from guided_rl.guides.base import Guide
 from guided_rl.guides.find import is_own
 from guided_rl.methods.base import Agent, Context, Method, Setup
-from guided_rl.plugins import is_plugin
+from guided_rl.runtime.devices import backend, cores
+from guided_rl.runtime.env_vars import check_jax
+from guided_rl.runtime.errors import UserError
+from guided_rl.runtime.hashing import content_hash
+from guided_rl.runtime.plugin_loader import is_plugin
+from guided_rl.runtime.versions import code
 from guided_rl.training import engines
 from guided_rl.training.cache import enable_compile_cache, mending
 from guided_rl.training.checkpoint import Checkpoints, Clock, own
 from guided_rl.training.evaluation import evaluator
+from guided_rl.training.fingerprint import guide_hash, has_task, program_hash, task_hash
 from guided_rl.training.history import History
 from guided_rl.training.plan import Plan, abstract_population, make_plan
 from guided_rl.training.population import Trainer
@@ -46,10 +47,12 @@ from guided_rl.training.sharding import SAME, SPLIT, population_mesh, shardings
 from guided_rl.training.state import INPUTS, POPULATION, Inputs, Loop, Population
 from guided_rl.training.stopping import Stop
 from guided_rl.training.waves import Interrupted, Observer, Progress, Wave, merge, stop_on_interrupt
-from guided_rl.variables import check_jax
-from guided_rl.versions import code
 
-__all__ = ["Interrupted", "Observer", "Progress", "Result", "Session", "loop_settings", "train"]
+__all__ = ["Interrupted", "Observer", "Progress", "Result", "Session", "loop_settings"]
+
+
+FindRows = Callable[[Env, Layout, bool], np.ndarray]
+"""`(env, layout, whether observations suffice)` -> shared rows [experts, rows, width]."""
 
 
 @dataclass(frozen=True)
@@ -82,31 +85,6 @@ class Result:
     codes: tuple[dict[str, Any], ...] = ()
 
 
-def train(
-    config: RunConfig,
-    *,
-    folder: str | Path | None = None,
-    guide: Guide | str | None = None,
-    offline: np.ndarray | None = None,
-    observers: Sequence[Observer] = (),
-    checkpoint_seconds: float = 60.0,
-) -> Result:
-    """Train every seed and grid point of `config`.
-
-    Args:
-      config: what to run.
-      folder: where checkpoints go, and from where a stopped run resumes; None keeps nothing.
-      guide: overrides `config.guide`, as a value or a name.
-      offline: overrides `config.dataset` with shared rows [experts, rows, width] in the replay's layout.
-      observers: called at every evaluation point.
-      checkpoint_seconds: least time between checkpoints.
-
-    Raises:
-      UserError: the configuration cannot run. Interrupted: stopped on request, state saved.
-    """
-    return Session(config, guide, offline).run(folder, observers, checkpoint_seconds)
-
-
 def loop_settings(config: RunConfig, method: Method) -> Loop:
     """The training loop's static settings, schedules turned into steps."""
     warmup = method.warmup if config.warmup is None else config.warmup
@@ -131,7 +109,9 @@ def default_execution() -> str:
 class Session:
     """A configuration made concrete: environment, method, guide and compiled programs."""
 
-    def __init__(self, config: RunConfig, guide: Guide | str | None = None, offline: np.ndarray | None = None):
+    def __init__(
+        self, config: RunConfig, guide: Guide | str | None = None, offline: np.ndarray | FindRows | None = None
+    ):
         enable_compile_cache()
         check_jax()
         self.config = config
@@ -168,14 +148,13 @@ class Session:
         # Processes that share a program must compile in one order.
         self._compilers = ThreadPoolExecutor(cores() if jax.process_count() == 1 else 1)
 
-    def _offline(self, given: np.ndarray | None) -> np.ndarray | None:
+    def _offline(self, given: np.ndarray | FindRows | None) -> np.ndarray | None:
         if not self.method.needs_dataset:
             return None
-        if given is None and self.config.dataset is None:
+        if given is None:
             raise UserError(f"method {self.method.name!r} learns from a dataset; give one, such as --dataset demos")
-        layout, rows = self.trainer.layout, given
-        if rows is None:
-            rows = find_dataset(self.config.dataset, self.env, layout, self.method.observations_only)
+        layout = self.trainer.layout
+        rows = given(self.env, layout, self.method.observations_only) if callable(given) else given
         return rows if self.method.prepare is None else self.method.prepare(rows, layout)
 
     def advice(self) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """The population axis over all devices, those of other processes included.
 
-On CPU every core is a device of its own (`guided_rl.devices`): members are independent, so
+On CPU every core is a device of its own (`guided_rl.runtime.devices`): members are independent, so
 two cores each training half of a population beat both cores sharing every small product.
 Inside a shard nothing is communicated.
 """

@@ -7,7 +7,7 @@ import signal
 import threading
 from collections.abc import Iterator
 
-from guided_rl.errors import Interrupted
+from guided_rl.runtime.errors import Interrupted
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 begun = threading.Event()  # set for good once this process has begun to train

@@ -11,8 +11,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from guided_rl.errors import Interrupted
 from guided_rl.methods.base import Agent
+from guided_rl.runtime.errors import Interrupted
 from guided_rl.training.cache import mending
 from guided_rl.training.checkpoint import Checkpoints
 from guided_rl.training.history import History

@@ -8,9 +8,9 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from benchmarks import reference, reference_page
-from benchmarks.reference import Reference, Settings, peer_arguments
-from guided_rl.errors import UserError
+from benchmarks.reference import page, run
+from benchmarks.reference.run import Reference, Settings, peer_arguments
+from guided_rl.runtime.errors import UserError
 
 FOLDER = Reference.out
 
@@ -26,7 +26,7 @@ def table():
 
 
 def test_verdicts_follow_from_the_rows(facts, table):
-    anew = reference_page.verdicts(table, facts["random"])
+    anew = page.verdicts(table, facts["random"])
     assert [v["algorithm"] for v in anew] == [v["algorithm"] for v in facts["verdicts"]]
     for computed, stored in zip(anew, facts["verdicts"], strict=True):
         assert computed == pytest.approx(stored)
@@ -34,7 +34,7 @@ def test_verdicts_follow_from_the_rows(facts, table):
 
 def test_no_pair_differs_and_each_has_enough_seeds(facts):
     """Whether the interval is also narrow enough is the page's verdict, which more seeds can settle."""
-    assert {(v["algorithm"], v["task"]) for v in facts["verdicts"]} == set(reference.PAIRS)
+    assert {(v["algorithm"], v["task"]) for v in facts["verdicts"]} == set(run.PAIRS)
     for v in facts["verdicts"]:
         assert v["ours_seeds"] >= 10
         assert v["sbx_seeds"] >= 5
@@ -43,16 +43,16 @@ def test_no_pair_differs_and_each_has_enough_seeds(facts):
 
 def test_both_sides_have_every_episode_of_the_stated_settings(facts, table):
     settings = facts["settings"]
-    for algorithm, task in reference.PAIRS:
+    for algorithm, task in run.PAIRS:
         for side in ("ours", "sbx"):
-            steps, values = reference_page.curves(table, side, algorithm, task)
+            steps, values = page.curves(table, side, algorithm, task)
             assert steps.tolist() == [3_000 * (i + 1) for i in range(10)]
             assert np.isfinite(values).all()
     assert table.num_rows % (settings["points"] * settings["episodes"]) == 0
 
 
 def test_page_is_of_these_facts(facts):
-    assert (FOLDER / "sbx.md").read_text() == reference_page.page(facts)
+    assert (FOLDER / "sbx.md").read_text() == page.page(facts)
 
 
 @pytest.mark.parametrize(
@@ -62,14 +62,14 @@ def test_page_is_of_these_facts(facts):
 def test_judge(shift, spread, zero, holds):
     """Equal means hold; a shift is seen; equal means that too few seeds cannot tell apart do not hold."""
     z = np.linspace(-1, 1, 12)
-    judged = reference_page.verdict(200 + shift + spread * z, 200 + spread * z, random=0.0)
+    judged = page.verdict(200 + shift + spread * z, 200 + spread * z, random=0.0)
     assert judged["contains_zero"] == zero
     assert judged["holds"] == holds
 
 
 def test_returns_near_zero_are_judged_above_random():
     z = np.linspace(-1, 1, 12)
-    judged = reference_page.verdict(-10 + 20 * z, -10 + 20 * z, random=-280.0)
+    judged = page.verdict(-10 + 20 * z, -10 + 20 * z, random=-280.0)
     assert judged["holds"]
     assert not judged["within_quarter_of_return"]
 
@@ -96,41 +96,41 @@ def untrained(monkeypatch):
         returns = np.full((settings.points, 2), float(seed))
         return {"versions": {"sbx-rl": "1"}, "steps": steps.tolist(), "returns": returns.tolist()}
 
-    monkeypatch.setattr(reference, "our_returns", ours)
-    monkeypatch.setattr(reference, "peer_run", peer)
+    monkeypatch.setattr(run, "our_returns", ours)
+    monkeypatch.setattr(run, "peer_run", peer)
     return asked
 
 
 def test_one_pair_run_anew_leaves_the_others_as_they_are(tmp_path, monkeypatch):
     untrained(monkeypatch)
-    reference.main(Reference(ours=10, peers=10, out=tmp_path))
+    run.main(Reference(ours=10, peers=10, out=tmp_path))
     first = json.loads((tmp_path / "sbx.json").read_text())
-    reference.main(Reference(ours=14, peers=12, only=["td3/Hopper-v5"], out=tmp_path))
+    run.main(Reference(ours=14, peers=12, only=["td3/Hopper-v5"], out=tmp_path))
     second = json.loads((tmp_path / "sbx.json").read_text())
     assert [(v["ours_seeds"], v["sbx_seeds"]) for v in second["verdicts"]] == [(10, 10)] * 3 + [(14, 12)]
     assert second["verdicts"][:3] == first["verdicts"][:3]
     counts = [[part["seeds"] for part in parts] for parts in second["origins"].values()]
     assert counts == [[{"ours": 10, "sbx": 10}]] * 3 + [[{"ours": 14, "sbx": 12}]]
-    assert (tmp_path / "sbx.md").read_text() == reference_page.page(second)
+    assert (tmp_path / "sbx.md").read_text() == page.page(second)
 
 
 def test_more_seeds_join_those_that_are_stored(tmp_path, monkeypatch):
     untrained(monkeypatch)
-    reference.main(Reference(ours=10, peers=10, out=tmp_path))
+    run.main(Reference(ours=10, peers=10, out=tmp_path))
     asked = untrained(monkeypatch)
     options = Reference(ours=13, peers=12, only=["td3/Hopper-v5"], more=True, out=tmp_path)
-    reference.main(options)
+    run.main(options)
     assert asked == {"ours": [10, 11, 12], "sbx": [10, 11]}
     table, facts = pq.read_table(tmp_path / "sbx.parquet"), json.loads((tmp_path / "sbx.json").read_text())
     for side, count in (("ours", 13), ("sbx", 12)):
-        _, values = reference_page.curves(table, side, "td3", "Hopper-v5")
+        _, values = page.curves(table, side, "td3", "Hopper-v5")
         np.testing.assert_array_equal(values[:, 0], np.arange(count))
     assert [part["seeds"] for part in facts["origins"]["td3/Hopper-v5"]] == [
         {"ours": 10, "sbx": 10},
         {"ours": 3, "sbx": 2},
     ]
     asked = untrained(monkeypatch)
-    reference.main(options)  # nothing is missing any more
+    run.main(options)  # nothing is missing any more
     assert asked == {"ours": [], "sbx": []}
     assert json.loads((tmp_path / "sbx.json").read_text()) == facts
 
@@ -138,7 +138,7 @@ def test_more_seeds_join_those_that_are_stored(tmp_path, monkeypatch):
 def test_more_seeds_need_stored_ones_at_the_same_settings(tmp_path, monkeypatch):
     asked = untrained(monkeypatch)
     with pytest.raises(UserError, match="leave --only and --more out"):
-        reference.main(Reference(more=True, out=tmp_path))
+        run.main(Reference(more=True, out=tmp_path))
     assert asked == {"ours": [], "sbx": []}
 
 
@@ -147,4 +147,4 @@ def test_more_seeds_need_stored_ones_at_the_same_settings(tmp_path, monkeypatch)
 )
 def test_a_pair_that_is_unknown_or_the_only_one_is_refused(tmp_path, pair, told):
     with pytest.raises(UserError, match=told):
-        reference.main(Reference(only=[pair], out=tmp_path))
+        run.main(Reference(only=[pair], out=tmp_path))

@@ -9,14 +9,16 @@ import sys
 import jax
 import pytest
 
-from benchmarks import parity, reference, speed_gpu
-from benchmarks.cells import PRESETS, Cell, PaperTable
-from benchmarks.parity import Parity
-from benchmarks.reference import Reference
-from benchmarks.speed_gpu import Gpu
-from benchmarks.tables import TABLES, run_table
-from guided_rl.errors import UserError
-from guided_rl.reporting import plot_style
+from benchmarks.parity import run
+from benchmarks.parity.run import Parity
+from benchmarks.reference import run as reference
+from benchmarks.reference.run import Reference
+from benchmarks.runner.cells import PRESETS, Cell, PaperTable
+from benchmarks.runner.tables import TABLES, run_table
+from benchmarks.speed import gpu
+from benchmarks.speed.gpu import Gpu
+from guided_rl.results import plot_style
+from guided_rl.runtime.errors import UserError
 from tests.training.small import small
 
 TINY = PaperTable("tiny", "Tiny", lambda preset: [Cell(small()), Cell(small(method="td3"))], (), (("td3", "sac"),), ())
@@ -52,7 +54,7 @@ def test_every_method_of_a_table_has_a_colour_of_its_own(table, preset):
 @pytest.mark.slow
 def test_the_parity_page_is_written(tmp_path):
     settings = Parity(tasks=["InvertedPendulum-v5"], engines=["native"], steps=50, outcome=3, out=tmp_path)
-    parity.measure_all(settings)
+    run.measure_all(settings)
     native, outcome = json.loads((tmp_path / "parity.json").read_text())["rows"]
     assert native["state"] == 0 and outcome["policy"] == "random matrix"
     assert abs(outcome["difference"][0]) < 2, (
@@ -64,7 +66,7 @@ def test_the_parity_page_is_written(tmp_path):
 
 @pytest.mark.slow
 def test_the_accelerators_speed_is_measured(tmp_path):
-    speed_gpu.main(Gpu(parts=["updates"], repeats=1, smoke=True, out=tmp_path))
+    gpu.main(Gpu(parts=["updates"], repeats=1, smoke=True, out=tmp_path))
     rows = json.loads((tmp_path / "gpu.json").read_text())["rows"]
     assert len(rows) == 2
     assert all(row["share"] > 0 for row in rows)
@@ -74,12 +76,12 @@ def test_the_accelerators_speed_is_measured(tmp_path):
 def test_an_accelerators_speed_without_one_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(jax, "default_backend", lambda: "cpu")
     with pytest.raises(UserError, match="no accelerator"):
-        speed_gpu.main(Gpu(out=tmp_path))
+        gpu.main(Gpu(out=tmp_path))
 
 
 @pytest.mark.slow
 def test_the_profile_says_where_the_time_goes(tmp_path):
-    command = [sys.executable, "-m", "benchmarks.speed_profile", "--smoke", "--out", str(tmp_path)]
+    command = [sys.executable, "-m", "benchmarks.speed.profile", "--smoke", "--out", str(tmp_path)]
     subprocess.run(command, check=True, capture_output=True)
     (case,) = json.loads((tmp_path / "profile.json").read_text())["cases"]
     assert all(case["microseconds"][group] > 0 for group in ("matrix products", "physics engine", "random numbers"))
@@ -88,7 +90,7 @@ def test_the_profile_says_where_the_time_goes(tmp_path):
 
 @pytest.mark.slow
 def test_the_accelerators_speed_is_measured_beside_the_peers(tmp_path):
-    speed_gpu.main(Gpu(parts=["engines", "peers"], repeats=1, smoke=True, out=tmp_path))
+    gpu.main(Gpu(parts=["engines", "peers"], repeats=1, smoke=True, out=tmp_path))
     rows = json.loads((tmp_path / "gpu.json").read_text())["rows"]
     assert [list(row["ratio"]) for row in rows] == [["native", "SBX"], ["rejax", "brax"]]
 

@@ -11,13 +11,16 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from benchmarks import speed, speed_limit, speed_page, speed_parts, speed_records
 from benchmarks.peers import environment
 from benchmarks.peers.environment import peer_source
-from benchmarks.speed import Speed
-from benchmarks.speed_parts import Contestant, Size
-from guided_rl.errors import UserError
-from guided_rl.methods.networks import MLP
+from benchmarks.speed import limit as speed_limit
+from benchmarks.speed import page, records
+from benchmarks.speed import parts as speed_parts
+from benchmarks.speed import run as speed
+from benchmarks.speed.parts import Contestant, Size
+from benchmarks.speed.run import Speed
+from guided_rl.networks.mlp import MLP
+from guided_rl.runtime.errors import UserError
 
 OURS = ["collect", "members", "execution", "grid", "sac-eo"]
 
@@ -64,34 +67,34 @@ def test_the_limit_is_what_the_machine_can_do_at_best():
 
 def judged(rates: dict[str, list[float]], targets: dict[str, float], **extra) -> dict:
     contestants = [Contestant(name, lambda: 0.0, 1.0, "updates") for name in rates]
-    return speed_records.row("loop", "ours beside theirs", targets, contestants, 0, rates, **extra)
+    return records.row("loop", "ours beside theirs", targets, contestants, 0, rates, **extra)
 
 
 def test_a_ratio_is_the_median_of_each_turns_own():
     entry = judged({"guided-rl": [10, 40, 90], "SBX": [5, 10, 30]}, {"SBX": 3.0})
     assert entry["ratio"] == {"SBX": 3.0}
     assert entry["ratio_range"] == {"SBX": [2.0, 4.0]}
-    assert speed_page.met(entry)
-    assert not speed_page.met(judged({"guided-rl": [10.0], "SBX": [5.0]}, {"SBX": 2.1}))
-    assert not speed_page.met(judged({"guided-rl": [10.0], "SBX": [5.0]}, {}, share=0.8, least_share=0.85))
-    assert not speed_page.met(judged({"guided-rl": [10.0], "SBX": [5.0]}, {}, share=1.1, least_share=0.85))
-    assert not speed_page.met(judged({"guided-rl": [10.0], "SBX": [5.0]}, {}, programs=2))
-    assert not speed_page.met(judged({"guided-rl": [10.0], "SBX": [5.0]}, {}, least_rate=11.0))
+    assert page.met(entry)
+    assert not page.met(judged({"guided-rl": [10.0], "SBX": [5.0]}, {"SBX": 2.1}))
+    assert not page.met(judged({"guided-rl": [10.0], "SBX": [5.0]}, {}, share=0.8, least_share=0.85))
+    assert not page.met(judged({"guided-rl": [10.0], "SBX": [5.0]}, {}, share=1.1, least_share=0.85))
+    assert not page.met(judged({"guided-rl": [10.0], "SBX": [5.0]}, {}, programs=2))
+    assert not page.met(judged({"guided-rl": [10.0], "SBX": [5.0]}, {}, least_rate=11.0))
     slow = {"slowest": {"cached": ["sac chunk", 5.1]}, "most": {"cached": 5.0}}
-    assert not speed_page.met(judged({"cached": [1.0], "cold": [1.0]}, {}, **slow))
+    assert not page.met(judged({"cached": [1.0], "cold": [1.0]}, {}, **slow))
 
 
 def test_a_new_row_takes_the_old_ones_place():
     old, new = judged({"guided-rl": [1.0], "SBX": [1.0]}, {}), judged({"guided-rl": [2.0], "SBX": [1.0]}, {})
-    (kept,) = speed_records.merged([old], new, runs=1)
+    (kept,) = records.merged([old], new, runs=1)
     assert kept["ratio"] == {"SBX": 2.0}
-    assert "2.00× SBX" in speed_page.page([kept])
+    assert "2.00× SBX" in page.page([kept])
 
 
 def measured(rows: list[dict], ratio: float, runs: int = 5, share: float = 0.9, **facts) -> list[dict]:
     """`rows` after one more run of committed code."""
     new = judged({"guided-rl": [ratio], "SBX": [1.0]}, {"SBX": 2.0}, share=share, least_share=0.85)
-    return speed_records.merged(rows, {**new, "provenance": {**new["provenance"], "dirty": False, **facts}}, runs)
+    return records.merged(rows, {**new, "provenance": {**new["provenance"], "dirty": False, **facts}}, runs)
 
 
 def test_the_median_of_the_last_runs_is_shown_and_judged():
@@ -99,27 +102,27 @@ def test_the_median_of_the_last_runs_is_shown_and_judged():
     for ratio, share in zip((9.0, 1.0, 2.2, 3.0), (0.1, 0.9, 0.86, 0.8), strict=True):
         rows = measured(rows, ratio, runs=3, share=share)
     (entry,) = rows
-    assert speed_page.ratios(entry) == {"SBX": [3.0, 2.2, 1.0]}, "newest first, and the first of four forgotten"
-    assert speed_page.shares(entry) == [0.8, 0.86, 0.9]
-    assert "2.20× SBX [1.00, 3.00] | 3 |" in speed_page.line(entry)
-    assert "| 2.2 updates a second | 2.2× (1.0–3.0) SBX |" in speed_page.beside_others(rows)
-    assert speed_page.met(entry)
+    assert page.ratios(entry) == {"SBX": [3.0, 2.2, 1.0]}, "newest first, and the first of four forgotten"
+    assert page.shares(entry) == [0.8, 0.86, 0.9]
+    assert "2.20× SBX [1.00, 3.00] | 3 |" in page.line(entry)
+    assert "| 2.2 updates a second | 2.2× (1.0–3.0) SBX |" in page.beside_others(rows)
+    assert page.met(entry)
     (entry,) = measured(rows, 1.0, runs=3)
-    assert speed_page.ratios(entry) == {"SBX": [1.0, 3.0, 2.2]}
+    assert page.ratios(entry) == {"SBX": [1.0, 3.0, 2.2]}
     (entry,) = measured([entry], 1.0, runs=2)
-    assert speed_page.ratios(entry) == {"SBX": [1.0, 1.0]} and not speed_page.met(entry)
+    assert page.ratios(entry) == {"SBX": [1.0, 1.0]} and not page.met(entry)
 
 
 @pytest.mark.parametrize("facts", [{"cores": 64}, {"backend": "gpu", "device": "1 × H200"}, {"processor": "another"}])
 def test_runs_of_another_machine_are_told_apart(facts):
     rows = measured(measured([], 5.0, **facts), 2.0)
-    assert speed_page.ratios(rows[0]) == {"SBX": [2.0]}
-    assert "| 1 |" in speed_page.line(rows[0])
-    told = [line for line in speed_page.page(rows).splitlines() if "on another machine" in line]
+    assert page.ratios(rows[0]) == {"SBX": [2.0]}
+    assert "| 1 |" in page.line(rows[0])
+    told = [line for line in page.page(rows).splitlines() if "on another machine" in line]
     assert len(told) == 1 and "1 run): 5.0× SBX" in told[0]
-    assert "| 2 updates a second | 2.0× SBX | 5.0× SBX | ≥ 2× SBX" in speed_page.beside_others(rows)
+    assert "| 2 updates a second | 2.0× SBX | 5.0× SBX | ≥ 2× SBX" in page.beside_others(rows)
     (entry,) = measured(rows, 3.0, **facts)
-    assert speed_page.ratios(entry) == {"SBX": [3.0, 5.0]}, "each machine has its own last runs"
+    assert page.ratios(entry) == {"SBX": [3.0, 5.0]}, "each machine has its own last runs"
 
 
 def test_each_machine_keeps_as_many_runs():
@@ -127,31 +130,31 @@ def test_each_machine_keeps_as_many_runs():
     for ratio in (1.0, 2.0, 3.0):
         rows = measured(measured(rows, ratio, runs=2), 10 * ratio, runs=2, processor="another")
     (entry,) = rows
-    assert speed_page.ratios(entry) == {"SBX": [30.0, 20.0]}
+    assert page.ratios(entry) == {"SBX": [30.0, 20.0]}
     assert [run["ratio"]["SBX"] for run in entry["earlier"]] == [3.0, 20.0, 2.0]
 
 
 def test_a_machine_is_not_named_where_that_was_not_recorded():
     facts = {"platform": "Linux x86_64", "cores": 2, "backend": "cpu"}
-    assert speed_page.machine(facts) == "Linux x86_64, processor not recorded, 2 cores"
+    assert page.machine(facts) == "Linux x86_64, processor not recorded, 2 cores"
 
 
 def test_runs_of_uncommitted_code_are_not_kept():
     (entry,) = measured(measured(measured([], 3.0), 5.0, dirty=True), 2.0)
-    assert speed_page.ratios(entry) == {"SBX": [2.0, 3.0]}
+    assert page.ratios(entry) == {"SBX": [2.0, 3.0]}
 
 
 def test_a_contestant_that_runs_no_more_is_left_out():
     rows = measured([], 3.0)
-    (entry,) = speed_records.merged(rows, judged({"guided-rl": [2.0], "SB3": [1.0]}, {}), runs=5)
-    assert speed_page.ratios(entry) == {"SB3": [2.0]}
+    (entry,) = records.merged(rows, judged({"guided-rl": [2.0], "SB3": [1.0]}, {}), runs=5)
+    assert page.ratios(entry) == {"SB3": [2.0]}
 
 
 def test_the_readmes_table_is_replaced_and_the_rest_of_it_kept(tmp_path):
     readme = tmp_path / "README.md"
-    readme.write_text(f"before\n{speed_records.BEGIN}\nan old table\n{speed_records.END}\nafter\n", encoding="utf-8")
+    readme.write_text(f"before\n{records.BEGIN}\nan old table\n{records.END}\nafter\n", encoding="utf-8")
     for rate in (3.0, 2.0):
-        speed_records.show_in_readme([judged({"guided-rl": [rate], "SBX": [1.0]}, {"SBX": 2.5})], readme)
+        records.show_in_readme([judged({"guided-rl": [rate], "SBX": [1.0]}, {"SBX": 2.5})], readme)
     lines = readme.read_text(encoding="utf-8").splitlines()
     assert lines[0] == "before" and lines[-1] == "after" and "an old table" not in lines
     assert "| ours beside theirs | 2 updates a second | 2.0× SBX | ≥ 2.5× SBX: no |" in lines
@@ -159,16 +162,16 @@ def test_the_readmes_table_is_replaced_and_the_rest_of_it_kept(tmp_path):
 
 
 def test_readme_has_a_place_for_the_table():
-    text = speed_records.README.read_text(encoding="utf-8")
-    assert 0 < text.index(speed_records.BEGIN) < text.index(speed_records.END)
+    text = records.README.read_text(encoding="utf-8")
+    assert 0 < text.index(records.BEGIN) < text.index(records.END)
 
 
 def test_memory_the_knee_and_the_shares_of_a_loop_are_told():
     rates = {"64 seeds": [95.0], "256 seeds": [100.0], "16 seeds": [89.0], "1 seed": [9.0]}
-    text = speed_page.line(judged(rates, {}, memory=dict.fromkeys(rates, 2**30)))
+    text = page.line(judged(rates, {}, memory=dict.fromkeys(rates, 2**30)))
     assert "64 seeds 1 GiB, 256 seeds 1 GiB" in text and "within a tenth of the most from 64 seeds on" in text
     shares = {"updates alone": 0.6, "mjx alone": 0.3}
-    text = speed_page.line(judged({"mjx": [1.0], "SBX": [1.0]}, {}, parts={"mjx": shares}))
+    text = page.line(judged({"mjx": [1.0], "SBX": [1.0]}, {}, parts={"mjx": shares}))
     assert "of mjx's time updates alone 60%, mjx alone 30%, rest 10%" in text
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from guided_rl.cli import main
 from guided_rl.envs import make
-from guided_rl.guides.checkpoint import write_weights
+from guided_rl.guides.expert_weights import write_weights
 
 TINY = ["--task", "InvertedPendulum-v5", "--steps", "240", "--evaluations", "4", "--hidden", "16", "--batch", "16"]
 OTHER = [*TINY[:2], *TINY[4:]]  # without the steps
@@ -156,7 +156,7 @@ def test_truncated_altered_or_foreign_weights_are_refused(weights, capsys, tmp_p
 
 
 def test_tables_without_a_checkout_are_one_sentence(capsys, tmp_path, monkeypatch):
-    from guided_rl.cli import checkout
+    from guided_rl.runtime import checkout
 
     monkeypatch.setattr(checkout, "find", lambda: None)
     for arguments in (["table", "dai"], ["report"], ["plan", "--table", "dai"]):
@@ -164,12 +164,13 @@ def test_tables_without_a_checkout_are_one_sentence(capsys, tmp_path, monkeypatc
 
 
 def test_a_gl_that_is_missing_is_one_sentence(capsys, tmp_path, monkeypatch):
-    from guided_rl import gl, video
+    from guided_rl.cli import video
+    from guided_rl.runtime import opengl
 
     def no_gl(*_):
         raise RuntimeError("no OpenGL here")
 
-    monkeypatch.setattr(gl, "choose", lambda: None)
+    monkeypatch.setattr(opengl, "choose", lambda: None)
     monkeypatch.setattr(video.mujoco, "Renderer", no_gl)
     sentence = refused(capsys, "video", "InvertedPendulum-v5", "--out", str(tmp_path / "a.gif"))
     assert "libegl1" in sentence and "libosmesa6" in sentence and "MUJOCO_GL" in sentence

@@ -14,8 +14,8 @@ from guided_rl.cli import main, running
 from guided_rl.cli.settings import default_folder
 from guided_rl.cli.watch import watching
 from guided_rl.methods import METHODS, build, switches
-from guided_rl.reporting import records
-from tests.reporting.synthetic import make_record
+from guided_rl.results import records
+from tests.results.synthetic import make_record
 from tests.training.small import small
 
 SMALL = ["--task", "InvertedPendulum-v5", "--steps", "240", "--evaluations", "4", "--episodes", "2", "--hidden", "16"]

@@ -10,11 +10,11 @@ import pytest
 
 from guided_rl import envs
 from guided_rl.config import RunConfig
-from guided_rl.errors import UserError
-from guided_rl.fingerprint import guide_hash, task_hash
 from guided_rl.guides import find_guide
 from guided_rl.guides.find import is_own
+from guided_rl.runtime.errors import UserError
 from guided_rl.training.checkpoint import content_changes, own
+from guided_rl.training.fingerprint import guide_hash, task_hash
 from guided_rl.training.run import Session
 
 TASK = """
@@ -79,7 +79,7 @@ def test_a_session_names_what_changed_behind_it(tmp_path):
 
 
 def test_a_method_of_ones_own_is_known_by_what_it_computes(tmp_path):
-    method = "import dataclasses\nfrom guided_rl.methods.sac import SAC\ndef update(agent, batch, key, ctx):\n"
+    method = "import dataclasses\nfrom guided_rl.methods.bases.sac import SAC\ndef update(agent, batch, key, ctx):\n"
     method += "    agent, metrics = SAC.update(agent, batch, key, ctx)\n    return agent, {**metrics, 'x': FACTOR}\n"
     method += "M = dataclasses.replace(SAC, update=update)\n"
     found = []

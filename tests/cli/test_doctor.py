@@ -8,9 +8,8 @@ import sys
 
 import pytest
 
-from guided_rl import doctor
-from guided_rl.cli import main
-from guided_rl.errors import UserError
+from guided_rl.cli import doctor, main
+from guided_rl.runtime.errors import UserError
 
 
 def test_it_finds_this_machine(capsys):

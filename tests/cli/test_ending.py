@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from guided_rl.errors import Interrupted
+from guided_rl.runtime.errors import Interrupted
 from guided_rl.training.stopping import Stop
 
 ROOT = Path(__file__).parents[2]

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from guided_rl import envs
-from guided_rl.data.datasets import find_dataset
 from guided_rl.data.replay import Layout
-from guided_rl.errors import UserError
+from guided_rl.datasets.lookup import find_dataset
+from guided_rl.runtime.errors import UserError
 
 LAYOUT = Layout.of(4, 1)
 ROWS = 30

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from guided_rl.envs import make
-from guided_rl.errors import UserError
+from guided_rl.runtime.errors import UserError
 
 
 @pytest.fixture(scope="module")

@@ -5,9 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-import guided_rl.envs.references as references
+import guided_rl.envs.reference_returns as references
 from guided_rl.envs import TASKS, make
-from guided_rl.errors import UserError
+from guided_rl.runtime.errors import UserError
 
 
 @pytest.fixture(scope="module", params=["native"])

@@ -11,11 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from guided_rl.envs import OWN_TASKS, make, point_circle, point_fall, point_reach
-from guided_rl.envs.point_fall import Maze
-from guided_rl.envs.references import REFERENCES
-from guided_rl.errors import UserError
+from guided_rl.envs import OWN_TASKS, make
+from guided_rl.envs.local_guide_tasks import point_circle, point_fall, point_reach
+from guided_rl.envs.local_guide_tasks.point_fall import Maze
+from guided_rl.envs.reference_returns import REFERENCES
 from guided_rl.guides import find_guide
+from guided_rl.runtime.errors import UserError
 
 MAZE = ["####", "#G.#", "##.#", "#.B#", "#..#", "####"]  # top row first
 

@@ -6,8 +6,8 @@ The bounds are two to four times what a tape of 1,000 steps, in `results/parity`
 import numpy as np
 import pytest
 
-from benchmarks import twins
-from benchmarks.parity import elliptic
+from benchmarks.parity import upstream
+from benchmarks.parity.run import elliptic
 
 QUICK = {"xla_backend_optimization_level": "0"}  # compiles in a third of the time
 
@@ -35,8 +35,8 @@ TASKS = [name if name in FAST else pytest.param(name, marks=pytest.mark.slow) fo
 @pytest.mark.parametrize("name", TASKS)
 def test_a_step_from_every_state(name):
     largest, share, _ = BOUNDS[name]
-    tape = twins.record(name, STEPS.get(name, 500), seed=2)
-    errors = twins.mjx_errors(tape, compiler_options=QUICK)
+    tape = upstream.record(name, STEPS.get(name, 500), seed=2)
+    errors = upstream.mjx_errors(tape, compiler_options=QUICK)
     assert errors.state.max() <= largest
     assert errors.share_above(1e-3) <= share
     assert np.median(errors.observation) <= 1e-4
@@ -48,23 +48,23 @@ def test_a_step_from_every_state(name):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", BOUNDS)
 def test_a_substep_from_every_state(name):
-    errors = twins.mjx_substep_errors(twins.record(name, STEPS.get(name, 500), seed=2), compiler_options=QUICK)
+    errors = upstream.mjx_substep_errors(upstream.record(name, STEPS.get(name, 500), seed=2), compiler_options=QUICK)
     assert errors.max() <= BOUNDS[name][2]
 
 
 @pytest.mark.slow
 def test_ant_differs_by_its_friction_pyramids():
     """As in the XML one substep in seven differs by more than 1e-3; the median is exact to float32."""
-    tape = twins.record("Ant-v5", 500, seed=2)
-    substeps = twins.mjx_substep_errors(tape, compiler_options=QUICK)
+    tape = upstream.record("Ant-v5", 500, seed=2)
+    substeps = upstream.mjx_substep_errors(tape, compiler_options=QUICK)
     assert np.mean(substeps > 1e-3) <= 0.25
     assert np.median(substeps) <= 1e-5
 
 
 @pytest.mark.slow
 def test_ant_agrees_with_elliptic_cones():
-    tape = twins.record("Ant-v5", 500, seed=2, edit=elliptic)
-    assert twins.mjx_substep_errors(tape, compiler_options=QUICK).max() <= 3e-3
-    errors = twins.mjx_errors(tape, compiler_options=QUICK)
+    tape = upstream.record("Ant-v5", 500, seed=2, edit=elliptic)
+    assert upstream.mjx_substep_errors(tape, compiler_options=QUICK).max() <= 3e-3
+    errors = upstream.mjx_errors(tape, compiler_options=QUICK)
     assert errors.share_above(1e-3) <= 0.03
     assert np.median(errors.observation) <= 1e-4

@@ -5,17 +5,17 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from benchmarks import twins
+from benchmarks.parity import upstream
 from guided_rl.envs import TASKS, make
-from guided_rl.envs.twins import twin_of
+from guided_rl.envs.upstream import twin_of
 
 FLOAT32 = 1e-6  # a few units in the last place, relative to 1 + |value|
 
 
 @pytest.mark.parametrize("name", TASKS)
 def test_tape_equals_the_twin(name):
-    tape = twins.record(name, steps=1000, seed=1)
-    errors = twins.native_errors(tape)
+    tape = upstream.record(name, steps=1000, seed=1)
+    errors = upstream.native_errors(tape)
     assert errors.state.max() <= 1e-12
     assert errors.observation.max() <= FLOAT32
     assert errors.reward.max() <= FLOAT32

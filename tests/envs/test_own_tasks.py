@@ -12,8 +12,8 @@ from guided_rl.envs import MujocoEnv, make
 from guided_rl.envs.base import Task, control_range, uniform_start
 from guided_rl.envs.jax_env import JaxEnv, JaxTask
 from guided_rl.envs.own_tasks import own_task
-from guided_rl.errors import UserError
 from guided_rl.physics import Simulation, make_engine
+from guided_rl.runtime.errors import UserError
 
 XML = """<mujoco><worldbody><body><joint name="h" axis="0 1 0" damping="0.1"/>
 <geom type="capsule" fromto="0 0 0 0 0 -0.6" size="0.05"/></body></worldbody>

@@ -6,7 +6,7 @@ import pytest
 from scipy import stats
 
 from guided_rl.envs import TASKS, make
-from guided_rl.envs.twins import twin_of
+from guided_rl.envs.upstream import twin_of
 
 BOUND = {
     "HalfCheetah-v5": 0.1,

@@ -6,7 +6,7 @@ import pytest
 from experts.check import LOWER, SHIPPED, Comparison, check, compare, lower_levels, numpy_action
 from experts.register import FOLDER
 from guided_rl.envs import TASKS
-from guided_rl.guides.checkpoint import guide_of, read_facts, read_weights
+from guided_rl.guides.expert_weights import guide_of, read_facts, read_weights
 from guided_rl.guides.find import weights_name
 
 TASK, MEDIUM = "HalfCheetah-v5", "sac@medium"

@@ -7,7 +7,7 @@ import pytest
 
 from experts.clone import Cloning, clone
 from guided_rl.data.replay import Layout
-from guided_rl.guides.checkpoint import bc_action
+from guided_rl.guides.expert_weights import bc_action
 
 LAYOUT = Layout.of(5, 2)
 ROWS = 1500

@@ -3,8 +3,8 @@
 import pytest
 
 from experts.fitness import describe_fit, fit_facts, fitness, shortfalls
-from guided_rl.envs import references
-from guided_rl.envs.references import Published, Reference, Return
+from guided_rl.envs import reference_returns
+from guided_rl.envs.reference_returns import Published, Reference, Return
 
 TASK = "Task"
 
@@ -13,8 +13,8 @@ TASK = "Task"
 def task(monkeypatch):
     """A task on which standing still returns 990, and SAC is known to return 5,000."""
     known = Reference(Return(-50.0, 2.0, "test"), zero=Return(990.0, 3.0, "test"))
-    monkeypatch.setitem(references.REFERENCES, TASK, known)
-    monkeypatch.setitem(references.PUBLISHED_RETURNS, TASK, Published(3500.0, 5000.0, "test"))
+    monkeypatch.setitem(reference_returns.REFERENCES, TASK, known)
+    monkeypatch.setitem(reference_returns.PUBLISHED_RETURNS, TASK, Published(3500.0, 5000.0, "test"))
 
 
 def quotes(*means, std=300.0):
@@ -35,7 +35,7 @@ def test_what_is_lacking_is_named():
 
 
 def test_far_above_is_twice_the_floor_and_five_standard_errors(monkeypatch):
-    monkeypatch.delitem(references.PUBLISHED_RETURNS, TASK)
+    monkeypatch.delitem(reference_returns.PUBLISHED_RETURNS, TASK)
     assert shortfalls(TASK, 1979.0, 1.0)
     assert not shortfalls(TASK, 1981.0, 1.0)
     assert shortfalls(TASK, 1981.0, 300.0)

@@ -10,11 +10,11 @@ from experts.ladder import Ladder
 from experts.register import FOLDER
 from guided_rl import envs
 from guided_rl.envs import OWN_TASKS
-from guided_rl.errors import UserError
 from guided_rl.guides import find_guide
-from guided_rl.guides.checkpoint import read_facts, read_weights
+from guided_rl.guides.expert_weights import read_facts, read_weights
 from guided_rl.guides.find import weights_name
 from guided_rl.guides.local import LOCAL_GUIDES, MEDIUM
+from guided_rl.runtime.errors import UserError
 
 SHIPPED = [task for task in medium.RECIPES if (FOLDER / weights_name(task)).exists()]
 

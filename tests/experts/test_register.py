@@ -15,10 +15,10 @@ from experts.listing import is_current, listing
 from experts.recipes import EXPERTS, RECIPES, Recipe, config_of
 from experts.train import ladder_folder, train_task
 from guided_rl.envs import make
-from guided_rl.envs.references import D4RL_MEDIUM, EXPERT_RETURNS, REFERENCES, normalised
-from guided_rl.errors import UserError
-from guided_rl.guides.checkpoint import LEVELS, guide_of, read_facts, read_weights
+from guided_rl.envs.reference_returns import D4RL_MEDIUM, EXPERT_RETURNS, REFERENCES, normalised
+from guided_rl.guides.expert_weights import LEVELS, guide_of, read_facts, read_weights
 from guided_rl.guides.find import weights_name
+from guided_rl.runtime.errors import UserError
 from tests.training.small import small
 
 SHIPPED = [task for task in RECIPES if (registering.FOLDER / weights_name(task)).exists()]

@@ -6,7 +6,7 @@ import pytest
 from experts import train as training
 from experts.ladder import read_ladder
 from experts.train import keep_ladder
-from guided_rl.errors import UserError
+from guided_rl.runtime.errors import UserError
 from tests.training.small import run, small
 
 

@@ -18,13 +18,13 @@ import jax
 import numpy as np
 
 import guided_rl
-from benchmarks.cells import PRESETS, agents_file
-from benchmarks.tables import TABLES
+from benchmarks.runner.cells import PRESETS, agents_file
+from benchmarks.runner.tables import TABLES
 from guided_rl import envs
-from guided_rl.data import demonstrations
-from guided_rl.data.datasets import find_dataset
 from guided_rl.data.replay import Layout
-from guided_rl.prng import KEYS
+from guided_rl.datasets import demonstrations
+from guided_rl.datasets.lookup import find_dataset
+from guided_rl.runtime.rng import KEYS
 from guided_rl.training.plan import abstract_population
 from guided_rl.training.population import STREAMS
 from guided_rl.training.run import Session

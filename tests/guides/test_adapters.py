@@ -25,9 +25,9 @@ from brax.training.agents.sac import networks as sac
 from brax.training.networks import ACTIVATION
 
 from guided_rl.envs import make
-from guided_rl.errors import UserError
 from guided_rl.guides import find_guide
-from guided_rl.guides.brax_policy import ASSUMED
+from guided_rl.guides.brax import ASSUMED
+from guided_rl.runtime.errors import UserError
 
 HERE = Path(__file__).parent
 OBS = np.linspace(-0.5, 0.5, 12, dtype=np.float32).reshape(3, 4)

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from guided_rl.envs import make
-from guided_rl.errors import UserError
 from guided_rl.guides import Guide, find_guide
-from guided_rl.guides.checkpoint import write_weights
+from guided_rl.guides.expert_weights import write_weights
+from guided_rl.runtime.errors import UserError
 
 OWN = f"{Path(__file__).parent / 'advisers.py'}:"
 TASK = "InvertedPendulum-v5"

@@ -9,12 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from guided_rl.envs import make, point_circle
-from guided_rl.errors import UserError
+from guided_rl.datasets.expert_metadata import quoted_experts
+from guided_rl.envs import make
+from guided_rl.envs.local_guide_tasks import point_circle
 from guided_rl.guides import find_guide
-from guided_rl.guides.checkpoint import write_weights
+from guided_rl.guides.expert_weights import write_weights
 from guided_rl.guides.local import LOCAL_GUIDES
-from guided_rl.guides.quotes import quoted_experts
+from guided_rl.runtime.errors import UserError
 
 CART, MASS = "cartpole-safe", "point_mass-sparse"
 

@@ -5,9 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from guided_rl.api import train
 from guided_rl.config import RunConfig
-from guided_rl.errors import UserError
-from guided_rl.training.run import Session, train
+from guided_rl.runtime.errors import UserError
+from guided_rl.training.run import Session
 
 OWN = f"{Path(__file__).parent / 'advisers.py'}:"
 TINY = {

@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 
 from guided_rl.envs import make
-from guided_rl.errors import UserError
 from guided_rl.guides import find_guide
+from guided_rl.runtime.errors import UserError
 
 MODEL = Path(__file__).parent / "sb3_sac.zip"
 OBS = np.linspace(-0.5, 0.5, 12, dtype=np.float32).reshape(3, 4)
@@ -137,10 +137,10 @@ def test_statistics_of_other_steps_or_lost_ones_are_refused(env, tmp_path):
     ],
 )
 def test_layers_that_are_not_understood_are_named(env, tmp_path, monkeypatch, change, words):
-    from guided_rl.guides import sb3_policy
+    from guided_rl.guides import sb3
 
-    read = sb3_policy.read_state_dict
-    monkeypatch.setattr(sb3_policy, "read_state_dict", lambda content: read(content) | change)
+    read = sb3.read_state_dict
+    monkeypatch.setattr(sb3, "read_state_dict", lambda content: read(content) | change)
     with pytest.raises(UserError, match=words):
         find_guide(f"sb3:{MODEL}", env)
 

@@ -8,9 +8,9 @@ import jax
 import jax.numpy as jnp
 
 from guided_rl.guides.base import Guide
-from guided_rl.guides.offline import propose
-from guided_rl.methods import cql, iql
+from guided_rl.guides.offline_agents import propose
 from guided_rl.methods.base import Agent, Context, Setup
+from guided_rl.methods.bases import cql, iql
 
 SETUP = Setup(observation_size=4, action_size=1, hidden=(16, 16), budget=200)
 

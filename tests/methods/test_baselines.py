@@ -9,15 +9,15 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from guided_rl.api import train
 from guided_rl.config import RunConfig
 from guided_rl.data.replay import Layout
 from guided_rl.guides.base import Guide
-from guided_rl.methods import sac
 from guided_rl.methods.base import Context, Setup
-from guided_rl.methods.demonstrations import BC, DEMOS, clone_actor
-from guided_rl.methods.experts_dai import best_by_critic
-from guided_rl.methods.sac import SAC
-from guided_rl.training.run import train
+from guided_rl.methods.bases import sac
+from guided_rl.methods.bases.demonstrations import BC, DEMOS, clone_actor
+from guided_rl.methods.bases.sac import SAC
+from guided_rl.methods.dai.experts_dai import best_by_critic
 
 SETUP = Setup(observation_size=4, action_size=1, hidden=(16, 16), budget=1000)
 SMALL = {"hidden": (16, 16), "batch": 16}

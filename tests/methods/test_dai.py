@@ -11,15 +11,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from guided_rl.errors import UserError
+from guided_rl.api import train
 from guided_rl.guides.base import Guide
 from guided_rl.methods import METHODS, build
 from guided_rl.methods.base import Agent, Context, Setup
-from guided_rl.methods.dai import dai, interpolate, linear, step
-from guided_rl.methods.progress_dai import observe, progress_dai
-from guided_rl.methods.sac import SAC
-from guided_rl.methods.td3 import TD3
-from guided_rl.training.run import train
+from guided_rl.methods.bases.sac import SAC
+from guided_rl.methods.bases.td3 import TD3
+from guided_rl.methods.dai.dai import dai, interpolate, linear, step
+from guided_rl.methods.dai.progress_dai import observe, progress_dai
+from guided_rl.runtime.errors import UserError
 from tests.training.small import run, small
 
 SETUP = Setup(observation_size=4, action_size=1, hidden=(8, 8), budget=1000)

@@ -7,8 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from guided_rl.data.replay import Layout
-from guided_rl.methods import gaifo, sac
 from guided_rl.methods.base import Context, Setup
+from guided_rl.methods.bases import sac
+from guided_rl.methods.observations import gaifo
 from tests.training.small import assert_same
 
 OBS, ACTION, ROWS = 3, 1, 8

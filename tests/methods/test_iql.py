@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import optimize
 
-from guided_rl.errors import UserError
-from guided_rl.methods import awac, iql, unsquashed
+from guided_rl.api import train
 from guided_rl.methods.base import Agent, Setup
-from guided_rl.prng import normal
-from guided_rl.training.run import train
+from guided_rl.methods.bases import awac, iql, unsquashed
+from guided_rl.runtime.errors import UserError
+from guided_rl.runtime.rng import normal
 from tests.methods.offline_agents import context as make_context
 from tests.methods.test_losses import ACTION, BATCH, OBS, mlp, q_values, transitions
 from tests.training.small import small

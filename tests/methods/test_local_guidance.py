@@ -13,18 +13,19 @@ from hypothesis import strategies as st
 
 from guided_rl.config import RunConfig, check
 from guided_rl.envs import make
-from guided_rl.errors import UserError
 from guided_rl.guides.base import Guide
-from guided_rl.methods import build, sac
+from guided_rl.methods import build
 from guided_rl.methods.base import Agent, Context, Setup
-from guided_rl.methods.learned_sag import LEARNED_SAG, cautious, learned
-from guided_rl.methods.local_guidance import HEAD_STREAM, decayed, guide_acts
-from guided_rl.methods.networks import log_density, sample_squashed
-from guided_rl.methods.pag import pag
-from guided_rl.methods.pig import PIG, actor_gradient, guide_log_prob
-from guided_rl.methods.rg import RG, guided_reward
-from guided_rl.methods.sag import switched_target
-from guided_rl.prng import normal
+from guided_rl.methods.bases import sac
+from guided_rl.methods.local_guides.learned_sag import LEARNED_SAG, cautious, learned
+from guided_rl.methods.local_guides.local_guidance import HEAD_STREAM, decayed, guide_acts
+from guided_rl.methods.local_guides.pag import pag
+from guided_rl.methods.local_guides.pig import PIG, actor_gradient, guide_log_prob
+from guided_rl.methods.local_guides.rg import RG, guided_reward
+from guided_rl.methods.local_guides.sag import switched_target
+from guided_rl.networks.distributions import log_density, sample_squashed
+from guided_rl.runtime.errors import UserError
+from guided_rl.runtime.rng import normal
 from guided_rl.training.population import Trainer
 from guided_rl.training.sharding import SPLIT, place, population_mesh
 from guided_rl.training.state import INPUTS, Inputs, Loop

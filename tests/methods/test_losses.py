@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import integrate
 
-from guided_rl.methods import sac, td3
 from guided_rl.methods.base import Agent, Context, Setup, descend, optimizer, polyak
-from guided_rl.methods.networks import log_one_minus_tanh_squared, sample_squashed
-from guided_rl.prng import normal
+from guided_rl.methods.bases import sac, td3
+from guided_rl.networks.distributions import log_one_minus_tanh_squared, sample_squashed
+from guided_rl.runtime.rng import normal
 
 OBS, ACTION, BATCH = 5, 3, 16
 SETUP = Setup(OBS, ACTION, (8, 8), 1000)

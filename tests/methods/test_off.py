@@ -12,10 +12,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from guided_rl.api import train
 from guided_rl.config import RunConfig
 from guided_rl.data.replay import Layout
 from guided_rl.guides.base import Guide
-from guided_rl.training.run import Result, train
+from guided_rl.training.run import Result
 from tests.methods.offline_agents import offline_guide
 from tests.training.small import assert_same, learned, small
 

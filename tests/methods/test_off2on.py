@@ -9,15 +9,15 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from guided_rl.api import train
 from guided_rl.envs import make
-from guided_rl.errors import UserError
 from guided_rl.guides import find_guide
 from guided_rl.guides.base import Guide
-from guided_rl.guides.offline import propose
-from guided_rl.methods import build, cql, sac
+from guided_rl.guides.offline_agents import propose
+from guided_rl.methods import build
 from guided_rl.methods.base import Agent, Context, Setup, descend, optimizer
-from guided_rl.methods.networks import averaged_moments
-from guided_rl.methods.off2on import (
+from guided_rl.methods.bases import cql, sac
+from guided_rl.methods.offline_to_online.off2on import (
     actor_loss,
     balanced,
     critic_loss,
@@ -28,9 +28,10 @@ from guided_rl.methods.off2on import (
     ratio_loss,
     resample,
 )
-from guided_rl.prng import normal
-from guided_rl.training.offline import keep_agents
-from guided_rl.training.run import train
+from guided_rl.networks.distributions import averaged_moments
+from guided_rl.results.agents import keep_agents
+from guided_rl.runtime.errors import UserError
+from guided_rl.runtime.rng import normal
 from tests.methods.offline_agents import SETUP as SMALL
 from tests.methods.offline_agents import ensemble_guide, offline_guide
 from tests.methods.test_losses import ACTION, BATCH, OBS, mlp, q_values, squashed, transitions

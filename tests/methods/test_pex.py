@@ -11,11 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from guided_rl.errors import UserError
+from guided_rl.api import train
 from guided_rl.guides.base import panel_of
-from guided_rl.methods import build, iql, policy_set, unsquashed
+from guided_rl.methods import build
 from guided_rl.methods.base import Agent, Context
-from guided_rl.training.run import train
+from guided_rl.methods.bases import iql, unsquashed
+from guided_rl.methods.policy_expansion import composite_policy
+from guided_rl.runtime.errors import UserError
 from tests.methods.offline_agents import SETUP, context, offline_guide
 from tests.methods.test_losses import q_values
 from tests.training.small import assert_same, small
@@ -58,23 +60,25 @@ def test_off_is_iql_from_scratch_bit_for_bit():
 
 @given(st.lists(st.floats(-5, 5, width=32, allow_subnormal=False), min_size=2, max_size=5), st.floats(0.1, 20))
 def test_the_distribution_is_the_softmax_of_kappa_q(q, kappa):
-    p = np.asarray(policy_set.distribution(jnp.asarray(q, jnp.float32), jnp.float32(kappa), "softmax"), np.float64)
+    p = np.asarray(
+        composite_policy.distribution(jnp.asarray(q, jnp.float32), jnp.float32(kappa), "softmax"), np.float64
+    )
     z = np.exp(kappa * (np.asarray(q, np.float64) - max(q)))
     np.testing.assert_allclose(p, z / z.sum(), rtol=1e-3, atol=1e-5)
-    uniform = policy_set.distribution(jnp.asarray(q, jnp.float32), jnp.float32(kappa), "uniform")
+    uniform = composite_policy.distribution(jnp.asarray(q, jnp.float32), jnp.float32(kappa), "uniform")
     np.testing.assert_allclose(uniform, 1 / len(q), rtol=1e-6)
-    best = policy_set.distribution(jnp.asarray(q, jnp.float32), jnp.float32(kappa), "argmax")
+    best = composite_policy.distribution(jnp.asarray(q, jnp.float32), jnp.float32(kappa), "argmax")
     assert int(np.argmax(best)) == int(np.argmax(q))
 
 
 def test_proposals_are_the_offline_mode_then_the_learners_own_and_q_is_the_online_minimum():
     _, agent, ctx = setting()
     obs, own = states(), jnp.full((32, 1), 0.3)
-    candidates = policy_set.proposals(agent, obs, own, ctx)
+    candidates = composite_policy.proposals(agent, obs, own, ctx)
     mode = unsquashed.actor(SETUP).apply(ctx.guide.params["actor"], obs)[0]
     np.testing.assert_allclose(candidates[:, 0], mode, rtol=1e-5, atol=1e-6)
     np.testing.assert_array_equal(candidates[:, 1], own)
-    q = policy_set.values(agent, obs, candidates, ctx)
+    q = composite_policy.values(agent, obs, candidates, ctx)
     for i in range(2):
         expected = q_values(agent.params["critic"], obs, candidates[:, i]).min(0)
         np.testing.assert_allclose(q[:, i], expected, rtol=1e-3, atol=1e-4)
@@ -85,7 +89,7 @@ def test_choices_are_drawn_from_the_distribution():
     obs = jnp.broadcast_to(states(1), (4000, 4))
     own = jnp.full((4000, 1), 0.9)
     ctx = ctx.replace(hp={**ctx.hp, "inverse_temperature": jnp.float32(5.0)})
-    action, w, p = policy_set.compose(agent, obs, own, jax.random.key(0), ctx, "softmax")
+    action, w, p = composite_policy.compose(agent, obs, own, jax.random.key(0), ctx, "softmax")
     assert 0.02 < float(p[0, 0]) < 0.98
     assert float(jnp.mean(w == 0)) == pytest.approx(float(p[0, 0]), abs=0.03)
     np.testing.assert_array_equal(action[:, 0], jnp.where(w == 0, action[w == 0][0, 0], 0.9))
@@ -98,8 +102,8 @@ def test_evaluation_is_greedy_or_left_to_chance_one_time_in_ten():
     greedy = jax.vmap(lambda k: method.policies["policy"](agent, obs, k, ctx))(keys)
     assert float(jnp.ptp(greedy)) == 0.0
     own = unsquashed.mode(agent, obs, None, ctx)
-    candidates = policy_set.proposals(agent, obs[None], own[None], ctx)
-    best = jnp.argmax(policy_set.values(agent, obs[None], candidates, ctx)[0])
+    candidates = composite_policy.proposals(agent, obs[None], own[None], ctx)
+    best = jnp.argmax(composite_policy.values(agent, obs[None], candidates, ctx)[0])
     np.testing.assert_allclose(greedy[0], candidates[0, best], rtol=1e-5)
     explored = jax.vmap(lambda k: method.policies["epsilon"](agent, obs, k, ctx))(keys)
     share = float(jnp.mean(explored[:, 0] != greedy[:, 0]))
@@ -114,7 +118,7 @@ def test_the_actor_imitates_composite_actions_with_the_updated_advantage(proposa
     after, metrics = jax.jit(method.update)(agent, batch, key, ctx)
     moved = after.replace(params={**after.params, "actor": agent.params["actor"]})
     own = unsquashed.sample(agent.params["actor"], batch["obs"], key, SETUP)
-    action, _, _ = policy_set.compose(moved, batch["obs"], own, key, ctx, "softmax", proposal)
+    action, _, _ = composite_policy.compose(moved, batch["obs"], own, key, ctx, "softmax", proposal)
     u = iql.advantage(after, batch["obs"], action, ctx)
     weight = np.minimum(np.exp(3.0 * np.asarray(u, np.float64)), 100.0)
     expected = -np.mean(weight * np.asarray(unsquashed.log_prob(agent.params["actor"], batch["obs"], action, SETUP)))
@@ -152,13 +156,13 @@ def test_a_frozen_policy_stays_and_a_free_one_moves():
     method, agent, ctx = setting()
     assert "offline" not in agent.params
     obs = states(3)
-    before = policy_set.proposals(agent, obs, jnp.zeros((3, 1)), ctx)[:, 0]
+    before = composite_policy.proposals(agent, obs, jnp.zeros((3, 1)), ctx)[:, 0]
     later = jax.jit(method.update)(agent, batch, key, ctx)[0]
-    np.testing.assert_array_equal(policy_set.proposals(later, obs, jnp.zeros((3, 1)), ctx)[:, 0], before)
+    np.testing.assert_array_equal(composite_policy.proposals(later, obs, jnp.zeros((3, 1)), ctx)[:, 0], before)
     method, agent, ctx = setting(offline_policy="free")
-    np.testing.assert_allclose(policy_set.proposals(agent, obs, jnp.zeros((3, 1)), ctx)[:, 0], before, rtol=1e-6)
+    np.testing.assert_allclose(composite_policy.proposals(agent, obs, jnp.zeros((3, 1)), ctx)[:, 0], before, rtol=1e-6)
     later = jax.jit(method.update)(agent, batch, key, ctx)[0]
-    assert not np.array_equal(policy_set.proposals(later, obs, jnp.zeros((3, 1)), ctx)[:, 0], before)
+    assert not np.array_equal(composite_policy.proposals(later, obs, jnp.zeros((3, 1)), ctx)[:, 0], before)
 
 
 @pytest.mark.parametrize("offline_policy", ["frozen", "free"])
@@ -166,7 +170,7 @@ def test_sampled_offline_proposals_are_the_policys_own_clipped(offline_policy):
     _, agent, ctx = setting(offline_policy=offline_policy)
     obs = jnp.broadcast_to(states(1), (4000, 4))
     mean, log_std = (np.float64(x) for x in unsquashed.actor(SETUP).apply(ctx.guide.params["actor"], obs[0]))
-    drawn = policy_set.proposals(agent, obs, jnp.zeros((4000, 1)), ctx, jax.random.key(1))[:, 0]
+    drawn = composite_policy.proposals(agent, obs, jnp.zeros((4000, 1)), ctx, jax.random.key(1))[:, 0]
     expected = np.clip(np.random.default_rng(0).normal(mean, np.exp(log_std), (100_000, 1)), -1, 1)
     np.testing.assert_allclose(np.quantile(drawn, [0.2, 0.5, 0.8]), np.quantile(expected, [0.2, 0.5, 0.8]), atol=0.1)
     assert len(np.unique(drawn)) > 1000 and float(jnp.abs(drawn).max()) == 1.0
@@ -197,7 +201,7 @@ def test_a_set_of_three_has_two_offline_policies_and_the_first_ones_critics():
     method = build("pex", {"policies": 3})
     agent = method.init(jax.random.key(0), ctx)
     assert same(agent.params["critic"], guides[0].of(0).params["critic"])
-    candidates = policy_set.proposals(agent, states(5), jnp.zeros((5, 1)), ctx)
+    candidates = composite_policy.proposals(agent, states(5), jnp.zeros((5, 1)), ctx)
     assert candidates.shape == (5, 3, 1)
     for i, guide in enumerate(guides):
         mode = jax.vmap(lambda o, g=guide: g.of(0).action(o))(states(5))

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 from guided_rl.envs.base import State
-from guided_rl.methods import sac, td3
 from guided_rl.methods.base import Context, Setup
+from guided_rl.methods.bases import sac, td3
 from guided_rl.training.population import Trainer
 from guided_rl.training.sharding import SPLIT, place, population_mesh
 from guided_rl.training.state import INPUTS, Inputs, Loop

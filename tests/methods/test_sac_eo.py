@@ -12,19 +12,29 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from optax.tree import norm
 
+from guided_rl.api import train
 from guided_rl.config import RunConfig
 from guided_rl.data.observations import expert_observations
 from guided_rl.data.replay import Layout
-from guided_rl.errors import UserError
-from guided_rl.methods import METHODS, build, dynamics, linear_temperature, sac
-from guided_rl.methods.balanced_eo import pulls, weigh
+from guided_rl.methods import METHODS, build
 from guided_rl.methods.base import Agent, Context, Setup
-from guided_rl.methods.dynamics import Fitting
-from guided_rl.methods.imitation import HPARAMS, Imitation, action_of, disagreement, imitated, imitation_loss
-from guided_rl.methods.networks import sample_squashed
-from guided_rl.methods.sac_eo import adaptive
+from guided_rl.methods.bases import sac
+from guided_rl.methods.observations import dynamics, linear_temperature
+from guided_rl.methods.observations.balanced_eo import pulls, weigh
+from guided_rl.methods.observations.dynamics import Fitting
+from guided_rl.methods.observations.imitation import (
+    HPARAMS,
+    Imitation,
+    action_of,
+    disagreement,
+    imitated,
+    imitation_loss,
+)
+from guided_rl.methods.observations.sac_eo import adaptive
+from guided_rl.networks.distributions import sample_squashed
+from guided_rl.runtime.errors import UserError
 from guided_rl.training.plan import abstract_population
-from guided_rl.training.run import Session, train
+from guided_rl.training.run import Session
 
 OBS, ACTION, PAIRS = 4, 2, 16
 SETUP = Setup(OBS, ACTION, (8, 8), 1000)

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from guided_rl.envs import TASKS
-from guided_rl.errors import UserError
 from guided_rl.physics import Simulation, make_engine
 from guided_rl.physics.mjx import MjxEngine
+from guided_rl.runtime.errors import UserError
 
 PENDULUM = """
 <mujoco><option timestep="0.01" {option}/><worldbody>{extra}

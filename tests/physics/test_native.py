@@ -15,11 +15,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from guided_rl.devices import cores
 from guided_rl.envs import TASKS
 from guided_rl.envs.base import MujocoEnv
 from guided_rl.physics import make_engine, native
 from guided_rl.physics.native import NativeEngine
+from guided_rl.runtime.devices import cores
 
 ROOT = Path(__file__).parents[2]
 LARGEST = 9

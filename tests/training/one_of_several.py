@@ -10,7 +10,7 @@ import signal
 import sys
 from pathlib import Path
 
-from guided_rl.errors import Interrupted
+from guided_rl.runtime.errors import Interrupted
 from guided_rl.training.processes import leads
 from guided_rl.training.run import Session
 from tests.training.small import SEEDS, everything, small

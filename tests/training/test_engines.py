@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from guided_rl.cli import planning
-from guided_rl.errors import UserError
+from guided_rl.runtime.errors import UserError
 from guided_rl.training import engines
 from guided_rl.training.run import Session
 from tests.training.small import small

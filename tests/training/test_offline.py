@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 
 from guided_rl.data.replay import Layout
+from guided_rl.datasets.expert_metadata import quoted_experts
 from guided_rl.envs import make
-from guided_rl.errors import Interrupted, UserError
 from guided_rl.guides import find_guide
-from guided_rl.guides.offline import read_agents
-from guided_rl.guides.quotes import quoted_experts
-from guided_rl.methods.iql import IQL_OFFLINE
+from guided_rl.guides.offline_agents import read_agents
+from guided_rl.methods.bases.iql import IQL_OFFLINE
+from guided_rl.results.agents import keep_agents
+from guided_rl.runtime.errors import Interrupted, UserError
 from guided_rl.training import waves
 from guided_rl.training.checkpoint import Clock
-from guided_rl.training.offline import keep_agents
 from guided_rl.training.run import Session
 from guided_rl.training.stopping import Stop
 from tests.methods.offline_agents import context

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from guided_rl.reporting import collect, summaries
+from guided_rl.results import collect, summaries
 from tests.training.small import assert_same, member, run, small
 
 pytestmark = pytest.mark.trains
@@ -21,7 +21,7 @@ def poisoned():
     import jax
     import jax.numpy as jnp
 
-    from guided_rl.methods.sac import SAC
+    from guided_rl.methods.bases.sac import SAC
 
     def update(agent, batch, key, ctx):
         agent, metrics = SAC.update(agent, batch, key, ctx)

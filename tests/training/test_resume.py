@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from guided_rl.errors import Interrupted, UserError
+from guided_rl.runtime.errors import Interrupted, UserError
 from guided_rl.training.checkpoint import Checkpoints, Clock, own
 from guided_rl.training.run import Result
 from tests.training.killed_run import LONG

@@ -1,0 +1,314 @@
+"""Speed, side by side: contestants take turns in one run, compile time apart.
+
+    python -m benchmarks.speed.run                       # everything, some 20 minutes on 2 idle cores
+    python -m benchmarks.speed.run --parts loop --repeats 9
+
+Ratios are the median of the turns' own ratios: each turn times all contestants one after the
+other, so that a busy machine slows all of them. Rows go to `results/speed/speed.json`, each
+with its provenance; a run replaces the rows it measured, keeps the figures of the runs before it
+beside them, since a peer's rate differs by half from one hour to another, and writes `speed.md`
+and README's short table from the medians over all these runs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import functools
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+import tyro
+
+from benchmarks.peers.environment import peer_source
+from benchmarks.speed import compile, sac_eo
+from benchmarks.speed import limit as speed_limit
+from benchmarks.speed import parts as speed_parts
+from benchmarks.speed import runs as speed_runs
+from benchmarks.speed.parts import Contestant, Population, Size
+from benchmarks.speed.records import FOLDER, measure, row
+from guided_rl.datasets import recipes
+from guided_rl.envs import make
+from guided_rl.guides import find_guide
+from guided_rl.runtime.devices import cores
+from guided_rl.runtime.errors import told
+
+CARTPOLE = "cartpole-safe"  # PAG's; the peers have its swing-up without the crash
+
+
+@dataclass(frozen=True)
+class Speed:
+    """Time physics, updates, the training loop and whole runs against what they are to beat.
+
+    Attributes:
+      parts: any of physics, collect, updates, iql, loop, brax, members, execution, grid,
+        runs, start, and sac-eo and compile, of some ten minutes each; all but these two if none is given.
+      repeats: turns per row; whole runs take one, those to the first updates, brax's and members' two at most.
+      runs: how many runs of this command on this kind of machine a row tells the median of, this one included;
+        1 forgets the earlier ones, as suits code that has become faster.
+      task: of everything but physics, which has tasks of its own, and rejax's row.
+      full: whole runs of 64 seeds and 20,000 updates as well.
+      smoke: tiny pieces of work, to see that every part runs; its numbers mean nothing.
+      out: folder of `speed.json` and `speed.md`.
+    """
+
+    parts: list[str] = field(default_factory=lambda: list(USUAL))
+    repeats: int = 3
+    runs: int = 5
+    task: str = "HalfCheetah-v5"
+    full: bool = False
+    smoke: bool = False
+    out: Path = FOLDER
+
+
+def piece(members: int) -> int:
+    """Steps of a piece of a small network's loop: some seconds' work, the same in every row that times this loop."""
+    return min(1_500, max(16, 4_800 // members))
+
+
+def named(task: str, size: Size, algorithm: str = "SAC") -> str:
+    shape = f"{size.width}×{size.width}, batch {size.batch}"
+    return f"{algorithm}, {task}, {shape}, {size.members} seed{'s'[: size.members > 1]}"
+
+
+def physics_rows(options: Speed) -> Iterator[dict]:
+    """Native physics against MJX on this machine, and against the engine without anything of ours."""
+    simulations, native, mjx, alone = (4, 4, 1, 4) if options.smoke else (128, 200, 4, 10_000)
+    for task in ("HalfCheetah-v5", "Walker2d-v5"):
+        engines = (("native", native), ("mjx", mjx))
+        found = [speed_parts.physics(task, engine, simulations, steps) for engine, steps in engines]
+        found.append(speed_parts.engine_alone(task, alone))
+        yield row("physics", f"{task}, {simulations} simulations", {"mjx": 50.0}, found, options.repeats)
+
+
+def collect_rows(options: Speed) -> Iterator[dict]:
+    """An offline dataset of one policy from nothing, compilation included; asked for are a million rows a minute."""
+    rows, env = 2_000 if options.smoke else 1_000_000, make("HalfCheetah-v5")
+    experts = recipes.sampled(find_guide(f"sac@{recipes.INSTEAD}", env))
+    actor = dataclasses.replace(experts, params=jax.tree.map(lambda leaf: leaf[:1], experts.params))
+    collect = lambda: recipes.collect(actor, env, rows, 0, "medium")
+    ours = Contestant(speed_parts.OURS, lambda: speed_parts.timed(collect), rows, "rows")
+    rates = speed_parts.alternate([ours], 1)
+    yield row("collect", f"{rows:,} rows of one policy on {env.name}", {}, [ours], 1, rates, least_rate=1e6 / 60)
+
+
+def beside_limit(
+    population: Population, own: Contestant, machine: list[Contestant], rates: Mapping[str, list[float]]
+) -> dict[str, Any]:
+    """The limit of updates alone on this machine, our share of it, and what both are made of.
+
+    What a machine can do is its best turn, and for products the better of their two shapes: a median
+    would fall with whatever else it does, and leave room above the limit.
+    """
+    work = speed_limit.count(population)
+    best = {m.name: float(np.max(rates[m.name])) for m in machine}
+    forward, backward, copied, drawn = best.values()
+    limit = speed_limit.updates_per_second(work, max(forward, backward), copied, drawn)
+    return {
+        "limit": round(limit, 1),
+        "share": round(float(np.median(rates[own.name])) / limit, 3),
+        "machine": {m.name: [float(f"{best[m.name]:.4g}"), f"{m.unit}/s"] for m in machine},
+        "work": {"FLOP": work.flops, "bytes": work.bytes, "numbers": work.numbers},
+    }
+
+
+def update_rows(options: Speed) -> Iterator[dict]:
+    """Gradient steps on a frozen buffer, beside the peers' and beside the limit of this machine."""
+    cases = [(Size(256, 256, 4), 100, 200, 100, 0.85), (Size(64, 128, 16), 400, 600, 0, None)]
+    if options.smoke:
+        cases = [(Size(16, 16, 2), 10, 10, 10, None)]
+    for size, ours, sbx, sb3, least in cases:
+        one = Size(size.width, size.batch, 1)
+        with contextlib.ExitStack() as stack:
+            peers = [
+                stack.enter_context(speed_parts.peer(name, script, options.task, one, steps, "updates"))
+                for name, script, steps in (("SBX", "sbx_speed.py", sbx), ("SB3", "sb3_speed.py", sb3))
+                if steps
+            ]
+            population = speed_parts.updates(options.task, "sac", size, ours)
+            own, machine = population.contestant(speed_parts.OURS), speed_limit.rates(size)
+            rates = speed_parts.alternate([own, *peers, *machine], options.repeats)
+        extra = beside_limit(population, own, machine, rates)
+        if least is not None:
+            extra["least_share"] = least
+        yield row("updates", named(options.task, size), {"SBX": 1.0}, [own, *peers], options.repeats, rates, **extra)
+
+
+def iql_rows(options: Speed) -> Iterator[dict]:
+    """IQL's updates on a frozen dataset, beside a PyTorch implementation: as published, and one process a core."""
+    size, ours, theirs = (Size(16, 16, 2), 10, 10) if options.smoke else (Size(256, 256, 4), 100, 150)
+    source = ("--source", str(peer_source("IQL-PyTorch")))
+    alone, filled = (dataclasses.replace(size, members=n) for n in (1, cores()))
+    names = "IQL-PyTorch", f"IQL-PyTorch, {filled.members} processes"
+    with contextlib.ExitStack() as stack:
+        peers = [
+            stack.enter_context(speed_parts.peer(name, "iql_speed.py", options.task, each, theirs, "updates", source))
+            for name, each in zip(names, (alone, filled), strict=True)
+        ]
+        own = speed_parts.updates(options.task, "iql-offline", size, ours).contestant(speed_parts.OURS)
+        what = named(options.task, size, "IQL")
+        yield row("iql", what, dict.fromkeys(names[:1], 2.0), [own, *peers], options.repeats)
+
+
+def loop_rows(options: Speed) -> Iterator[dict]:
+    """The whole loop at one update per environment step: ours with all members, SBX with one agent; SB3 once."""
+    same = (options.task, options.task)
+    cases = [
+        ("SAC", *same, Size(256, 256, 1), 250, 400, 0, {"SBX": 1.0}),
+        ("SAC", *same, Size(256, 256, 4), 120, 400, 150, {"SBX": 2.0, "SB3": 3.0}),
+        ("SAC", *same, Size(64, 128, 16), piece(16), 1200, 0, {"SBX": 5.0}),
+        ("SAC", *same, Size(64, 128, 64), piece(64), 1200, 0, {"SBX": 8.0}),
+        ("SAC", CARTPOLE, "suite:cartpole-swingup", Size(32, 256, 64), piece(64), 1200, 0, {"SBX": 7.0}),
+        ("TD3", *same, Size(64, 128, 16), piece(16), 1200, 0, {"SBX": 1.0}),
+    ]
+    if options.smoke:
+        cases = [(name, *same, Size(16, 16, 2), 20, 20, sb3, {"SBX": 1.0}) for name, sb3 in (("SAC", 20), ("TD3", 0))]
+    with contextlib.ExitStack() as stack:
+
+        @functools.cache  # a peer at one size serves every row of that size
+        def peer(name: str, script: str, algorithm: str, theirs: str, size: Size, steps: int) -> Contestant:
+            more = ("--algorithm", algorithm.lower())
+            return stack.enter_context(speed_parts.peer(name, script, theirs, size, steps, more=more))
+
+        for algorithm, task, theirs, size, ours, sbx, sb3, targets in cases:
+            one = Size(size.width, size.batch, 1)
+            peers = [peer("SBX", "sbx_speed.py", algorithm, theirs, one, sbx)]
+            if sb3:
+                peers.append(peer("SB3", "sb3_speed.py", algorithm, theirs, one, sb3))
+            own = speed_parts.loop(task, algorithm.lower(), size, ours)
+            yield row("loop", named(task, size, algorithm), targets, [own, *peers], options.repeats)
+
+
+def brax_rows(options: Speed) -> Iterator[dict]:
+    """The loop on an environment of brax, where rejax and brax's own SAC can run."""
+    size, steps = (Size(16, 16, 2), 20) if options.smoke else (Size(64, 128, 16), 100)
+    one = Size(size.width, size.batch, 1)
+    with (
+        speed_parts.peer("rejax", "rejax_speed.py", "inverted_pendulum", size, steps) as rejax,
+        speed_parts.peer("brax", "brax_speed.py", "inverted_pendulum", one, 4 * steps) as brax,
+    ):
+        three = [speed_parts.loop("brax:inverted_pendulum", "sac", size, steps), rejax, brax]
+        targets = {"rejax": 1.0, "brax": 1.0}
+        yield row("brax", named("brax's inverted_pendulum", size), targets, three, min(2, options.repeats))
+
+
+def member_rows(options: Speed) -> Iterator[dict]:
+    """The loop's rate over the number of members, the largest population first."""
+    cases, sizes = [(options.task, 64, 128), (CARTPOLE, 32, 256)], (256, 64, 16, 4, 1)
+    if options.smoke:
+        cases, sizes = [(options.task, 16, 16)], (2, 1)
+    for task, width, batch in cases:
+        loops = []
+        for members in sizes:
+            steps = 30 if options.smoke else piece(members)
+            name = f"{members} seed{'s'[: members > 1]}"
+            loops.append(speed_parts.loop(task, "sac", Size(width, batch, members), steps, name))
+        what = f"SAC, {task}, {width}×{width}, batch {batch}, by number of seeds"
+        yield row("members", what, {}, loops, min(2, options.repeats))
+
+
+def execution_rows(options: Speed) -> Iterator[dict]:
+    """Members one by one, as on CPU, against batched together, as on accelerators."""
+    cases = [(options.task, Size(64, 128, 16)), (CARTPOLE, Size(32, 256, 64))]
+    if options.smoke:
+        cases = [(options.task, Size(16, 16, 2))]
+    for task, size in cases:
+        steps = 20 if options.smoke else piece(size.members)
+        both = [speed_parts.loop(task, "sac", size, steps, name, execution=name) for name in ("map", "vmap")]
+        yield row("execution", f"{named(task, size)}, members one by one", {}, both, options.repeats)
+
+
+def sac_eo_rows(options: Speed) -> Iterator[dict]:
+    """SAC-EO's whole loop at the paper's sizes against its own floor; the target is on its cost."""
+    size, window, models, epochs = (
+        (Size(16, 16, 2), 400, 16, 1) if options.smoke else (Size(256, 256, 2), 100_000, 512, 10)
+    )
+    both = sac_eo.loop_and_floor(size, window, models, epochs)
+    what = f"SAC-EO, {sac_eo.TASK}, {size.width}×{size.width}, models {models}×{models}, {size.members} seeds"
+    yield row("sac-eo", what, {both[1].name: 1 / 1.5}, both, min(3, options.repeats))
+
+
+def grid_rows(options: Speed) -> Iterator[dict]:
+    """A grid against as many seeds at one value; the target is on its cost."""
+    size, steps = (Size(16, 16, 8), 20) if options.smoke else (Size(64, 128, 32), 200)
+    both, programs = speed_parts.grid(options.task, size, steps)
+    name = f"DAI, {options.task}, T_change 4 × {size.members // 4} seeds against {size.members} seeds"
+    repeats = options.repeats if options.smoke else max(5, options.repeats)
+    yield row("grid", name, {both[1].name: 1 / 1.10}, both, repeats, programs=programs)
+
+
+def run_rows(options: Speed) -> Iterator[dict]:
+    """Eight seeds to completion; the peer runs one seed a process, as many at once as there are cores."""
+    cases = [(Size(64, 128, 8), 2_000), *([(Size(64, 128, 64), 20_000)] if options.full else [])]
+    if options.smoke:
+        cases = [(Size(16, 16, 2), 40)]
+    for size, updates in cases:
+        found = [run(options.task, size, updates) for run in (speed_runs.ours, speed_runs.sbx)]
+        contestants = [contestant for contestant, _ in found]
+        rates = speed_parts.alternate(contestants, 1)
+        returns = {c.name: round(float(np.mean(reached)), 1) for c, reached in found}
+        what = f"{named(options.task, size)}, {updates:,} updates each, from nothing"
+        yield row("runs", what, {"SBX": 1.0}, contestants, 1, rates, returns=returns)
+
+
+def start_rows(options: Speed) -> Iterator[dict]:
+    """To the first updates of one seed: with its programs compiled before, and not."""
+    size = Size(16, 16, 1) if options.smoke else Size(256, 256, 1)
+    with tempfile.TemporaryDirectory() as cache:
+        ours, sbx = speed_runs.ours, speed_runs.sbx
+        contestants = [start(options.task, size, 8)[0] for start in (functools.partial(ours, cache=cache), ours, sbx)]
+        contestants[0].run()
+        rates = speed_parts.alternate(contestants, 1 if options.smoke else min(2, options.repeats))
+        what = f"{named(options.task, size)}, to the first updates and one evaluation, from nothing"
+        cached, cold, peer = contestants
+        yield row("start", what, {"SBX": 1.0}, [cached, peer], 0, rates)
+        yield row("start", f"{what}, nothing compiled before", {"SBX": 1.0}, [cold, peer], 0, rates)
+
+
+def compile_rows(options: Speed) -> Iterator[dict]:
+    """Every method's programs in the tables, compiled and then found in the cache; the slowest of each."""
+    tables, preset = (("pag",), "smoke") if options.smoke else (compile.TABLES, "cpu")
+    for table in tables:
+        found = compile.measure(table, preset)
+        contestants = [
+            Contestant(name, lambda: 0.0, 1, "programs", max(seconds.values())) for name, seconds in found.items()
+        ]
+        rates = {name: [len(seconds) / sum(seconds.values())] for name, seconds in found.items()}
+        slowest = {name: [max(seconds, key=seconds.get), max(seconds.values())] for name, seconds in found.items()}
+        yield row(
+            "compile", f"programs of table {table}", {}, contestants, 0, rates, slowest=slowest, most=compile.MOST
+        )
+
+
+ROWS: dict[str, Callable[[Speed], Iterator[dict]]] = {
+    "physics": physics_rows,
+    "collect": collect_rows,
+    "updates": update_rows,
+    "iql": iql_rows,
+    "loop": loop_rows,
+    "brax": brax_rows,
+    "members": member_rows,
+    "execution": execution_rows,
+    "grid": grid_rows,
+    "sac-eo": sac_eo_rows,
+    "compile": compile_rows,
+    "runs": run_rows,
+    "start": start_rows,
+}
+PARTS = tuple(ROWS)
+USUAL = tuple(part for part in PARTS if part not in ("sac-eo", "compile"))
+
+
+def main(options: Speed) -> None:
+    """Measure what was asked for."""
+    measure(options, ROWS, "speed")
+
+
+if __name__ == "__main__":
+    with told():
+        main(tyro.cli(Speed))

@@ -1,0 +1,54 @@
+"""The suite from Python: a run whose dataset and guide are found by their names."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from guided_rl.config import RunConfig
+from guided_rl.datasets.lookup import find_dataset
+from guided_rl.guides.base import Guide
+from guided_rl.training.run import Result, Session
+from guided_rl.training.waves import Observer
+
+
+def session(config: RunConfig, guide: Guide | str | None = None, offline: np.ndarray | None = None) -> Session:
+    """The run of `config`, made concrete; its dataset is looked up by name unless rows are given.
+
+    Args:
+      guide, offline: as for `train`.
+
+    Raises:
+      UserError: the configuration cannot run.
+    """
+    if offline is None and config.dataset is not None:
+        return Session(config, guide, functools.partial(find_dataset, config.dataset))
+    return Session(config, guide, offline)
+
+
+def train(
+    config: RunConfig,
+    *,
+    folder: str | Path | None = None,
+    guide: Guide | str | None = None,
+    offline: np.ndarray | None = None,
+    observers: Sequence[Observer] = (),
+    checkpoint_seconds: float = 60.0,
+) -> Result:
+    """Train every seed and grid point of `config`.
+
+    Args:
+      config: what to run.
+      folder: where checkpoints go, and from where a stopped run resumes; None keeps nothing.
+      guide: overrides `config.guide`, as a value or a name.
+      offline: overrides `config.dataset` with shared rows [experts, rows, width] in the replay's layout.
+      observers: called at every evaluation point.
+      checkpoint_seconds: least time between checkpoints.
+
+    Raises:
+      UserError: the configuration cannot run. Interrupted: stopped on request, state saved.
+    """
+    return session(config, guide, offline).run(folder, observers, checkpoint_seconds)

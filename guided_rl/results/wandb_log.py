@@ -1,0 +1,255 @@
+"""Weights & Biases: one run per seed and grid point, and one for the whole population.
+
+All runs of a cell share the group "table/task/method", so that W&B's own dashboards compare
+seeds. Runs are offline unless the user is logged in; `WANDB_MODE` decides where it is set.
+Nothing here may stop a training run: what goes wrong is said once, in one sentence.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import hashlib
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from guided_rl.results.records import plain
+from guided_rl.results.statistics import iqm
+from guided_rl.results.wandb_variables import asked_mode, give_cache, variables_in
+from guided_rl.runtime.errors import UserError
+
+PROJECT = "guided-rl"
+
+
+def say_stderr(sentence: str) -> None:
+    print(sentence, file=sys.stderr)
+
+
+class Logger:
+    """Logs a population's metrics to W&B; runs are opened when their members are first logged.
+
+    Args:
+      folder: where W&B keeps its files (in `<folder>/wandb`).
+      group: "table/task/method".
+      config: the run's configuration; each run adds its `seed` and grid values.
+      seeds: each member's seed [population].
+      points: each member's grid values, one mapping per member.
+      limit: members that get a run of their own; the population run always has all of them.
+      say: receives the one sentence when W&B cannot be used.
+      timeout: seconds to wait for W&B's server before going on offline.
+    """
+
+    def __init__(
+        self,
+        folder: str | Path,
+        group: str,
+        config: Mapping[str, Any],
+        seeds: Sequence[int],
+        points: Sequence[Mapping[str, float]],
+        limit: int = 16,
+        say: Callable[[str], None] = say_stderr,
+        timeout: float = 20.0,
+    ):
+        self._say, self._folder = say, Path(folder)
+        self._first, self._runs, self._population = None, [], None
+        self._labels = [_label(point) for point in points]
+        self._start = None
+        try:
+            self._mode = asked_mode()
+        except UserError as error:
+            say(f"{error}; nothing is logged to W&B")
+            return
+        if self._mode == "disabled":
+            return
+        give_cache(self._folder)
+        try:
+            import wandb
+        except ImportError:
+            say("W&B is not installed, so nothing is logged to it; `pip install wandb` adds it")
+            return
+        self._members = [
+            (f"seed {seed}{label and ' '}{label}", {"seed": int(seed), **point})
+            for seed, point, label in zip(seeds, points, self._labels, strict=True)
+        ][:limit]
+        self._whole = ("population", {"seeds": [int(s) for s in seeds], "grid": sorted(set(self._labels))})
+        self._mode = self._mode or _login_mode(wandb)
+        self._start = functools.partial(_start, wandb, self._folder, group, plain(config), timeout)
+
+    def log(self, step: int, per_member: Mapping[str, np.ndarray], first: int = 0) -> None:
+        """Log one step of the members from number `first` on, each in its own run.
+
+        The runs of other members are closed then.
+
+        Args:
+          per_member: metrics, [members] each, NaN where a member has failed.
+        """
+        if self._start is None:
+            return
+        if first != self._first:
+            width = len(next(iter(per_member.values())))
+            self._turn_to(first, self._members[first : first + width])
+        with self._telling():
+            for member, run in enumerate(self._runs):
+                run.log({name: float(value[member]) for name, value in per_member.items()}, step=int(step))
+
+    def log_population(self, step: int, per_member: Mapping[str, np.ndarray]) -> None:
+        """Log one step of the whole population in its run; metrics are [population], NaN where a member has failed."""
+        with self._telling():
+            if self._population is not None:
+                self._population.log(self._aggregate(per_member), step=int(step))
+
+    def finish(self) -> None:
+        """Close every run."""
+        runs, self._start = [*self._runs, self._population], None
+        self._runs, self._population = [], None
+        for run in runs:
+            if run is not None:
+                _quietly(run.finish)
+
+    def _turn_to(self, first: int, members: list[tuple[str, Mapping[str, Any]]]) -> None:
+        """Open these members' runs instead of the ones that are open, and the population's if it is not."""
+        for run in self._runs:
+            _quietly(run.finish)
+        wanted = [*members, *([self._whole] if self._population is None else [])]
+        started = self._start_somehow(wanted)
+        self._first, self._runs = first, started[: len(members)]
+        if started[len(members) :]:
+            self._population = started[-1]
+
+    def _start_somehow(self, wanted: list[tuple[str, Mapping[str, Any]]]) -> list[Any]:
+        """The runs, online if that is wanted and works, else offline; none, and never again, where that fails too."""
+        if self._mode == "online":
+            try:
+                return self._start(wanted, "online")
+            except Exception as error:  # W&B raises many kinds, none of which may end a training run
+                if variables_in(error):
+                    return self._give_up(error)
+                self._say("W&B cannot be reached, so this run is logged offline; `wandb sync` uploads it later")
+                self._mode = "offline"
+        try:
+            return self._start(wanted, self._mode)
+        except Exception as error:
+            return self._give_up(error)
+
+    def _give_up(self, error: Exception) -> list[Any]:
+        """Say why there are no runs, and try no more."""
+        self._start = None
+        if named := variables_in(error):
+            why = f"W&B does not take {' and '.join(named)} ({_first_line(error)})"
+        elif isinstance(error, OSError):
+            why = f"W&B cannot write to {self._folder} ({_first_line(error)})"
+        else:
+            why = f"W&B does not start ({_first_line(error)})"
+        self._say(f"{why}, so nothing is logged to it")
+        return []
+
+    @contextlib.contextmanager
+    def _telling(self) -> Iterator[None]:
+        """An error of W&B's is said once, and ends its part in the run."""
+        try:
+            yield
+        except Exception as error:
+            self._say(f"W&B stopped taking data ({_first_line(error)}); training goes on without it")
+            self._start, self._runs, self._population = None, [], None
+
+    def _aggregate(self, per_member: Mapping[str, np.ndarray]) -> dict[str, float]:
+        """Mean and IQM of each metric over the finite members of each grid point."""
+        values = {}
+        for label in dict.fromkeys(self._labels):
+            mine = np.asarray([other == label for other in self._labels])
+            for name, value in per_member.items():
+                finite = np.asarray(value, np.float64)[mine]
+                finite = finite[np.isfinite(finite)]
+                prefix = f"{name} {label}" if label else name
+                values[f"{prefix}/members"] = float(finite.size)
+                if finite.size:
+                    values[f"{prefix}/mean"] = float(finite.mean())
+                    values[f"{prefix}/iqm"] = float(iqm(finite))
+        return values
+
+
+def _start(
+    wandb: Any,
+    folder: Path,
+    group: str,
+    config: Mapping[str, Any],
+    timeout: float,
+    members: Sequence[tuple[str, Mapping[str, Any]]],
+    mode: str,
+) -> list[Any]:
+    """One open run for each (name, extra configuration), in order; none stays open if one fails."""
+    folder.mkdir(parents=True, exist_ok=True)
+    settings = _settings(wandb, timeout)
+    runs: list[Any] = []
+    try:
+        for name, extra in members:
+            whole = {**config, **plain(extra)}
+            run = wandb.init(
+                project=os.environ.get("WANDB_PROJECT", PROJECT),
+                group=group,
+                job_type="population" if name == "population" else "seed",
+                name=f"{group} {name}",
+                id=_identity(folder, group, name, whole, mode),
+                config=whole,
+                dir=str(folder),
+                mode=mode,
+                resume="allow" if mode == "online" else None,
+                reinit="create_new",
+                settings=settings,
+            )
+            runs.append(run)
+    except Exception:
+        for run in runs:
+            _quietly(run.finish)
+        raise
+    return runs
+
+
+def _settings(wandb: Any, timeout: float) -> Any:
+    """Quiet runs, without what a record's provenance says better."""
+    return wandb.Settings(
+        silent=True,
+        console="off",
+        disable_git=True,
+        disable_code=True,
+        init_timeout=timeout,
+        x_disable_stats=True,
+        x_disable_meta=True,
+        x_save_requirements=False,
+    )
+
+
+def _identity(folder: Path, group: str, name: str, config: Mapping[str, Any], mode: str) -> str:
+    """The same for the same run, so that a resumed one goes on in the same place."""
+    text = json.dumps([str(folder.resolve()), group, name, config, mode], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _login_mode(wandb: Any) -> str:
+    """Online for a user who is logged in, else offline; asks nobody and no server."""
+    try:
+        wandb.setup(settings=wandb.Settings(silent=True))
+        return "online" if wandb.login(prompt=False, verify=False) else "offline"
+    except Exception:  # an unreadable login is no login
+        return "offline"
+
+
+def _label(point: Mapping[str, float]) -> str:
+    return " ".join(f"{name}={value:g}" for name, value in point.items())
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
+
+
+def _quietly(function: Callable[[], Any]) -> None:
+    try:
+        function()
+    except Exception:  # closing must not hide what is being reported
+        return
