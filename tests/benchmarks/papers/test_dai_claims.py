@@ -100,4 +100,4 @@ def test_another_t_change_that_says_otherwise_leaves_a_claim_undecided_and_is_sh
 
 def test_the_mechanism_test_exists():
     path, name = MECHANISM_TEST.split("::")
-    assert f"def {name}(" in (Path(__file__).parents[2] / path).read_text()
+    assert f"def {name}(" in (Path(__file__).parents[3] / path).read_text()

@@ -28,7 +28,7 @@ from guided_rl.training.checkpoint import Checkpoints, wait_for_owner
 from tests.results.synthetic import make_record
 from tests.training.small import small
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 LONG = {"steps": 12_000, "evaluations": 40}
 GIB = 2**30
 
