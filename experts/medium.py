@@ -40,7 +40,7 @@ from guided_rl.training.cache import enable_compile_cache
 from guided_rl.training.run import Interrupted
 
 SELECTION = " ".join(__doc__.split("\n\n", 1)[1].split())
-SEEDS, KEPT, EPISODES = 6, 3, 50
+SEEDS, KEPT, EPISODES = 16, 8, 50
 POINTS = 40
 
 
