@@ -1,6 +1,7 @@
 """Where a table's cells are run and kept, whether each has a record, and what of it is left to train.
 
-A finished cell leaves a record and is not run again while its table asks for the same settings.
+A finished cell leaves a record and is not run again while its table asks for the same settings, and the experts
+that it listened to are those that ship.
 Records of presets cpu, long and paper are kept in `results/`, the others in `runs/`.
 
 Where a table has come to ask for other settings, the cell is run again and its old record stays, also
@@ -13,6 +14,8 @@ until the cell's record, into which they go, takes the folder's place.
 from __future__ import annotations
 
 import dataclasses
+import functools
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +24,10 @@ from typing import Any
 from benchmarks import ROOT
 from benchmarks.runner.cells import COMMITTED, Cell, agents_file, changed
 from benchmarks.runner.tuning import choose
-from guided_rl.config import differences
+from guided_rl.config import RunConfig, differences
+from guided_rl.datasets.expert_metadata import experts_behind
+from guided_rl.envs import make
+from guided_rl.guides.offline_agents import PREFIX
 from guided_rl.methods import build
 from guided_rl.physics import resolved
 from guided_rl.results import records
@@ -203,13 +209,34 @@ def _settings(place: Place, cell: Cell) -> tuple[dict[str, Any], dict[str, Any]]
     files.heal(folder)
     if cell is None or not (folder / "record.json").exists():
         return None
-    record = records.read(folder)
-    return dict(record.config), _as_run(record, cell).config.to_json()
+    return _made_and_asked(records.read(folder), cell)
+
+
+def _made_and_asked(record: records.Record, cell: Cell) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The record's configuration and the cell's; where other experts have been shipped since, both name theirs."""
+    made, asked = dict(record.config), _as_run(record, cell).config.to_json()
+    then, now = {expert.checksum for expert in record.experts}, shipped_experts(cell.config)
+    if then and now and then != now:
+        made["experts"], asked["experts"] = (" ".join(sorted(c[:8] for c in found)) for found in (then, now))
+    return made, asked
+
+
+def shipped_experts(config: RunConfig) -> set[str]:
+    """Checksums of the shipped experts that a run would listen to; empty where it listens to something else."""
+    if (config.guide or "").startswith(PREFIX):
+        return set()
+    return set(_shipped(config.task, config.method, json.dumps(dict(config.options)), config.guide, config.dataset))
+
+
+@functools.cache
+def _shipped(task: str, method: str, options: str, guide: str | None, dataset: str | None) -> tuple[str, ...]:
+    behind = experts_behind(build(method, json.loads(options)), guide, dataset, make(task, "native"))
+    return tuple(expert.checksum for expert in behind)
 
 
 def _alike(record: records.Record, cell: Cell) -> bool:
     """Whether a record was made as the cell would be, but for its seeds."""
-    found = differences(record.config, _as_run(record, cell).config.to_json())
+    found = differences(*_made_and_asked(record, cell))
     return not [change for change in found if not change.startswith(("seeds: ", "first_seed: "))]
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks.runner import running, tables
 from benchmarks.runner.cells import Cell, PaperTable, agents_file, changed
-from benchmarks.runner.paths import Place, changes, finished, standing
+from benchmarks.runner.paths import Place, changes, finished, shipped_experts, standing
 from benchmarks.runner.running import run_cell
 from guided_rl.results import records
 from guided_rl.runtime.errors import UserError
@@ -77,6 +77,18 @@ def test_where_a_cell_stands(place):
 def test_a_cell_whose_guide_alone_differs_says_so(place):
     keep(place, dataclasses.replace(ONLINE, config=dataclasses.replace(ONLINE.config, guide="offline:a.npz")))
     assert changes(place, ONLINE) == [f"guide: offline:a.npz -> {ONLINE.config.guide}"]
+
+
+def test_a_record_of_experts_that_no_longer_ship_is_not_believed(place):
+    cell = Cell(small(task="HalfCheetah-v5", method="dai-sac", guide="bc"))
+    (checksum,) = shipped_experts(cell.config)
+    for kept_checksum, expected in ((checksum, []), ("0" * 64, [f"experts: 00000000 -> {checksum[:8]}"])):
+        expert = records.Expert("bc", 7000.0, 200_000, kept_checksum)
+        made = make_record("dai-sac", "HalfCheetah-v5", seeds=cell.seeds)
+        made_by = {"engine": "native", "engine_options": {}}
+        whole = dataclasses.replace(made, config=cell.config.to_json(), provenance=made_by, experts=(expert,))
+        records.write(whole, place.record(cell))
+        assert changes(place, cell) == expected
 
 
 @pytest.mark.parametrize(
