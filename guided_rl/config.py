@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from guided_rl.methods.base import Method
+from guided_rl.methods.hparams import defaults
 from guided_rl.networks.actors import ACTOR_HEADS
 from guided_rl.networks.mlp import ACTIVATIONS
 from guided_rl.physics import resolved
@@ -117,7 +118,7 @@ class RunConfig:
 
     def member_hparams(self, method: Method) -> dict[str, np.ndarray]:
         """Each hyper-parameter as float32 [population]."""
-        base = {**method.hparams, **self.hparams}
+        base = {**defaults(method.hparams), **self.hparams}
         rows = [{**base, **point} for point in self.points()]
         _, points = self.members()
         return {name: np.asarray([rows[p][name] for p in points], np.float32) for name in base}
@@ -177,7 +178,7 @@ def check(config: RunConfig, method: Method) -> None:
             raise unknown(f"hyper-parameter of {method.name!r}", name, method.hparams)
         if not values:
             raise UserError(f"the grid of {name} is empty; give at least one value")
-        low, high = method.ranges.get(name, (-np.inf, np.inf))
+        low, high = method.hparams[name].low, method.hparams[name].high
         for value in values:
             if not np.isfinite(value) or not low <= value <= high:
                 raise UserError(f"{name}={value} is outside [{low:g}, {high:g}]; give finite values within it")

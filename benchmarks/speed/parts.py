@@ -27,6 +27,7 @@ from guided_rl import methods
 from guided_rl.envs import make
 from guided_rl.guides.base import Guide
 from guided_rl.methods.base import Method, Setup
+from guided_rl.methods.hparams import defaults
 from guided_rl.networks.actors import DeterministicActor
 from guided_rl.runtime.devices import cores
 from guided_rl.runtime.errors import UserError
@@ -153,7 +154,7 @@ class Population:
         self.size, self.steps, self.mesh = size, steps, population_mesh(devices)
         real = jnp.arange(-(-size.members // devices) * devices) < size.members
         seeds = jnp.where(real, jnp.arange(len(real)), 0)
-        values = {name: jnp.full(len(real), value, jnp.float32) for name, value in method.hparams.items()}
+        values = {name: jnp.full(len(real), value, jnp.float32) for name, value in defaults(method.hparams).items()}
         if guide is not None:
             guide = jax.vmap(guide.of)(seeds)
         rows = (1, FROZEN, trainer.layout.width)

@@ -58,20 +58,21 @@ def engine(session: Session) -> list[tuple[str, str]]:
 def schedules(session: Session) -> list[tuple[str, str]]:
     """Hyper-parameters that are shares of the budget, in steps."""
     shown = []
-    for name in session.method.shares:
+    for name in (name for name, hparam in session.method.hparams.items() if hparam.share_of_budget):
         values = sorted({float(v) for v in session.hparams[name]})
         shown.append((name, ", ".join(f"{v:g} = step {round(v * session.config.steps):,}" for v in values)))
     return shown
 
 
 def hparams_table(config: RunConfig, method: Method) -> Table:
-    """Every hyper-parameter of the method: its default, its values in this run, and the range it may have."""
+    """Every hyper-parameter of the method: its default, its values in this run, its range, and what it is."""
     rows, given = [], config.member_hparams(method)
-    for name, default in method.hparams.items():
+    for name, hparam in method.hparams.items():
         here = ", ".join(f"{value:g}" for value in sorted({float(v) for v in given[name]}))
-        rows.append((name, f"{default:g}", here, allowed(*method.ranges.get(name, (-math.inf, math.inf)))))
-    columns = ("Hyper-parameter (--set, --grid)", "Default", "Here", "Allowed")
-    return Table(f"Hyper-parameters of {config.method}", columns, tuple(rows), 1)
+        doc = f"share of the budget: {hparam.doc}" if hparam.share_of_budget else hparam.doc
+        rows.append((name, f"{hparam.default:g}", here, allowed(hparam.low, hparam.high), doc))
+    columns = ("Hyper-parameter (--set, --grid)", "Default", "Here", "Allowed", "What it is")
+    return Table(f"Hyper-parameters of {config.method}", columns, tuple(rows), len(columns))
 
 
 def switches_table(config: RunConfig) -> Table:

@@ -18,6 +18,7 @@ from guided_rl.methods.bases.td3 import TD3
 from guided_rl.methods.dai.dai import dai
 from guided_rl.methods.dai.experts_dai import experts_dai
 from guided_rl.methods.dai.progress_dai import progress_dai
+from guided_rl.methods.hparams import HParam
 from guided_rl.methods.local_guides.learned_sag import LEARNED_SAG
 from guided_rl.methods.local_guides.pag import pag
 from guided_rl.methods.local_guides.pag_text import pag_text
@@ -73,7 +74,7 @@ METHODS: dict[str, Method | Callable[..., Method]] = {
 
 COMMON = {"random_warmup": False}  # switches that every method has, as fields of `Method`
 
-__all__ = ["METHODS", "Method", "build", "switches"]
+__all__ = ["METHODS", "HParam", "Method", "build", "switches"]
 
 
 def build(name: str, options: Mapping[str, Any] | None = None) -> Method:
@@ -95,6 +96,10 @@ def build(name: str, options: Mapping[str, Any] | None = None) -> Method:
     method = entry if isinstance(entry, Method) else entry(**options)
     if not isinstance(method, Method):
         raise UserError(f"{name} gave a {type(method).__name__}, not a guided_rl.methods.Method; return a Method")
+    plain = [name for name, hparam in method.hparams.items() if not isinstance(hparam, HParam)]
+    if plain:
+        given = method.hparams[plain[0]]
+        raise UserError(f"hyper-parameter {plain[0]!r} of {name} is {given}; write HParam({given}), with its range")
     return dataclasses.replace(method, **changes) if changes else method
 
 

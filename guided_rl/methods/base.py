@@ -16,12 +16,12 @@ import optax
 from flax import struct
 
 from guided_rl.guides.base import Guide
+from guided_rl.methods.hparams import HParam
 
 HParams = dict[str, jax.Array]
 Batch = dict[str, jax.Array]
 Metrics = dict[str, jax.Array]
 ADAM = optax.scale_by_adam()
-RANGES = {"gamma": (0.0, 1.0), "tau": (0.0, 1.0), "offline_ratio": (0.0, 1.0)}
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ class Method:
 
     Attributes:
       name: as in tables.
-      hparams: defaults of every traced float; each may be a grid axis without a second compile.
+      hparams: its hyper-parameters by name; `ctx.hp` has a member's values of them.
       init: `(key, ctx) -> Agent`.
       act: `(agent, obs, key, ctx) -> Act`, the behaviour that collects data.
       update: `(agent, batch, key, ctx) -> (Agent, metrics)`, one gradient step.
@@ -112,8 +112,8 @@ class Method:
         every episode); `recent` are the newest transitions, columns [window, ...], of which the
         first `count` exist. None: not called.
       window: how many of the newest transitions `refit` is given.
-      needs_dataset: whether offline rows must be given; batches then hold the share
-        `hp["offline_ratio"]` of them, if the method has this hyper-parameter.
+      needs_dataset: whether offline rows must be given.
+      mixes_dataset: whether the share `hp["offline_ratio"]` of every batch is of them.
       expert_batch: offline rows that every batch brings besides, as `batch["expert"]`.
       draws: how many batches' rows `update` is given at once, to share out or to choose from.
       ensemble: agents inside one learner, which costs as many times the compute.
@@ -125,12 +125,10 @@ class Method:
         may lack the rest.
       offline: whether it learns from the dataset alone: its steps are gradient steps, and no
         environment step is taken but in evaluations.
-      ranges: the closed interval in which a hyper-parameter makes sense.
-      shares: hyper-parameters that are shares of the budget, which the plan tells in steps.
     """
 
     name: str
-    hparams: Mapping[str, float]
+    hparams: Mapping[str, HParam]
     init: Callable[..., Agent]
     act: Callable[..., Act]
     update: Callable[..., tuple[Agent, Metrics]]
@@ -149,10 +147,9 @@ class Method:
     random_warmup: bool = True
     needs_guide: bool = False
     needs_dataset: bool = False
+    mixes_dataset: bool = False
     observations_only: bool = False
     offline: bool = False
-    ranges: Mapping[str, tuple[float, float]] = field(default_factory=lambda: dict(RANGES))
-    shares: tuple[str, ...] = ()
 
 
 def optimizer(params: Any) -> Any:

@@ -245,7 +245,7 @@ class Trainer:
         """One member's rows for one update: of its own replay, of the shared data, or of both; and the expert's."""
         sample_key, offline_key = _keys(key, stamp, "sample", "offline")
         own = lambda: ring[sample_indices(sample_key, self.drawn, filled)].astype(jnp.float32)
-        mixes = self.method.offline or "offline_ratio" in hp
+        mixes = self.method.offline or self.method.mixes_dataset
         count = self.drawn if mixes else self.method.expert_batch
         if not count:
             return own(), None

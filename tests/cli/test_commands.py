@@ -80,7 +80,10 @@ def test_plan_lists_what_a_method_can_be_told_even_where_its_guide_is_missing(ca
     assert main(["plan", *SMALL, *options]) == 2
     said = capsys.readouterr()
     rows = [tuple(line.split(maxsplit=3)) for line in said.out.splitlines()]
-    assert ("gamma", "0.99", "0.99", "0 to 1") in [tuple(part.strip() for part in row) for row in rows]
+    gamma = next(row for row in rows if row and row[0] == "gamma")
+    assert gamma[:3] == ("gamma", "0.99", "0.99") and gamma[3].startswith("0 to 1")
+    assert build("dai-sac").hparams["gamma"].doc in gamma[3]
+    assert "share of the budget: T_change" in said.out
     assert all(any(row and row[0] == name for row in rows) for name in build("dai-sac").hparams)
     assert any(row[:3] == ("t_change", "0.5", "0.1,") for row in rows)
     assert ("stored", "executed", "policy") in rows and ("random_warmup", "false", "false") in rows
@@ -107,8 +110,15 @@ def test_plan_gives_every_schedule_in_steps(method, name, capsys):
 @pytest.mark.parametrize("name", METHODS)
 def test_schedules_are_hyper_parameters_between_none_and_all_of_the_budget(name):
     method = build(name)
-    assert all(0 <= method.hparams[share] <= 1 for share in method.shares)
-    assert {"t_change", "decay_interval", "handover"} & set(method.hparams) <= set(method.shares)
+    shares = {name: hparam for name, hparam in method.hparams.items() if hparam.share_of_budget}
+    assert all(0 <= share.low <= share.default <= 1 for share in shares.values())
+    assert {"t_change", "decay_interval", "handover"} & set(method.hparams) <= set(shares)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_hyper_parameter_is_documented_and_its_default_is_in_its_range(name):
+    for hparam in build(name).hparams.values():
+        assert hparam.doc and hparam.low <= hparam.default <= hparam.high
 
 
 def test_plan_of_a_table_sums_its_cells(capsys):

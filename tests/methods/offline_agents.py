@@ -11,12 +11,13 @@ from guided_rl.guides.base import Guide
 from guided_rl.guides.offline_agents import propose
 from guided_rl.methods.base import Agent, Context, Setup
 from guided_rl.methods.bases import cql, iql
+from guided_rl.methods.hparams import defaults
 
 SETUP = Setup(observation_size=4, action_size=1, hidden=(16, 16), budget=200)
 
 
 def context(setup: Setup = SETUP, step: int = 0, guide: Guide | None = None, **hp: float) -> Context:
-    values = {k: jnp.float32(v) for k, v in {**iql.HPARAMS, "inverse_temperature": 10.0, **hp}.items()}
+    values = {k: jnp.float32(v) for k, v in {**defaults(iql.HPARAMS), "inverse_temperature": 10.0, **hp}.items()}
     return Context(values, jnp.int32(step), guide, setup=setup)
 
 
@@ -40,6 +41,6 @@ def offline_guide(n: int = 2, setup: Setup = SETUP, seed: int = 7) -> Guide:
 @functools.cache
 def ensemble_guide(members: int, setup: Setup = SETUP) -> Guide:
     """One ensemble of CQL agents."""
-    ctx = Context({k: jnp.float32(v) for k, v in cql.HPARAMS.items()}, jnp.int32(0), None, setup=setup)
+    ctx = Context({k: jnp.float32(v) for k, v in defaults(cql.HPARAMS).items()}, jnp.int32(0), None, setup=setup)
     agent = jax.jit(lambda key: cql.members_init(key, ctx, members))(jax.random.key(7))
     return Guide(networks(agent), propose, name="offline", source="untrained")

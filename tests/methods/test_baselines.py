@@ -18,6 +18,7 @@ from guided_rl.methods.bases import sac
 from guided_rl.methods.bases.demonstrations import BC, DEMOS, clone_actor
 from guided_rl.methods.bases.sac import SAC
 from guided_rl.methods.dai.experts_dai import best_by_critic
+from guided_rl.methods.hparams import defaults
 
 SETUP = Setup(observation_size=4, action_size=1, hidden=(16, 16), budget=1000)
 SMALL = {"hidden": (16, 16), "batch": 16}
@@ -33,7 +34,7 @@ TASK = {
 
 
 def floats(method) -> dict[str, jax.Array]:
-    return {name: jnp.float32(value) for name, value in method.hparams.items()}
+    return {name: jnp.float32(value) for name, value in defaults(method.hparams).items()}
 
 
 def panel() -> Guide:

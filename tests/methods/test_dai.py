@@ -19,6 +19,7 @@ from guided_rl.methods.bases.sac import SAC
 from guided_rl.methods.bases.td3 import TD3
 from guided_rl.methods.dai.dai import dai, interpolate, linear, step
 from guided_rl.methods.dai.progress_dai import observe, progress_dai
+from guided_rl.methods.hparams import defaults
 from guided_rl.runtime.errors import UserError
 from tests.training.small import run, small
 
@@ -33,7 +34,7 @@ def constant_guide(value: float = 0.25) -> Guide:
 
 
 def context(progress: float, **hp: float) -> Context:
-    floats = {**SAC.hparams, "t_change": 0.5, **hp}
+    floats = {**defaults(SAC.hparams), "t_change": 0.5, **hp}
     values = {k: jnp.float32(v) for k, v in floats.items()}
     return Context(values, jnp.int32(round(progress * SETUP.budget)), constant_guide(), setup=SETUP)
 
@@ -101,7 +102,7 @@ def test_stored_action_is_the_executed_one_or_the_learners_own():
 def test_noise_after_mixing_is_not_scaled_by_alpha():
     ctx, key, obs = context(0.0), jax.random.key(5), jnp.ones(4)
     inside, after = dai(TD3), dai(TD3, noise="after")
-    ctx = ctx.replace(hp={**ctx.hp, **{k: jnp.float32(v) for k, v in TD3.hparams.items()}})
+    ctx = ctx.replace(hp={**ctx.hp, **{k: jnp.float32(v) for k, v in defaults(TD3.hparams).items()}})
     agent = inside.init(key, ctx)
     noise = TD3.act(agent, obs, key, ctx).executed - TD3.policies["policy"](agent, obs, key, ctx)
     assert float(inside.act(agent, obs, key, ctx).executed[0]) == 0.25
@@ -112,7 +113,7 @@ def test_noise_after_mixing_is_not_scaled_by_alpha():
 def test_dai_adds_no_networks_and_no_losses(base):
     """Claim D7: the same parameters, targets and optimisers, and the very same update."""
     method = dai(base)
-    values = {k: jnp.float32(v) for k, v in method.hparams.items()}
+    values = {k: jnp.float32(v) for k, v in defaults(method.hparams).items()}
     ctx = Context(values, jnp.int32(0), constant_guide(), setup=SETUP)
     plain, guided = (jax.eval_shape(functools.partial(m.init, ctx=ctx), jax.random.key(0)) for m in (base, method))
     assert jax.tree.structure(plain) == jax.tree.structure(guided)
@@ -151,7 +152,7 @@ def play(agent: Agent, method, returns: list[tuple[float, float]]) -> list[float
     alphas = []
     for progress, value in returns:
         seen = {"episode": jnp.float32(1), "return": jnp.float32(value), "length": jnp.int32(50)}
-        values = {k: jnp.float32(v) for k, v in method.hparams.items()}
+        values = {k: jnp.float32(v) for k, v in defaults(method.hparams).items()}
         ctx = Context(values, jnp.int32(round(progress * SETUP.budget)), constant_guide(), setup=SETUP)
         agent = observe(agent, seen, ctx)
         alphas.append(float(agent.memory["alpha"]))

@@ -9,6 +9,7 @@ import numpy as np
 from guided_rl.data.replay import Layout
 from guided_rl.methods.base import Context, Setup
 from guided_rl.methods.bases import sac
+from guided_rl.methods.hparams import defaults
 from guided_rl.methods.observations import gaifo
 from tests.training.small import assert_same
 
@@ -18,7 +19,7 @@ LAYOUT = Layout.of(OBS, ACTION)
 
 
 def context(seed: int = 0, **hp: float) -> Context:
-    values = {k: jnp.float32(v) for k, v in {**gaifo.HPARAMS, **hp}.items()}
+    values = {k: jnp.float32(v) for k, v in {**defaults(gaifo.HPARAMS), **hp}.items()}
     expert = np.random.default_rng(seed).normal(1.0, 2.0, (32, LAYOUT.width))
     return Context(values, jnp.int32(0), None, jnp.asarray(expert, jnp.float32), SETUP)
 

@@ -17,6 +17,7 @@ from guided_rl.guides.base import Guide
 from guided_rl.methods import build
 from guided_rl.methods.base import Agent, Context, Setup
 from guided_rl.methods.bases import sac
+from guided_rl.methods.hparams import defaults
 from guided_rl.methods.local_guides.learned_sag import LEARNED_SAG, cautious, learned
 from guided_rl.methods.local_guides.local_guidance import HEAD_STREAM, decayed, guide_acts
 from guided_rl.methods.local_guides.pag import pag
@@ -43,7 +44,7 @@ def guide(trust: float | None = None, size: int = 3) -> Guide:
 
 
 def context(method, progress: float = 0.0, trust: float | None = None, **hp: float) -> Context:
-    values = {k: jnp.float32(v) for k, v in {**method.hparams, **hp}.items()}
+    values = {k: jnp.float32(v) for k, v in {**defaults(method.hparams), **hp}.items()}
     return Context(values, jnp.int32(round(progress * SETUP.budget)), guide(trust), setup=SETUP)
 
 
@@ -70,7 +71,7 @@ def population(method, trust: float | None = None, **hp: float):
     """Two learners after a whole run on PointFall, collecting and learning by turns."""
     env, setup, mesh = make("PointFall"), Setup(6, 2, (8, 8), STEPS), population_mesh(1)
     trainer = Trainer(env, method, setup, LOOP)
-    values = {k: jnp.full(2, v, jnp.float32) for k, v in {**method.hparams, **hp}.items()}
+    values = {k: jnp.full(2, v, jnp.float32) for k, v in {**defaults(method.hparams), **hp}.items()}
     inputs = place(
         Inputs(values, None if trust is None else jax.vmap(guide(trust, 2).of)(jnp.arange(2)), jnp.ones(2, bool)),
         mesh,

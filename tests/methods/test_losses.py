@@ -14,6 +14,7 @@ from scipy import integrate
 
 from guided_rl.methods.base import Agent, Context, Setup, descend, optimizer, polyak
 from guided_rl.methods.bases import sac, td3
+from guided_rl.methods.hparams import defaults
 from guided_rl.networks.distributions import log_one_minus_tanh_squared, sample_squashed
 from guided_rl.runtime.rng import normal
 
@@ -25,7 +26,7 @@ CLOSE = {"rtol": 2e-4, "atol": 2e-4}
 
 
 def context(name: str, step: int = 0, **hp: float) -> Context:
-    values = {**METHODS[name].HPARAMS, **hp}
+    values = {**defaults(METHODS[name].HPARAMS), **hp}
     return Context({k: jnp.float32(v) for k, v in values.items()}, jnp.int32(step), None, setup=SETUP)
 
 

@@ -17,6 +17,7 @@ from guided_rl.guides.offline_agents import propose
 from guided_rl.methods import build
 from guided_rl.methods.base import Agent, Context, Setup, descend, optimizer
 from guided_rl.methods.bases import cql, sac
+from guided_rl.methods.hparams import defaults
 from guided_rl.methods.offline_to_online.off2on import (
     actor_loss,
     balanced,
@@ -40,7 +41,7 @@ from tests.training.small import assert_same, small
 SETUP = Setup(OBS, ACTION, (8, 8), 1000)
 MEMBERS, COUNT = 3, 4
 CLOSE = {"rtol": 5e-4, "atol": 5e-4}
-HPARAMS = {**cql.HPARAMS, **build("off2on").hparams}
+HPARAMS = defaults({**cql.HPARAMS, **build("off2on").hparams})
 seeds = pytest.mark.parametrize("seed", range(2))
 
 

@@ -16,6 +16,7 @@ from guided_rl.guides.base import panel_of
 from guided_rl.methods import build
 from guided_rl.methods.base import Agent, Context
 from guided_rl.methods.bases import iql, unsquashed
+from guided_rl.methods.hparams import defaults
 from guided_rl.methods.policy_expansion import composite_policy
 from guided_rl.runtime.errors import UserError
 from tests.methods.offline_agents import SETUP, context, offline_guide
@@ -180,7 +181,7 @@ def test_sampled_offline_proposals_are_the_policys_own_clipped(offline_policy):
 def test_offline_policies_propose_samples_where_asked_to_but_never_in_evaluations(name):
     """Of a choice left to chance: what the offline half of it executes, and both halves in an evaluation."""
     obs, keys = states(1)[0], jax.random.split(jax.random.key(6), 100)
-    ctx = context(guide=offline_guide(2).of(1), **{**build(name).hparams, **EXTRA})
+    ctx = context(guide=offline_guide(2).of(1), **{**defaults(build(name).hparams), **EXTRA})
     offline, evaluated = {}, {}
     for proposal in ("mode", "sample"):
         method = build(name, {"weights": "uniform", "critic": "random", "offline_proposal": proposal})

@@ -16,6 +16,7 @@ import pytest
 from guided_rl.envs.base import State
 from guided_rl.methods.base import Context, Setup
 from guided_rl.methods.bases import sac, td3
+from guided_rl.methods.hparams import defaults
 from guided_rl.training.population import Trainer
 from guided_rl.training.sharding import SPLIT, place, population_mesh
 from guided_rl.training.state import INPUTS, Inputs, Loop
@@ -69,7 +70,7 @@ def learned(name: str, timeout_is_terminal: bool):
     module, method = METHODS[name]
     env, setup = Probes(), Setup(7, 1, (64, 64), STEPS)
     quiet = {"initial_temperature": 1e-3, "temperature_lr": 0.0} if name == "sac" else {"exploration_noise": 0.5}
-    values = {**method.hparams, "gamma": GAMMA, "tau": 0.05, "actor_lr": 1e-3, "critic_lr": 1e-3, **quiet}
+    values = {**defaults(method.hparams), "gamma": GAMMA, "tau": 0.05, "actor_lr": 1e-3, "critic_lr": 1e-3, **quiet}
     loop = Loop(64, STEPS, 500, 500, timeout_is_terminal=timeout_is_terminal)
     trainer, mesh = Trainer(env, method, setup, loop), population_mesh(SEEDS)
     inputs = place(

@@ -19,6 +19,7 @@ from guided_rl.data.replay import Layout
 from guided_rl.methods import METHODS, build
 from guided_rl.methods.base import Agent, Context, Setup
 from guided_rl.methods.bases import sac
+from guided_rl.methods.hparams import defaults
 from guided_rl.methods.observations import dynamics, linear_temperature
 from guided_rl.methods.observations.balanced_eo import pulls, weigh
 from guided_rl.methods.observations.dynamics import Fitting
@@ -49,7 +50,7 @@ positive = st.floats(0, 1e3, width=32)
 
 
 def context(**hp: float) -> Context:
-    values = {**HPARAMS, "beta": 100.0, "epsilon": 0.5, **hp}
+    values = {**defaults(HPARAMS), "beta": 100.0, "epsilon": 0.5, **hp}
     return Context({k: jnp.float32(v) for k, v in values.items()}, jnp.int32(0), None, setup=SETUP)
 
 
@@ -251,7 +252,8 @@ def test_beta_zero_is_modified_bco_bit_for_bit():
     for name in ("actor", "models"):
         jax.tree.map(np.testing.assert_array_equal, eo.agents.params[name], bco.agents.params[name])
     assert "critic" not in bco.agents.params
-    assert np.exp(eo.agents.params["log_temperature"]) == pytest.approx(HPARAMS["initial_temperature"]), "α rests"
+    initial = HPARAMS["initial_temperature"].default
+    assert np.exp(eo.agents.params["log_temperature"]) == pytest.approx(initial), "α rests"
     jax.tree.map(np.testing.assert_array_equal, eo.agents.params["critic"], eo.agents.targets["critic"])
     assert bco.history.training["updates"].sum() > 0
 

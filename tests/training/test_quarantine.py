@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from guided_rl.methods.hparams import HParam
 from guided_rl.results import collect, summaries
 from tests.training.small import assert_same, member, run, small
 
@@ -29,7 +30,7 @@ def poisoned():
         params = jax.tree.map(lambda leaf: jnp.where(ill, jnp.nan, leaf), agent.params)
         return agent.replace(params=params), metrics
 
-    return dataclasses.replace(SAC, name="poisoned", hparams={**SAC.hparams, "poison": 0.0}, update=update)
+    return dataclasses.replace(SAC, name="poisoned", hparams={**SAC.hparams, "poison": HParam(0.0)}, update=update)
 
 
 def test_one_poisoned_member_leaves_the_others_alone():

@@ -20,9 +20,10 @@ import jax.numpy as jnp
 from guided_rl.guides.offline_agents import networks_of
 from guided_rl.methods.base import Agent, Batch, Context, Method, Metrics, descend, optimizer, polyak
 from guided_rl.methods.bases import iql, unsquashed
+from guided_rl.methods.hparams import OFFLINE_RATIO, HParam
 
 HPARAMS = {name: iql.HPARAMS[name] for name in ("actor_lr", "critic_lr", "gamma", "tau", "reward_shift")}
-HPARAMS |= {"awr_temperature": 1.0}
+HPARAMS |= {"awr_temperature": HParam(1.0, 0.0, doc="inverse temperature 1 / λ of the actor's weights exp(A / λ)")}
 
 
 def _agent(params: dict) -> Agent:
@@ -78,13 +79,13 @@ AWAC_OFFLINE = Method(
     random_warmup=False,
     needs_dataset=True,
     offline=True,
-    ranges=iql.INTERVALS,
 )
 
 AWAC = dataclasses.replace(
     AWAC_OFFLINE,
     name="awac",
-    hparams={**HPARAMS, "offline_ratio": 0.5},
+    hparams={**HPARAMS, "offline_ratio": OFFLINE_RATIO},
+    mixes_dataset=True,
     init=_continued,
     warmup=iql.IQL.warmup,
     offline=False,

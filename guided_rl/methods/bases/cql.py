@@ -26,11 +26,15 @@ import jax.numpy as jnp
 
 from guided_rl.methods.base import Act, Agent, Batch, Context, Method, Metrics, Setup
 from guided_rl.methods.bases import sac
+from guided_rl.methods.hparams import REWARD_SHIFT, HParam, with_defaults
 from guided_rl.networks.distributions import averaged_moments, sample_squashed
 from guided_rl.runtime.errors import UserError
 
-HPARAMS = {**sac.HPARAMS, "actor_lr": 1e-4, "temperature_lr": 1e-4, "cql_alpha": 5.0, "reward_shift": 0.0}
-INTERVALS = {**sac.SAC.ranges, "cql_alpha": (0.0, float("inf"))}
+HPARAMS = {
+    **with_defaults(sac.HPARAMS, actor_lr=1e-4, temperature_lr=1e-4),
+    "cql_alpha": HParam(5.0, 0.0, doc="weight α of the conservative term"),
+    "reward_shift": REWARD_SHIFT,
+}
 PROPOSAL_STREAM = 0x6371  # beyond any counter that SAC draws from the same key
 
 
@@ -149,5 +153,4 @@ def cql_offline(*, members: int = 1, actions: int = 10, backup_entropy: bool = F
         draws=members,
         ensemble=members,
         load=1 + 3 * actions,
-        ranges=INTERVALS,
     )

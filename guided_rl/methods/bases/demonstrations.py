@@ -18,6 +18,7 @@ import jax.numpy as jnp
 from guided_rl.data.replay import Layout, sample_indices
 from guided_rl.methods.base import Act, Agent, Batch, Context, Method, Metrics, descend, optimizer
 from guided_rl.methods.bases import sac
+from guided_rl.methods.hparams import OFFLINE_RATIO
 
 CLONING_STEPS, CLONING_BATCH, CLONING_RATE = 5_000, 256, 1e-3
 
@@ -70,5 +71,9 @@ BC_FINETUNE = dataclasses.replace(
 )
 
 DEMOS = dataclasses.replace(
-    sac.SAC, name="demos-sac", hparams={**sac.SAC.hparams, "offline_ratio": 0.5}, needs_dataset=True
+    sac.SAC,
+    name="demos-sac",
+    hparams={**sac.HPARAMS, "offline_ratio": OFFLINE_RATIO},
+    needs_dataset=True,
+    mixes_dataset=True,
 )

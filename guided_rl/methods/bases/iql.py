@@ -20,33 +20,22 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from guided_rl.methods.base import (
-    RANGES,
-    Agent,
-    Batch,
-    Context,
-    Method,
-    Metrics,
-    Setup,
-    descend,
-    optimizer,
-    polyak,
-)
+from guided_rl.methods.base import Agent, Batch, Context, Method, Metrics, Setup, descend, optimizer, polyak
 from guided_rl.methods.bases import unsquashed
 from guided_rl.methods.bases.sac import critic, critic_loss
+from guided_rl.methods.hparams import GAMMA, REWARD_SHIFT, TAU, HParam, learning_rate
 from guided_rl.networks.mlp import MLP
 
 HPARAMS = {
-    "actor_lr": 3e-4,
-    "critic_lr": 3e-4,
-    "value_lr": 3e-4,
-    "gamma": 0.99,
-    "tau": 0.005,
-    "expectile": 0.7,
-    "awr_temperature": 3.0,
-    "reward_shift": 0.0,  # AntMaze: -1, so that every step costs
+    "actor_lr": learning_rate(3e-4, "the actor"),
+    "critic_lr": learning_rate(3e-4, "the critics"),
+    "value_lr": learning_rate(3e-4, "V"),
+    "gamma": GAMMA,
+    "tau": TAU,
+    "expectile": HParam(0.7, 1e-3, 1 - 1e-3, doc="expectile τ that V is of Q"),
+    "awr_temperature": HParam(3.0, 0.0, doc="inverse temperature β of the actor's weights exp(β u)"),
+    "reward_shift": REWARD_SHIFT,  # AntMaze: -1, so that every step costs
 }
-INTERVALS = {**RANGES, "expectile": (1e-3, 1 - 1e-3), "awr_temperature": (0.0, float("inf"))}
 LARGEST_WEIGHT = 100.0
 Imitate = Callable[..., tuple[jax.Array, jax.Array, Metrics]]
 
@@ -138,7 +127,6 @@ IQL = Method(
     update=update,
     policies={"policy": unsquashed.mode},
     random_warmup=False,
-    ranges=INTERVALS,
 )
 
 

@@ -24,18 +24,19 @@ from guided_rl.methods.base import (
     optimizer,
     polyak,
 )
+from guided_rl.methods.hparams import GAMMA, TAU, HParam, learning_rate
 from guided_rl.networks.actors import GaussianActor
 from guided_rl.networks.critics import TwinCritic
 from guided_rl.networks.distributions import sample_squashed
 
 HPARAMS = {
-    "actor_lr": 3e-4,
-    "critic_lr": 3e-4,
-    "temperature_lr": 3e-4,
-    "gamma": 0.99,
-    "tau": 0.005,
-    "initial_temperature": 1.0,
-    "target_entropy": -1.0,  # per action dimension: the paper's -|A|
+    "actor_lr": learning_rate(3e-4, "the actor"),
+    "critic_lr": learning_rate(3e-4, "the critics"),
+    "temperature_lr": learning_rate(3e-4, "the temperature"),
+    "gamma": GAMMA,
+    "tau": TAU,
+    "initial_temperature": HParam(1.0, doc="temperature α before the first update"),
+    "target_entropy": HParam(-1.0, doc="entropy H̄ that the temperature keeps, per action dimension: the paper's -|A|"),
 }
 
 

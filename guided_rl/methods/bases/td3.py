@@ -23,18 +23,19 @@ from guided_rl.methods.base import (
     optimizer,
     polyak,
 )
+from guided_rl.methods.hparams import GAMMA, TAU, HParam, learning_rate
 from guided_rl.networks.actors import DeterministicActor
 from guided_rl.networks.critics import TwinCritic
 from guided_rl.runtime.rng import normal
 
 HPARAMS = {
-    "actor_lr": 3e-4,
-    "critic_lr": 3e-4,
-    "gamma": 0.99,
-    "tau": 0.005,
-    "exploration_noise": 0.1,
-    "target_noise": 0.2,
-    "target_noise_clip": 0.5,
+    "actor_lr": learning_rate(3e-4, "the actor"),
+    "critic_lr": learning_rate(3e-4, "the critics"),
+    "gamma": GAMMA,
+    "tau": TAU,
+    "exploration_noise": HParam(0.1, doc="standard deviation σ of the noise on executed actions"),
+    "target_noise": HParam(0.2, doc="standard deviation of the noise on the target policy's actions"),
+    "target_noise_clip": HParam(0.5, doc="largest size c of that noise"),
 }
 POLICY_DELAY = 2
 

@@ -24,11 +24,13 @@ import jax.numpy as jnp
 
 from guided_rl.methods.base import Act, Agent, Context, Method
 from guided_rl.methods.bases import sac, td3
+from guided_rl.methods.hparams import share_of_budget
 from guided_rl.runtime.errors import UserError, unknown
 
 Alpha = Callable[[Agent, Context], jax.Array]
 Advice = Callable[[Agent, jax.Array, jax.Array | None, Context], jax.Array]
 EXPERT_STREAM = 0x6775  # beyond any counter that the base draws from the same key
+T_CHANGE = share_of_budget(0.5, "T_change, when the learner acts alone; 0: from the start")
 STORED = ("executed", "policy")
 NOISE = ("inside", "after")
 TARGET = ("policy", "mixture")
@@ -95,9 +97,7 @@ def dai(
     return dataclasses.replace(
         method,
         name=f"{'dai' if schedule == 'linear' else 'step-dai'}-{base.name}",
-        hparams={**base.hparams, "t_change": 0.5},
-        ranges={**base.ranges, "t_change": (0.0, 1.0)},
-        shares=("t_change",),
+        hparams={**base.hparams, "t_change": T_CHANGE},
         update=mixture_target(base, alpha) if target == "mixture" else base.update,
         random_warmup=random_warmup,
     )

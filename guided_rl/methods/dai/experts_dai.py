@@ -24,7 +24,7 @@ import jax.numpy as jnp
 
 from guided_rl.methods.base import Agent, Context, Method
 from guided_rl.methods.bases import sac
-from guided_rl.methods.dai.dai import interpolated, linear
+from guided_rl.methods.dai.dai import T_CHANGE, interpolated, linear
 
 
 def best_by_critic(agent: Agent, obs: jax.Array, key: jax.Array | None, ctx: Context) -> jax.Array:
@@ -40,7 +40,5 @@ def experts_dai(base: Method) -> Method:
     return dataclasses.replace(
         interpolated(base, linear, best_by_critic),
         name=f"experts-dai-{base.name}",
-        hparams={**base.hparams, "t_change": 0.5},
-        ranges={**base.ranges, "t_change": (0.0, 1.0)},
-        shares=("t_change",),
+        hparams={**base.hparams, "t_change": T_CHANGE},
     )

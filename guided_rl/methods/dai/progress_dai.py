@@ -28,8 +28,14 @@ import jax.numpy as jnp
 
 from guided_rl.methods.base import Agent, Context, Method
 from guided_rl.methods.dai.dai import interpolated, one_adviser
+from guided_rl.methods.hparams import HParam, share_of_budget
 
-HPARAMS = {"hold": 0.02, "rise": 0.1, "keep": 0.9, "force": 0.5}
+HPARAMS = {
+    "hold": share_of_budget(0.02, "how long only the expert acts; 0: the learner acts alone from the start"),
+    "rise": HParam(0.1, 1e-3, 10.0, share_of_budget=True, doc="the fastest in which α may climb from 0 to 1"),
+    "keep": HParam(0.9, 0.0, 1.0, doc="share of the expert's return that an episode must keep for α to rise"),
+    "force": share_of_budget(0.5, "from when α is led to 1 whatever happens", high=0.99),
+}
 
 
 def remembered(agent: Agent, ctx: Context) -> jax.Array:
@@ -62,8 +68,6 @@ def progress_dai(base: Method) -> Method:
         interpolated(base, remembered, one_adviser),
         name=f"progress-dai-{base.name}",
         hparams={**base.hparams, **HPARAMS},
-        ranges={**base.ranges, "hold": (0.0, 1.0), "rise": (1e-3, 10.0), "keep": (0.0, 1.0), "force": (0.0, 0.99)},
-        shares=("hold", "rise", "force"),
         init=init,
         observe=observe,
     )

@@ -27,9 +27,13 @@ import jax.numpy as jnp
 
 from guided_rl.methods.base import Agent, Context
 from guided_rl.methods.bases import sac
+from guided_rl.methods.hparams import HParam, share_of_budget
 from guided_rl.methods.local_guides.sag import switched, switched_target
 
-HPARAMS = {"hold": 0.05, "caution": 0.5}
+HPARAMS = {
+    "hold": share_of_budget(0.05, "how long a coin decides who acts"),
+    "caution": HParam(0.5, 0.0, 100.0, doc="κ, what an action is charged for the critics' disagreement on it"),
+}
 
 
 def cautious(q: jax.Array, caution: jax.Array) -> jax.Array:
@@ -50,7 +54,5 @@ LEARNED_SAG = dataclasses.replace(
     switched(learned),
     name="learned-sag",
     hparams={**sac.HPARAMS, **HPARAMS},
-    ranges={**sac.SAC.ranges, "hold": (0.0, 1.0), "caution": (0.0, 100.0)},
-    shares=("hold",),
     update=functools.partial(sac.update, critic_target=functools.partial(switched_target, trust=learned)),
 )

@@ -13,10 +13,14 @@ import jax
 import jax.numpy as jnp
 
 from guided_rl.methods.base import Agent, Context
+from guided_rl.methods.hparams import HParam, share_of_budget
 
 GUIDE_STREAM, SWITCH_STREAM, HEAD_STREAM = 0x6775, 0x7377, 0x7061  # beyond the counters that SAC draws from a key
-DECAY = {"delta": 1.0, "decay_interval": 0.025}
-DECAY_RANGES = {"delta": (1e-3, 1.0), "decay_interval": (0.0, 1.0)}
+DECAY = {
+    "delta": HParam(1.0, 1e-3, 1.0, doc="factor δ of the guide's influence at each decay; 1: none"),
+    "decay_interval": share_of_budget(0.025, "T_δ, the time between two decays"),
+}
+BETA = HParam(1.0, 0.0, 1e6, doc="weight β of the guide's term before it decays; 0: none")
 
 Trust = Callable[[Agent, jax.Array, Context], jax.Array]
 

@@ -29,9 +29,9 @@ import jax.numpy as jnp
 
 from guided_rl.methods.base import Act, Agent, Batch, Context, Method, Metrics, Setup, descend, optimizer
 from guided_rl.methods.bases import sac
+from guided_rl.methods.hparams import HParam, with_defaults
 from guided_rl.methods.local_guides.local_guidance import (
     DECAY,
-    DECAY_RANGES,
     HEAD_STREAM,
     advice,
     decayed,
@@ -43,8 +43,11 @@ from guided_rl.networks.distributions import EDGE, sample_squashed
 from guided_rl.runtime.errors import unknown
 
 TARGETS = ("kept", "theta")
-HPARAMS = {**sac.HPARAMS, **DECAY, "phi": 0.5, "delta": 0.8}
-RANGES = {**sac.SAC.ranges, **DECAY_RANGES, "phi": (1e-3, 2.0)}
+HPARAMS = {
+    **sac.HPARAMS,
+    **with_defaults(DECAY, delta=0.8),
+    "phi": HParam(0.5, 1e-3, 2.0, doc="Φ, how far the executed action may at last be from the guide's"),
+}
 
 
 def pag(*, target: str = "kept") -> Method:
@@ -119,8 +122,6 @@ def perturbed_guidance(head: Head, sees_advice: bool, learn: Callable, loss: Cal
     return dataclasses.replace(
         sac.SAC,
         hparams=HPARAMS,
-        ranges=RANGES,
-        shares=("decay_interval",),
         init=init,
         update=update,
         policies={**sac.SAC.policies, "switched": switched},

@@ -21,7 +21,7 @@ import jax.numpy as jnp
 
 from guided_rl.methods.base import Agent, Batch, Context, Metrics
 from guided_rl.methods.bases import sac
-from guided_rl.methods.local_guides.local_guidance import DECAY, DECAY_RANGES, advice_for, decayed, stated
+from guided_rl.methods.local_guides.local_guidance import BETA, DECAY, advice_for, decayed, stated
 from guided_rl.networks.distributions import log_density
 
 
@@ -48,9 +48,7 @@ def actor_gradient(agent: Agent, batch: Batch, key: jax.Array, ctx: Context) -> 
 PIG = dataclasses.replace(
     sac.SAC,
     name="pig",
-    hparams={**sac.HPARAMS, "beta": 1.0, **DECAY},
-    ranges={**sac.SAC.ranges, "beta": (0.0, 1e6), **DECAY_RANGES},
-    shares=("decay_interval",),
+    hparams={**sac.HPARAMS, "beta": BETA, **DECAY},
     update=functools.partial(sac.update, actor_gradient=actor_gradient),
     needs_guide=True,
 )

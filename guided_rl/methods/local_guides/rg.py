@@ -20,7 +20,7 @@ import jax.numpy as jnp
 
 from guided_rl.methods.base import Agent, Batch, Context, Metrics
 from guided_rl.methods.bases import sac
-from guided_rl.methods.local_guides.local_guidance import DECAY, DECAY_RANGES, advice_for, decayed, stated
+from guided_rl.methods.local_guides.local_guidance import BETA, DECAY, advice_for, decayed, stated
 
 
 def guided_reward(agent: Agent, batch: Batch, key: jax.Array, ctx: Context) -> jax.Array:
@@ -38,9 +38,7 @@ def update(agent: Agent, batch: Batch, key: jax.Array, ctx: Context) -> tuple[Ag
 RG = dataclasses.replace(
     sac.SAC,
     name="rg",
-    hparams={**sac.HPARAMS, "beta": 1.0, **DECAY},
-    ranges={**sac.SAC.ranges, "beta": (0.0, 1e6), **DECAY_RANGES},
-    shares=("decay_interval",),
+    hparams={**sac.HPARAMS, "beta": BETA, **DECAY},
     update=update,
     needs_guide=True,
 )

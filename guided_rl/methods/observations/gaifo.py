@@ -26,9 +26,15 @@ from guided_rl.data.observations import expert_observations
 from guided_rl.data.replay import Layout
 from guided_rl.methods.base import Agent, Batch, Context, Method, Metrics, Setup, descend, optimizer
 from guided_rl.methods.bases import sac
+from guided_rl.methods.hparams import HParam, learning_rate
 from guided_rl.networks.mlp import MLP
 
-HPARAMS = {**sac.HPARAMS, "discriminator_lr": 3e-4, "penalty": 10.0, "reward_share": 1.0}
+HPARAMS = {
+    **sac.HPARAMS,
+    "discriminator_lr": learning_rate(3e-4, "the discriminator"),
+    "penalty": HParam(10.0, 0.0, doc="weight λ of the discriminator's gradient penalty"),
+    "reward_share": HParam(1.0, 0.0, 1.0, doc="share of imitation in the reward; the rest is the task's"),
+}
 DISCRIMINATOR_STREAM = 0x6164
 LEAST_DEVIATION = 1e-3
 
@@ -104,5 +110,4 @@ GAIFO = Method(
     needs_dataset=True,
     observations_only=True,
     prepare=expert_observations,
-    ranges={**sac.SAC.ranges, "reward_share": (0.0, 1.0), "penalty": (0.0, float("inf"))},
 )

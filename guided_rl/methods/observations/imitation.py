@@ -20,17 +20,15 @@ from guided_rl.data.observations import expert_observations
 from guided_rl.data.replay import Layout, sample_indices
 from guided_rl.methods.base import Act, Agent, Batch, Context, Method, Metrics
 from guided_rl.methods.bases import sac
+from guided_rl.methods.hparams import learning_rate, with_defaults
 from guided_rl.methods.observations import dynamics, linear_temperature
 from guided_rl.methods.observations.dynamics import MODELS, NEVER_VARIED, Fitting
 from guided_rl.networks.distributions import sample_squashed
 from guided_rl.runtime.rng import normal
 
 HPARAMS = {
-    **sac.HPARAMS,
-    "actor_lr": 1e-4,
-    "temperature_lr": 1e-4,
-    "initial_temperature": 0.1,
-    "model_lr": 1e-3,
+    **with_defaults(sac.HPARAMS, actor_lr=1e-4, temperature_lr=1e-4, initial_temperature=0.1),
+    "model_lr": learning_rate(1e-3, "the forward models"),
 }
 IMITATION_STREAM, ORDER_STREAM, NOISE_STREAM = 0x656F, 0x6F72, 0x6E6F  # beyond the counters that SAC draws from a key
 PROBED = 256

@@ -13,9 +13,10 @@ import dataclasses
 import jax
 
 from guided_rl.methods.base import Agent, Batch, Context, Method, Metrics, descend
+from guided_rl.methods.hparams import with_defaults
 from guided_rl.methods.observations.dynamics import Fitting
 from guided_rl.methods.observations.imitation import IMITATION_STREAM, WATCHED, Imitation, imitating, imitation_loss
-from guided_rl.methods.observations.sac_eo import fixed
+from guided_rl.methods.observations.sac_eo import EPSILON, fixed
 
 KEPT = ("actor", "models")
 
@@ -52,7 +53,7 @@ def modified_bco(
     return dataclasses.replace(
         whole,
         name="modified-bco",
-        hparams={**{name: whole.hparams[name] for name in rates}, "epsilon": 1.0},
+        hparams={**{name: whole.hparams[name] for name in rates}, **with_defaults({"epsilon": EPSILON}, epsilon=1.0)},
         init=init,
         update=update,
     )

@@ -27,10 +27,13 @@ from typing import Any
 import jax
 
 from guided_rl.methods.base import Agent, Context, Method
+from guided_rl.methods.hparams import HParam
 from guided_rl.methods.observations.dynamics import MODELS, Fitting
 from guided_rl.methods.observations.imitation import Imitation, imitating
 from guided_rl.runtime.errors import UserError, unknown
 
+BETA = HParam(100.0, 0.0, doc="β, how fast ε falls with the models' disagreement; 0: imitation alone")
+EPSILON = HParam(0.01, 0.0, 1.0, doc="share ε of imitation in the actor's loss")
 WEIGHTS = ("adaptive", "fixed")
 TEMPERATURES = ("log", "linear")
 LIKELIHOODS = ("mse", "gaussian")
@@ -125,6 +128,5 @@ def sac_eo(
     )
     weigh = adaptive if weight == "adaptive" else fixed
     method = imitating(weigh, how, expert_batch, temperature, noise, collect)
-    extra = {"beta": 100.0} if weight == "adaptive" else {"epsilon": 0.01}
-    ranges = {**method.ranges, "beta": (0.0, float("inf")), "epsilon": (0.0, 1.0)}
-    return dataclasses.replace(method, hparams={**method.hparams, **extra}, ranges=ranges)
+    extra = {"beta": BETA} if weight == "adaptive" else {"epsilon": EPSILON}
+    return dataclasses.replace(method, hparams={**method.hparams, **extra})

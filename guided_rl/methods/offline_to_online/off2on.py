@@ -41,12 +41,17 @@ import jax.numpy as jnp
 from guided_rl.guides.offline_agents import members_of, networks_of
 from guided_rl.methods.base import Agent, Batch, Context, Method, Metrics, Setup, descend, optimizer
 from guided_rl.methods.bases import cql, sac
+from guided_rl.methods.hparams import REWARD_SHIFT, HParam, learning_rate
 from guided_rl.networks.distributions import sample_squashed
 from guided_rl.networks.mlp import MLP
 from guided_rl.runtime.errors import UserError
 
-HPARAMS = {**sac.HPARAMS, "ratio_lr": 3e-4, "priority_temperature": 5.0, "reward_shift": 0.0}
-INTERVALS = {**sac.SAC.ranges, "priority_temperature": (0.1, float("inf"))}
+HPARAMS = {
+    **sac.HPARAMS,
+    "ratio_lr": learning_rate(3e-4, "the density ratio"),
+    "priority_temperature": HParam(5.0, 0.1, doc="T, of priorities w^(1/T); the larger, the more even"),
+    "reward_shift": REWARD_SHIFT,
+}
 BATCH = 256  # the authors'
 LEAST_PRIORITY, LARGEST_PRIORITY = 1e-3, 1e3
 TINY = 1e-10
@@ -192,5 +197,4 @@ def off2on(*, members: int = 5, candidates: int = 4) -> Method:
         draws=candidates,
         expert_batch=candidates * BATCH,
         ensemble=members,
-        ranges=INTERVALS,
     )

@@ -17,8 +17,17 @@ import jax.numpy as jnp
 from guided_rl.guides.offline_agents import networks_of
 from guided_rl.methods.base import Act, Agent, Batch, Context, optimizer
 from guided_rl.methods.bases import iql, unsquashed
+from guided_rl.methods.hparams import OFFLINE_RATIO, share_of_budget
 
-BUFFER = dataclasses.replace(iql.IQL, name="buffer", hparams={**iql.HPARAMS, "offline_ratio": 0.5}, needs_dataset=True)
+HANDOVER = share_of_budget(0.5, "from when the guide plays no step of an episode; 0: from the start")
+
+BUFFER = dataclasses.replace(
+    iql.IQL,
+    name="buffer",
+    hparams={**iql.HPARAMS, "offline_ratio": OFFLINE_RATIO},
+    needs_dataset=True,
+    mixes_dataset=True,
+)
 
 
 def _continued(key: jax.Array, ctx: Context) -> Agent:
@@ -55,9 +64,7 @@ def _count(agent: Agent, seen: Batch, ctx: Context) -> Agent:
 JSRL = dataclasses.replace(
     BUFFER,
     name="jsrl",
-    hparams={**BUFFER.hparams, "handover": 0.5},
-    ranges={**BUFFER.ranges, "handover": (0.0, 1.0)},
-    shares=("handover",),
+    hparams={**BUFFER.hparams, "handover": HANDOVER},
     init=_init_clock,
     act=_jump_start,
     observe=_count,

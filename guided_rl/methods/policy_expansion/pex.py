@@ -29,6 +29,7 @@ import jax.numpy as jnp
 from guided_rl.guides.offline_agents import networks_of
 from guided_rl.methods.base import Agent, Batch, Context, Method, Metrics, descend, optimizer
 from guided_rl.methods.bases import iql, unsquashed
+from guided_rl.methods.hparams import OFFLINE_RATIO, HParam, learning_rate
 from guided_rl.methods.policy_expansion.composite_policy import chosen, compose, expanded
 from guided_rl.runtime.errors import UserError, unknown
 
@@ -40,9 +41,11 @@ SWITCHES = {
     "kappa": ("fixed", "adaptive"),
     "offline_proposal": ("mode", "sample"),
 }
-HPARAMS = {"inverse_temperature": 10.0}
-ADAPTIVE = {"choice_entropy": 0.5, "kappa_lr": 3e-4}
-INTERVALS = {"inverse_temperature": (1e-3, float("inf")), "choice_entropy": (0.0, 1.0)}
+HPARAMS = {"inverse_temperature": HParam(10.0, 1e-3, doc="κ of the choice among policies by exp(κ Q)")}
+ADAPTIVE = {
+    "choice_entropy": HParam(0.5, 0.0, 1.0, doc="entropy of the choice that κ keeps, as a share of log K"),
+    "kappa_lr": learning_rate(3e-4, "κ"),
+}
 
 
 def transferred(agent: Agent, ctx: Context) -> Agent:
@@ -133,7 +136,7 @@ def pex(
         agent, metrics = iql.update(agent, batch, key, ctx, imitate=how, actors=actors)
         return adaptive_kappa(agent, metrics, policies, ctx) if adaptive else (agent, metrics)
 
-    extra = {**HPARAMS, **(ADAPTIVE if adaptive else {}), **({"offline_ratio": 0.5} if offline_data else {})}
+    extra = {**HPARAMS, **(ADAPTIVE if adaptive else {}), **({"offline_ratio": OFFLINE_RATIO} if offline_data else {})}
     method = dataclasses.replace(
         iql.IQL,
         name="adaptive-pex" if adaptive else "pex",
@@ -142,7 +145,7 @@ def pex(
         update=update,
         needs_guide=not alone or critic == "transfer",
         needs_dataset=offline_data,
-        ranges={**iql.INTERVALS, **INTERVALS},
+        mixes_dataset=offline_data,
     )
     return method if alone else dataclasses.replace(method, **expanded(iql.IQL, weights, offline_proposal))
 

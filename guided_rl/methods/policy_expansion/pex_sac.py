@@ -15,8 +15,9 @@ import jax.numpy as jnp
 
 from guided_rl.methods.base import Agent, Batch, Context, Method, Metrics
 from guided_rl.methods.bases import sac
+from guided_rl.methods.hparams import OFFLINE_RATIO, REWARD_SHIFT
 from guided_rl.methods.policy_expansion.composite_policy import chosen, expanded
-from guided_rl.methods.policy_expansion.pex import HPARAMS, INTERVALS, SWITCHES, transferred
+from guided_rl.methods.policy_expansion.pex import HPARAMS, SWITCHES, transferred
 from guided_rl.runtime.errors import unknown
 
 
@@ -41,12 +42,12 @@ def pex_sac(*, critic: str = "transfer", weights: str = "softmax", offline_propo
     return dataclasses.replace(
         sac.SAC,
         name="pex-sac",
-        hparams={**sac.HPARAMS, **HPARAMS, "offline_ratio": 0.5, "reward_shift": 0.0},
+        hparams={**sac.HPARAMS, **HPARAMS, "offline_ratio": OFFLINE_RATIO, "reward_shift": REWARD_SHIFT},
         init=init,
         update=update,
         random_warmup=False,
         needs_guide=True,
         needs_dataset=True,
-        ranges={**sac.SAC.ranges, **INTERVALS},
+        mixes_dataset=True,
         **expanded(sac.SAC, weights, offline_proposal),
     )
