@@ -82,7 +82,7 @@ class Cell:
         A clone alone learns nothing.
         """
         config = self.config
-        learners = 0 if config.method == "bc" else build(config.method, config.options).ensemble
+        learners = 0 if config.method == "bc" else build(config.method, config.options).cost.ensemble
         return learners * len(config.points()) * config.seeds * config.steps
 
 

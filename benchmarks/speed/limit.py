@@ -44,7 +44,7 @@ def count(population: Population) -> Work:
     agent, hp = first(population.state.members.agent), first(inputs.hp)
 
     def update(agent, hp, rows, key):
-        ctx = Context(hp, jnp.int32(0), None, setup=trainer.setup)
+        ctx = Context(hp, jnp.int32(0), None, trainer.setup)
         return trainer.method.update(agent, trainer.layout.unpack(rows), key, ctx)
 
     rows = jax.ShapeDtypeStruct((batch, width), jnp.float32)

@@ -26,7 +26,7 @@ from benchmarks.peers.environment import HERE, peer_variables, peers_python
 from guided_rl import methods
 from guided_rl.envs import make
 from guided_rl.guides.base import Guide
-from guided_rl.methods.base import Method, Setup
+from guided_rl.methods.base import Method, Needs, Offline, Setup
 from guided_rl.methods.hparams import defaults
 from guided_rl.networks.actors import DeterministicActor
 from guided_rl.runtime.devices import cores
@@ -158,7 +158,7 @@ class Population:
         if guide is not None:
             guide = jax.vmap(guide.of)(seeds)
         rows = (1, FROZEN, trainer.layout.width)
-        offline = jax.random.normal(jax.random.key(0), rows) if method.needs_dataset else None
+        offline = jax.random.normal(jax.random.key(0), rows) if method.needs.dataset else None
         self.inputs = place(Inputs(values, guide, real, offline), self.mesh, INPUTS)
         self.state = trainer.init(self.mesh)(place(seeds, self.mesh, SPLIT), self.inputs)
         begin = time.perf_counter()
@@ -200,7 +200,7 @@ def learning(task: str, algorithm: str, size: Size, steps: int, **how: Any) -> P
 
 def updates(task: str, algorithm: str, size: Size, steps: int, **how: str) -> Population:
     """Our gradient steps alone, on a frozen buffer."""
-    method = dataclasses.replace(methods.build(algorithm), offline=True, needs_dataset=True, random_warmup=False)
+    method = dataclasses.replace(methods.build(algorithm), loop=Offline(), needs=Needs(dataset=True))
     return Population(task, method, size, steps, **how)
 
 

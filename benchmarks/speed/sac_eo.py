@@ -48,7 +48,7 @@ def imitation(population: Population, fitting: Fitting, times: int):
 
     def gradients(agents, hp, step, real):
         def member(agent, hp):
-            ctx = Context(hp, step, None, setup=trainer.setup)
+            ctx = Context(hp, step, None, trainer.setup)
 
             def one(i, total):
                 key = jax.random.key(IMITATION_STREAM + i, impl=KEYS)

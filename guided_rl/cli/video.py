@@ -76,7 +76,7 @@ def _learner(folder: Path, task: str, seed: int) -> Player:
     agent = jax.tree.map(lambda x: jnp.asarray(x[place]), population.members.agent)
     inputs = session.inputs(members[:1])
     mine = jax.tree.map(lambda x: x[0], (inputs.hp, inputs.guide))
-    context = Context(mine[0], jnp.int32(population.step), mine[1], setup=session.setup)
+    context = Context(mine[0], jnp.int32(population.step), mine[1], session.setup)
     policy = session.method.policies["policy"]
     return Player(session.env, lambda obs, key: policy(agent, obs, key, context))
 

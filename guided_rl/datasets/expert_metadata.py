@@ -53,15 +53,15 @@ def experts_behind(
     Raises:
       UserError: as `quoted_experts`.
     """
-    if method.needs_guide:
+    if method.needs.guide:
         quotes = quoted_experts(guide, env)
         sources = _sources(guide, dataset, rows) or [""] * len(quotes)
         return tuple(dataclasses.replace(e, source=s) for e, s in zip(quotes, sources, strict=True))
-    if method.needs_dataset and dataset is not None and dataset.startswith("demos"):
+    if method.needs.dataset and dataset is not None and dataset.startswith("demos"):
         policy, _, episodes = dataset.replace("demos", "sac").partition(":")
         collected = int(episodes or EPISODES) * env.episode_length
         return tuple(dataclasses.replace(e, steps=e.steps + collected) for e in quoted_experts(policy, env))
-    if method.needs_dataset and rows is not None:
+    if method.needs.dataset and rows is not None:
         return tuple(_behaviour(dataset or "rows", part, env) for part in rows)
     return ()
 

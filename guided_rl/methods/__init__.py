@@ -8,7 +8,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from guided_rl.methods.base import Method
+from guided_rl.methods.base import Method, OffPolicy
 from guided_rl.methods.bases.awac import AWAC, AWAC_OFFLINE
 from guided_rl.methods.bases.cql import cql_offline
 from guided_rl.methods.bases.demonstrations import BC, BC_FINETUNE, DEMOS
@@ -72,7 +72,7 @@ METHODS: dict[str, Method | Callable[..., Method]] = {
     "gaifo-sac": GAIFO,
 }
 
-COMMON = {"random_warmup": False}  # switches that every method has, as fields of `Method`
+COMMON = {"random_warmup": False}  # switches that every off-policy method has, as fields of its `loop`
 
 __all__ = ["METHODS", "HParam", "Method", "build", "switches"]
 
@@ -100,7 +100,9 @@ def build(name: str, options: Mapping[str, Any] | None = None) -> Method:
     if plain:
         given = method.hparams[plain[0]]
         raise UserError(f"hyper-parameter {plain[0]!r} of {name} is {given}; write HParam({given}), with its range")
-    return dataclasses.replace(method, **changes) if changes else method
+    if changes and not isinstance(method.loop, OffPolicy):
+        raise unknown(f"switch of method {name!r}", next(iter(changes)), known)
+    return dataclasses.replace(method, loop=dataclasses.replace(method.loop, **changes)) if changes else method
 
 
 def switches(name: str) -> dict[str, Any]:
@@ -111,8 +113,9 @@ def switches(name: str) -> dict[str, Any]:
     """
     _, known = _entry(name)
     method = build(name)
-    common = {option: getattr(method, option) for option in COMMON if option not in known}
-    return {**{option: parameter.default for option, parameter in known.items()}, **common}
+    common = [option for option in COMMON if option not in known and isinstance(method.loop, OffPolicy)]
+    own = {option: parameter.default for option, parameter in known.items()}
+    return {**own, **{option: getattr(method.loop, option) for option in common}}
 
 
 def _entry(name: str) -> tuple[Method | Callable[..., Method], Mapping[str, inspect.Parameter]]:

@@ -8,7 +8,7 @@ the hooks in which its paper differs.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import jax
@@ -58,14 +58,12 @@ class Context:
       hp: this member's hyper-parameters, traced floats.
       step: environment steps taken so far, shared by the population (never batched).
       guide: this member's adviser, or None.
-      offline: this member's offline rows [rows, width], given to `init` and `refit` alone; else None.
       setup: static shapes and budget.
     """
 
     hp: HParams
     step: jax.Array
     guide: Guide | None
-    offline: jax.Array | None = None
     setup: Setup = struct.field(pytree_node=False, default=None)
 
     @property
@@ -75,13 +73,109 @@ class Context:
 
 
 class Act(NamedTuple):
-    """An action to execute [action], and transition columns to store beside or instead of it.
+    """An action to execute, and transition columns to store beside or instead of it.
 
-    What is named here but in no column is not stored; `observe` sees it all the same.
+    What is named here but in no column is not stored; `after_step` sees it all the same.
     """
 
-    executed: jax.Array
-    stored: Mapping[str, jax.Array] = {}
+    action: jax.Array
+    extras: Mapping[str, jax.Array] = {}
+
+
+@dataclass(frozen=True)
+class OffPolicy:
+    """Learning from replay: steps of one environment per member, and as many updates.
+
+    Attributes:
+      warmup: share of the budget that is stored before the first update.
+      random_warmup: whether those first steps are uniformly random instead of `act`'s.
+      draws: how many batches' rows `update` is given at once, to share out or to choose from.
+      mixes_dataset: whether the share `hp["offline_ratio"]` of every batch is of the dataset.
+      expert_batch: rows of the dataset that every batch brings besides, as `batch["expert"]`.
+    """
+
+    warmup: float = 0.005
+    random_warmup: bool = True
+    draws: int = 1
+    mixes_dataset: bool = False
+    expert_batch: int = 0
+
+
+@dataclass(frozen=True)
+class Offline:
+    """Learning from the dataset alone: steps are updates, and the environment is for evaluations.
+
+    Attributes:
+      draws: as `OffPolicy`'s.
+    """
+
+    draws: int = 1
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What a method must be given.
+
+    Attributes:
+      guide: whether an adviser, `ctx.guide`.
+      dataset: whether offline rows.
+      observations_only: whether it reads nothing but pairs (s, s') of the dataset, which then
+        may lack the rest.
+      prepare: `(rows [experts, rows, width], layout) -> rows`, on the host, once, before
+        training; may refuse a dataset. None: taken as it is.
+    """
+
+    guide: bool = False
+    dataset: bool = False
+    observations_only: bool = False
+    prepare: Callable[..., Any] | None = None
+
+
+@dataclass(frozen=True)
+class EveryEpisode:
+    """What happens at the start of every episode length of the task's clock, once learning has begun.
+
+    For tasks that never terminate, that is every episode.
+
+    Attributes:
+      hook: `(agent, recent, count, key, ctx, dataset) -> Agent`; `recent` are the newest
+        transitions, columns [window, ...], of which the first `count` exist, and `dataset` as in `init`.
+      window: how many of the newest transitions the hook is given.
+    """
+
+    hook: Callable[..., Agent]
+    window: int
+
+
+@dataclass(frozen=True)
+class Events:
+    """What a method does besides acting and updating; None: nothing.
+
+    Attributes:
+      after_step: `(agent, seen, ctx) -> Agent`, after every environment step; `seen` has the extras
+        of `act`, the `reward` and the `length` of the episode so far and, where the episode
+        ended, `episode` = 1, its `return`, and `failure` = 1 if it was terminated.
+      after_next_obs: `(agent, next_obs, key, ctx) -> {column: value}`, transition columns that depend
+        on where the action led.
+      every_episode: see `EveryEpisode`.
+    """
+
+    after_step: Callable[..., Agent] | None = None
+    after_next_obs: Callable[..., Mapping[str, jax.Array]] | None = None
+    every_episode: EveryEpisode | None = None
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What the plan's estimates must know, where an update costs much more than SAC's.
+
+    Attributes:
+      ensemble: agents inside one learner, which cost as many times the compute.
+      critic_rows: rows that pass the critics in an update per row of a batch.
+    """
+
+    ensemble: int = 1
+    critic_rows: int = 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,40 +185,17 @@ class Method:
     Attributes:
       name: as in tables.
       hparams: its hyper-parameters by name; `ctx.hp` has a member's values of them.
-      init: `(key, ctx) -> Agent`.
+      init: `(key, ctx, dataset) -> Agent`; `dataset` are this member's offline rows [rows, width], or None.
       act: `(agent, obs, key, ctx) -> Act`, the behaviour that collects data.
       update: `(agent, batch, key, ctx) -> (Agent, metrics)`, one gradient step.
       policies: evaluation protocols, `(agent, obs, key, ctx) -> action`; `policy` is the
         learner's own deterministic policy.
-      observe: `(agent, seen, ctx) -> Agent`, called after every environment step; `seen` has
-        what `act` stored or noted beside the action, its `reward` and the `length` of the episode
-        so far and, where the episode ended, `episode` = 1, its `return`, and `failure` = 1 if it
-        was terminated. None: not called.
-      arrive: `(agent, next_obs, key, ctx) -> {column: value}`, transition columns that depend on
-        where the action led. None: not called.
-      columns: `setup -> {name: width}` of extra transition columns that `act` and `arrive` store;
-        width 0 stands for a scalar, 1 for a vector of one entry.
-      warmup: share of the budget that is stored before the first update.
-      random_warmup: whether those first steps are uniformly random instead of `act`'s.
-      needs_guide: whether a guide must be given.
-      refit: `(agent, recent, count, key, ctx) -> Agent`, called at the start of every episode
-        length of the task's clock once learning has begun (for tasks that never terminate, of
-        every episode); `recent` are the newest transitions, columns [window, ...], of which the
-        first `count` exist. None: not called.
-      window: how many of the newest transitions `refit` is given.
-      needs_dataset: whether offline rows must be given.
-      mixes_dataset: whether the share `hp["offline_ratio"]` of every batch is of them.
-      expert_batch: offline rows that every batch brings besides, as `batch["expert"]`.
-      draws: how many batches' rows `update` is given at once, to share out or to choose from.
-      ensemble: agents inside one learner, which costs as many times the compute.
-      load: rows that pass the critics in an update per row of a batch, where far more than SAC's;
-        like `ensemble`, for the plan's estimates.
-      prepare: `(rows [experts, rows, width], layout) -> rows`, on the host, once, before
-        training; may refuse a dataset. None: taken as it is.
-      observations_only: whether it reads nothing but pairs (s, s') of the dataset, which then
-        may lack the rest.
-      offline: whether it learns from the dataset alone: its steps are gradient steps, and no
-        environment step is taken but in evaluations.
+      loop: how steps and updates take turns.
+      needs: what it must be given.
+      events: what it does besides.
+      columns: `setup -> {name: width}` of extra transition columns that `act` and `after_next_obs`
+        store; width 0 stands for a scalar, 1 for a vector of one entry.
+      cost: for the plan's estimates.
     """
 
     name: str
@@ -133,23 +204,16 @@ class Method:
     act: Callable[..., Act]
     update: Callable[..., tuple[Agent, Metrics]]
     policies: Mapping[str, Callable[..., jax.Array]]
-    observe: Callable[..., Agent] | None = None
-    arrive: Callable[..., Mapping[str, jax.Array]] | None = None
-    refit: Callable[..., Agent] | None = None
-    window: int = 0
-    expert_batch: int = 0
-    draws: int = 1
-    ensemble: int = 1
-    load: int = 1
-    prepare: Callable[..., Any] | None = None
-    columns: Callable[[Setup], Mapping[str, int]] = field(default=lambda setup: {})
-    warmup: float = 0.005
-    random_warmup: bool = True
-    needs_guide: bool = False
-    needs_dataset: bool = False
-    mixes_dataset: bool = False
-    observations_only: bool = False
-    offline: bool = False
+    loop: OffPolicy | Offline = OffPolicy()
+    needs: Needs = Needs()
+    events: Events = Events()
+    columns: Callable[[Setup], Mapping[str, int]] = lambda setup: {}
+    cost: Cost = Cost()
+
+    @property
+    def offline(self) -> bool:
+        """Whether it learns from the dataset alone."""
+        return isinstance(self.loop, Offline)
 
 
 def optimizer(params: Any) -> Any:

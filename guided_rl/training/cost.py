@@ -52,7 +52,7 @@ def products_per_update(session: Session) -> float:
     """
     agent = abstract_population(session, 1).members.agent
     weights = sum(leaf.size for leaf in jax.tree.leaves(agent.params))
-    return 3.0 * weights * session.loop.batch * session.method.load / 64**3
+    return 3.0 * weights * session.loop.batch * session.method.cost.critic_rows / 64**3
 
 
 def product_seconds() -> float:

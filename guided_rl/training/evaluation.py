@@ -46,7 +46,7 @@ def evaluator(env: Env, method: Method, setup: Setup, episodes: int, execution: 
     def run(seeds: jax.Array, agents: Agent, inputs: Inputs, step: jax.Array) -> Episodes:
         def act(agent: Agent, hp: HParams, guide: Guide | None, obs, key):
             """Actions [protocol, episode, action] of one member."""
-            ctx = Context(hp, step - 1, guide, setup=setup)  # schedules as in the last step that was taken
+            ctx = Context(hp, step - 1, guide, setup)  # schedules as in the last step that was taken
             keys = jax.random.split(key, episodes)
             return jnp.stack(
                 [

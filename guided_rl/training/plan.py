@@ -115,16 +115,17 @@ def temporary_bytes(session: Session) -> tuple[int, int]:
 
     The loop carries a second copy of every learner, a third is being written, and each member's
     batch is gathered before any of them learns. Activations and their gradients are those of one
-    member where members run one by one, and of all where they are batched; so are a refit's
-    window, its inputs and its targets. What a `load` adds passes through the critics alone. The
+    member where members run one by one, and of all where they are batched; so are the
+    window of `every_episode`, its inputs and its targets. What `critic_rows` add passes through the critics alone. The
     factors are fitted to XLA's own analysis on CPU; `tests/training/test_plan.py` holds them to 25 %.
     """
     learner = tree_bytes(abstract_population(session, 1).members.agent)
     method, units = session.method, sum(session.setup.hidden)
-    rows = 4 * (session.trainer.drawn + method.expert_batch) * session.trainer.layout.width
-    batch = session.loop.batch * method.ensemble
-    more = 4 * batch * (method.load - 1) * 5 * units
-    window = min(session.method.window, session.loop.capacity) if session.method.refit is not None else 0
+    rows = 4 * (session.trainer.drawn + session.trainer.expert_batch) * session.trainer.layout.width
+    batch = session.loop.batch * method.cost.ensemble
+    more = 4 * batch * (method.cost.critic_rows - 1) * 5 * units
+    event = method.events.every_episode
+    window = 0 if event is None else min(event.window, session.loop.capacity)
     refit = int(3.3 * 4 * window * session.trainer.layout.width)
     if session.loop.execution == "map":
         return 2 * learner + rows, learner + 4 * batch * (int(4.5 * units) + 300) + more + refit

@@ -31,7 +31,8 @@ class Trainer:
     def __init__(self, env: Env, method: Method, setup: Setup, loop: Loop):
         self.env, self.method, self.setup, self.loop = env, method, setup, loop
         self.layout = Layout.of(setup.observation_size, setup.action_size, method.columns(setup))
-        self.drawn = loop.batch * method.draws
+        self.drawn = loop.batch * method.loop.draws
+        self.expert_batch = 0 if method.offline else method.loop.expert_batch
 
     def each(self, inputs: Inputs) -> Callable[[Callable], Callable]:
         """How this device runs a function of one member for all of its members."""
@@ -48,9 +49,8 @@ class Trainer:
 
     def _init(self, seeds: jax.Array, inputs: Inputs) -> Population:
         """A fresh population for member seeds [population]."""
-        rows = functools.partial(offline_rows, inputs.offline)
         everyone = jnp.sum(seeds >= 0)  # what only fills up a device is a proper member at first: it is stepped too
-        init = lambda seed, hp, guide: self._init_member(seed, hp, guide, rows(seed))
+        init = lambda seed, hp, guide: self._init_member(seed, hp, guide, offline_rows(inputs.offline, seed))
         members = over_members(self.loop.execution, everyone)(init)(seeds, inputs.hp, inputs.guide)
         replay = jnp.zeros((seeds.shape[0], self.loop.capacity, self.layout.width), self.loop.replay_dtype)
         return Population(members, replay, jnp.int32(0))
@@ -58,7 +58,7 @@ class Trainer:
     def _init_member(self, seed: jax.Array, hp: HParams, guide: Guide | None, rows: jax.Array | None) -> Members:
         key = jax.random.fold_in(jax.random.key(0, impl=KEYS), seed)
         agent_key, env_key, key = jax.random.split(key, 3)
-        agent = self.method.init(agent_key, Context(hp, jnp.int32(0), guide, rows, self.setup))
+        agent = self.method.init(agent_key, Context(hp, jnp.int32(0), guide, self.setup), rows)
         zero = jnp.float32(0)
         return Members(seed, key, agent, self.env.reset(env_key), zero, jnp.bool_(True), jnp.int32(-1))
 
@@ -106,8 +106,8 @@ class Trainer:
         def block(carry, _):
             carry, _ = jax.lax.scan(lambda c, _: (self._collect(c, inputs), None), carry, length=self.loop.block)
             learn = carry[0].step > self.loop.learning_starts
-            if self.method.refit is not None:
-                carry = (self._refit_if_due(carry[0], inputs), carry[1])
+            if self.method.events.every_episode is not None:
+                carry = (self._every_episode(carry[0], inputs), carry[1])
             numbers = jnp.arange(self.loop.block)
             return jax.lax.cond(
                 learn,
@@ -125,13 +125,13 @@ class Trainer:
         choose = functools.partial(self._choose, step=step)
         executed, stored = self.each(inputs)(choose)(population.members, inputs.hp, inputs.guide)
         members, rows, ended = jax.vmap(self._live)(population.members, executed, stored)
-        if self.method.arrive is not None:
-            arrive = functools.partial(self._arrive, step=step)
-            rows = {**rows, **self.each(inputs)(arrive)(members, rows["next_obs"], inputs.hp, inputs.guide)}
+        if self.method.events.after_next_obs is not None:
+            after_next_obs = functools.partial(self._after_next_obs, step=step)
+            rows = {**rows, **self.each(inputs)(after_next_obs)(members, rows["next_obs"], inputs.hp, inputs.guide)}
         rows = jax.vmap(self.layout.pack)(rows)
-        if self.method.observe is not None:
-            observe = functools.partial(self._observe, step=step)
-            agents = self.each(inputs)(observe)(members.agent, ended, inputs.hp, inputs.guide)
+        if self.method.events.after_step is not None:
+            after_step = functools.partial(self._after_step, step=step)
+            agents = self.each(inputs)(after_step)(members.agent, ended, inputs.hp, inputs.guide)
             members = members.replace(agent=agents)
         members = members.replace(env=self._reset_ended(members, step))
         replay = insert(population.replay, rows, population.step)
@@ -145,11 +145,11 @@ class Trainer:
     def _choose(self, member: Members, hp: HParams, guide: Guide | None, step: jax.Array):
         """The action to execute and the transition columns it brings along."""
         act_key, random_key = _keys(member.key, step, "act", "random")
-        ctx = Context(hp, step, guide, setup=self.setup)
+        ctx = Context(hp, step, guide, self.setup)
 
         def explore():
             choice = self.method.act(member.agent, member.env.obs, act_key, ctx)
-            return choice.executed, {"action": choice.executed, **choice.stored}
+            return choice.action, {"action": choice.action, **choice.extras}
 
         def uniform():
             executed, stored = jax.eval_shape(explore)
@@ -185,13 +185,13 @@ class Trainer:
         member = member.replace(env=after, running_return=total * (1.0 - after.done), alive=sound)
         return member, row, ended
 
-    def _arrive(self, member: Members, next_obs: jax.Array, hp: HParams, guide: Guide | None, step: jax.Array):
+    def _after_next_obs(self, member: Members, next_obs: jax.Array, hp: HParams, guide: Guide | None, step: jax.Array):
         """The columns that depend on where the action led."""
         (key,) = _keys(member.key, step, "arrive")
-        return self.method.arrive(member.agent, next_obs, key, Context(hp, step, guide, setup=self.setup))
+        return self.method.events.after_next_obs(member.agent, next_obs, key, Context(hp, step, guide, self.setup))
 
-    def _observe(self, agent: Agent, ended: dict[str, jax.Array], hp: HParams, guide: Guide | None, step: jax.Array):
-        return self.method.observe(agent, ended, Context(hp, step, guide, setup=self.setup))
+    def _after_step(self, agent: Agent, ended: dict[str, jax.Array], hp: HParams, guide: Guide | None, step: jax.Array):
+        return self.method.events.after_step(agent, ended, Context(hp, step, guide, self.setup))
 
     def _reset_ended(self, members: Members, step: jax.Array) -> State:
         """Fresh starts where an episode ended; at most steps none did, and nothing is drawn or called."""
@@ -202,24 +202,24 @@ class Trainer:
 
         return jax.lax.cond(jnp.any(members.env.done > 0), reset, lambda env: env, members.env)
 
-    def _refit_if_due(self, population: Population, inputs: Inputs) -> Population:
-        """`method.refit` for every member, where an episode's clock, or learning, began within this block."""
-        step, starts = population.step, self.loop.learning_starts
+    def _every_episode(self, population: Population, inputs: Inputs) -> Population:
+        """The hook `every_episode` for every member, where an episode's clock, or learning, began within this block."""
+        event, step, starts = self.method.events.every_episode, population.step, self.loop.learning_starts
         before = step - self.loop.block
         length = self.env.episode_length
         fresh = ((step - 1) // length != (before - 1) // length) | (before <= starts)
-        window = min(self.method.window, self.loop.capacity)
+        window = min(event.window, self.loop.capacity)
         count = jnp.minimum(step, window)
 
-        def refit(key, seed, agent, ring, hp, guide):
-            (refit_key,) = _keys(key, step, "refit")
-            ctx = Context(hp, step, guide, offline_rows(inputs.offline, seed), self.setup)
+        def one(key, seed, agent, ring, hp, guide):
+            (hook_key,) = _keys(key, step, "refit")
             recent = self.layout.unpack(newest(ring, step, window).astype(jnp.float32))
-            return self.method.refit(agent, recent, count, refit_key, ctx)
+            ctx, rows = Context(hp, step, guide, self.setup), offline_rows(inputs.offline, seed)
+            return event.hook(agent, recent, count, hook_key, ctx, rows)
 
         def everyone(agents: Agent) -> Agent:
             m = population.members
-            return self.each(inputs)(refit)(m.key, m.seed, agents, population.replay, inputs.hp, inputs.guide)
+            return self.each(inputs)(one)(m.key, m.seed, agents, population.replay, inputs.hp, inputs.guide)
 
         agents = jax.lax.cond((step > starts) & fresh, everyone, lambda a: a, population.members.agent)
         return population.replace(members=population.members.replace(agent=agents))
@@ -245,8 +245,8 @@ class Trainer:
         """One member's rows for one update: of its own replay, of the shared data, or of both; and the expert's."""
         sample_key, offline_key = _keys(key, stamp, "sample", "offline")
         own = lambda: ring[sample_indices(sample_key, self.drawn, filled)].astype(jnp.float32)
-        mixes = self.method.offline or self.method.mixes_dataset
-        count = self.drawn if mixes else self.method.expert_batch
+        mixes = self.method.offline or self.method.loop.mixes_dataset
+        count = self.drawn if mixes else self.expert_batch
         if not count:
             return own(), None
         expert, size = seed % offline.shape[0], offline.shape[1]
@@ -261,7 +261,7 @@ class Trainer:
     def _learn(self, key, agent: Agent, hp: HParams, guide: Guide | None, rows, stamp: jax.Array):
         """One member's gradient step."""
         (update_key,) = _keys(key, stamp, "update")
-        return self.method.update(agent, self._batch(rows), update_key, Context(hp, stamp, guide, setup=self.setup))
+        return self.method.update(agent, self._batch(rows), update_key, Context(hp, stamp, guide, self.setup))
 
     def _batch(self, rows: tuple[jax.Array, jax.Array | None]) -> Batch:
         """Named columns of the replay's rows, and of the expert's that come with them, if any."""
@@ -274,10 +274,10 @@ class Trainer:
         size = population.members.seed.shape
         zero = jnp.zeros(size)
         empty = lambda count: jnp.zeros((*size, count, self.layout.width))
-        probe = empty(self.drawn), empty(self.method.expert_batch) if self.method.expert_batch else None
+        probe = empty(self.drawn), empty(self.expert_batch) if self.expert_batch else None
 
         def metrics_of(agent, hp, guide, key, rows):
-            ctx = Context(hp, population.step, guide, setup=self.setup)
+            ctx = Context(hp, population.step, guide, self.setup)
             return self.method.update(agent, self._batch(rows), key, ctx)[1]
 
         m = population.members

@@ -87,13 +87,13 @@ class Result:
 
 def loop_settings(config: RunConfig, method: Method) -> Loop:
     """The training loop's static settings, schedules turned into steps."""
-    warmup = method.warmup if config.warmup is None else config.warmup
-    starts = round(warmup * config.steps)
+    own, is_random = (0.0, False) if method.offline else (method.loop.warmup, method.loop.random_warmup)
+    starts = round((own if config.warmup is None else config.warmup) * config.steps)
     return Loop(
         batch=config.batch,
         capacity=1 if method.offline else config.capacity or min(1_000_000, config.steps),
         learning_starts=starts,
-        random_steps=starts if method.random_warmup else 0,
+        random_steps=starts if is_random else 0,
         block=config.block,
         timeout_is_terminal=config.timeout_is_terminal,
         execution=config.execution if config.execution != "auto" else default_execution(),
@@ -133,7 +133,7 @@ class Session:
             config.actor_head,
         )
         named = config.guide if guide is None else guide
-        self.guide = find_guide(named, self.env) if self.method.needs_guide else None
+        self.guide = find_guide(named, self.env) if self.method.needs.guide else None
         self.own_guide = self.guide is not None and is_own(named)
         self.seeds, self.points = config.members()
         self.hparams = config.member_hparams(self.method)
@@ -149,13 +149,14 @@ class Session:
         self._compilers = ThreadPoolExecutor(cores() if jax.process_count() == 1 else 1)
 
     def _offline(self, given: np.ndarray | FindRows | None) -> np.ndarray | None:
-        if not self.method.needs_dataset:
+        needs = self.method.needs
+        if not needs.dataset:
             return None
         if given is None:
             raise UserError(f"method {self.method.name!r} learns from a dataset; give one, such as --dataset demos")
         layout = self.trainer.layout
-        rows = given(self.env, layout, self.method.observations_only) if callable(given) else given
-        return rows if self.method.prepare is None else self.method.prepare(rows, layout)
+        rows = given(self.env, layout, needs.observations_only) if callable(given) else given
+        return rows if needs.prepare is None else needs.prepare(rows, layout)
 
     def advice(self) -> dict[str, str]:
         """What stands behind the names of guide, dataset, and the user's own task and method, by content."""
@@ -180,7 +181,7 @@ class Session:
         obs, key = jnp.zeros(self.env.observation_size), jax.random.key(0)
 
         def play(agent: Agent) -> list[jax.Array]:
-            ctx = Context(hp, jnp.int32(0), guide, setup=self.setup)
+            ctx = Context(hp, jnp.int32(0), guide, self.setup)
             return [policy(agent, obs, key, ctx) for policy in self.method.policies.values()]
 
         learn = functools.partial(self.trainer._chunk, steps=self.loop.block)

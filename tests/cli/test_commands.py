@@ -94,7 +94,7 @@ def test_plan_lists_what_a_method_can_be_told_even_where_its_guide_is_missing(ca
 def test_switches_are_those_that_a_method_takes_at_their_defaults(name):
     found = switches(name)
     told = build(name, found)
-    assert told.hparams == build(name).hparams and told.random_warmup == build(name).random_warmup
+    assert told.hparams == build(name).hparams and told.loop == build(name).loop
 
 
 @pytest.mark.parametrize(

@@ -42,5 +42,5 @@ def offline_guide(n: int = 2, setup: Setup = SETUP, seed: int = 7) -> Guide:
 def ensemble_guide(members: int, setup: Setup = SETUP) -> Guide:
     """One ensemble of CQL agents."""
     ctx = Context({k: jnp.float32(v) for k, v in defaults(cql.HPARAMS).items()}, jnp.int32(0), None, setup=setup)
-    agent = jax.jit(lambda key: cql.members_init(key, ctx, members))(jax.random.key(7))
+    agent = jax.jit(lambda key: cql.members_init(key, ctx, members=members))(jax.random.key(7))
     return Guide(networks(agent), propose, name="offline", source="untrained")

@@ -63,11 +63,11 @@ def test_cloning_recovers_a_linear_experts_actions():
     layout = Layout.of(4, 1)
     row = lambda o, a: layout.pack({"obs": o, "action": a, "reward": 0.0, "terminated": 0.0, "next_obs": o})
     rows = jax.vmap(row)(jnp.asarray(obs), jnp.asarray(action))
-    ctx = Context(floats(SAC), jnp.int32(0), None, offline=rows, setup=SETUP)
+    ctx = Context(floats(SAC), jnp.int32(0), None, setup=SETUP)
 
     @jax.jit
     def cloned(key):
-        return clone_actor(SAC.init(key, ctx), key, ctx)
+        return clone_actor(SAC.init(key, ctx), key, ctx, rows)
 
     agent = cloned(jax.random.key(0))
     own = jax.vmap(lambda o: SAC.policies["policy"](agent, o, None, ctx))(jnp.asarray(obs))

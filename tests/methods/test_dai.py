@@ -18,7 +18,7 @@ from guided_rl.methods.base import Agent, Context, Setup
 from guided_rl.methods.bases.sac import SAC
 from guided_rl.methods.bases.td3 import TD3
 from guided_rl.methods.dai.dai import dai, interpolate, linear, step
-from guided_rl.methods.dai.progress_dai import observe, progress_dai
+from guided_rl.methods.dai.progress_dai import after_step, progress_dai
 from guided_rl.methods.hparams import defaults
 from guided_rl.runtime.errors import UserError
 from tests.training.small import run, small
@@ -83,7 +83,7 @@ def test_alpha_zero_is_the_expert_and_the_mixture_protocol_says_so():
     method = dai(SAC)
     ctx, key, obs = context(0.0), jax.random.key(0), jnp.ones(4)
     agent = method.init(key, ctx)
-    assert float(method.act(agent, obs, key, ctx).executed[0]) == 0.25
+    assert float(method.act(agent, obs, key, ctx).action[0]) == 0.25
     assert float(method.policies["mixture"](agent, obs, key, ctx)[0]) == 0.25
     own = method.policies["policy"](agent, obs, key, ctx)
     np.testing.assert_array_equal(own, SAC.policies["policy"](agent, obs, key, ctx))
@@ -94,9 +94,9 @@ def test_stored_action_is_the_executed_one_or_the_learners_own():
     for stored in ("executed", "policy"):
         method = dai(SAC, stored=stored)
         agent = method.init(key, ctx)
-        choice, learner = method.act(agent, obs, key, ctx), SAC.act(agent, obs, key, ctx).executed
-        np.testing.assert_allclose(choice.executed, 0.5 * 0.25 + 0.5 * learner, rtol=1e-6)
-        np.testing.assert_array_equal(choice.stored["action"], choice.executed if stored == "executed" else learner)
+        choice, learner = method.act(agent, obs, key, ctx), SAC.act(agent, obs, key, ctx).action
+        np.testing.assert_allclose(choice.action, 0.5 * 0.25 + 0.5 * learner, rtol=1e-6)
+        np.testing.assert_array_equal(choice.extras["action"], choice.action if stored == "executed" else learner)
 
 
 def test_noise_after_mixing_is_not_scaled_by_alpha():
@@ -104,9 +104,9 @@ def test_noise_after_mixing_is_not_scaled_by_alpha():
     inside, after = dai(TD3), dai(TD3, noise="after")
     ctx = ctx.replace(hp={**ctx.hp, **{k: jnp.float32(v) for k, v in defaults(TD3.hparams).items()}})
     agent = inside.init(key, ctx)
-    noise = TD3.act(agent, obs, key, ctx).executed - TD3.policies["policy"](agent, obs, key, ctx)
-    assert float(inside.act(agent, obs, key, ctx).executed[0]) == 0.25
-    np.testing.assert_allclose(after.act(agent, obs, key, ctx).executed, 0.25 + noise, rtol=1e-5)
+    noise = TD3.act(agent, obs, key, ctx).action - TD3.policies["policy"](agent, obs, key, ctx)
+    assert float(inside.act(agent, obs, key, ctx).action[0]) == 0.25
+    np.testing.assert_allclose(after.act(agent, obs, key, ctx).action, 0.25 + noise, rtol=1e-5)
 
 
 @pytest.mark.parametrize("base", [SAC, TD3], ids=["sac", "td3"])
@@ -154,7 +154,7 @@ def play(agent: Agent, method, returns: list[tuple[float, float]]) -> list[float
         seen = {"episode": jnp.float32(1), "return": jnp.float32(value), "length": jnp.int32(50)}
         values = {k: jnp.float32(v) for k, v in defaults(method.hparams).items()}
         ctx = Context(values, jnp.int32(round(progress * SETUP.budget)), constant_guide(), setup=SETUP)
-        agent = observe(agent, seen, ctx)
+        agent = after_step(agent, seen, ctx)
         alphas.append(float(agent.memory["alpha"]))
     return alphas
 

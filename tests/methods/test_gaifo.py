@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from guided_rl.data.replay import Layout
-from guided_rl.methods.base import Context, Setup
+from guided_rl.methods.base import Agent, Context, Setup
 from guided_rl.methods.bases import sac
 from guided_rl.methods.hparams import defaults
 from guided_rl.methods.observations import gaifo
@@ -18,10 +18,15 @@ SETUP = Setup(OBS, ACTION, (8, 8), 100)
 LAYOUT = Layout.of(OBS, ACTION)
 
 
-def context(seed: int = 0, **hp: float) -> Context:
+def context(**hp: float) -> Context:
     values = {k: jnp.float32(v) for k, v in {**defaults(gaifo.HPARAMS), **hp}.items()}
-    expert = np.random.default_rng(seed).normal(1.0, 2.0, (32, LAYOUT.width))
-    return Context(values, jnp.int32(0), None, jnp.asarray(expert, jnp.float32), SETUP)
+    return Context(values, jnp.int32(0), None, SETUP)
+
+
+def learner(ctx: Context) -> Agent:
+    """A fresh learner beside an expert set of 32 rows."""
+    dataset = jnp.asarray(np.random.default_rng(0).normal(1.0, 2.0, (32, LAYOUT.width)), jnp.float32)
+    return jax.jit(gaifo.init)(jax.random.key(0), ctx, dataset)
 
 
 def batch(seed: int = 1) -> dict:
@@ -47,7 +52,7 @@ def pairs_of(rows: dict) -> np.ndarray:
 
 def test_the_discriminators_loss_and_reward_are_the_papers():
     ctx, rows = context(penalty=0.0), batch()
-    agent = jax.jit(gaifo.init)(jax.random.key(0), ctx)
+    agent = learner(ctx)
     loss, _ = gaifo.discriminator_loss(agent.params["discriminator"], agent, rows, jax.random.key(1), ctx)
     sigma = lambda f: 1 / (1 + np.exp(-f))
     expert, own = logit(agent, pairs_of(rows["expert"])), logit(agent, pairs_of(rows))
@@ -58,7 +63,7 @@ def test_the_discriminators_loss_and_reward_are_the_papers():
 
 def test_the_penalty_is_of_the_slope_between_expert_and_learner():
     ctx, rows = context(penalty=1.0), batch()
-    agent = jax.jit(gaifo.init)(jax.random.key(0), ctx)
+    agent = learner(ctx)
     key = jax.random.key(1)
     whole, told = gaifo.discriminator_loss(agent.params["discriminator"], agent, rows, key, ctx)
     share = np.asarray(jax.random.uniform(key, (ROWS, 1)), np.float64)
@@ -78,7 +83,7 @@ def test_the_penalty_is_of_the_slope_between_expert_and_learner():
 def test_it_learns_to_tell_them_apart_and_pays_for_what_looks_like_the_expert():
     ctx, rows = context(discriminator_lr=3e-3, penalty=0.1), batch()
     rows["expert"] = {**rows["expert"], "obs": rows["expert"]["obs"] + 3.0}
-    agent = jax.jit(gaifo.init)(jax.random.key(0), ctx)
+    agent = learner(ctx)
     learn = jax.jit(lambda agent, key: gaifo.update(agent, rows, key, ctx)[0])
     for key in jax.random.split(jax.random.key(2), 200):
         agent = learn(agent, key)
@@ -92,7 +97,7 @@ def test_the_share_mixes_the_tasks_reward_in():
     agents = []
     for scale in (1.0, 5.0):
         ctx = context(reward_share=0.0)
-        agent = jax.jit(gaifo.init)(jax.random.key(0), ctx)
+        agent = learner(ctx)
         louder = jax.tree.map(lambda x, s=scale: s * x, agent.params["discriminator"])
         agent = agent.replace(params={**agent.params, "discriminator": louder})
         agents.append(jax.jit(gaifo.update)(agent, rows, key, ctx)[0])
@@ -102,7 +107,7 @@ def test_the_share_mixes_the_tasks_reward_in():
 
 def test_off_every_update_is_sacs_bit_for_bit():
     ctx, rows, key = context(reward_share=0.0), batch(), jax.random.key(5)
-    agent = gaifo.init(jax.random.key(0), ctx)
+    agent = learner(ctx)
     ours, _ = gaifo.update(agent, rows, key, ctx)
     plain, _ = sac.update(agent, rows, key, ctx)
     for name in ("actor", "critic", "log_temperature"):

@@ -277,7 +277,7 @@ def test_what_pag_executes_stays_within_reach_of_the_guide(progress, phi, delta,
     method = pag()
     ctx = context(method, progress=progress, trust=1.0, phi=phi, delta=delta)
     agent, key = pag_agent(), jax.random.key(seed)
-    executed = method.act(agent, jnp.ones(5), key, ctx).executed
+    executed = method.act(agent, jnp.ones(5), key, ctx).action
     width = phi * (1 - delta ** np.floor(round(progress * 1000) / 25))
     assert np.all(np.abs(executed - ADVICE) <= width + 1e-5)
     assert np.all(np.abs(executed) <= 0.999 + 1e-6)
@@ -294,10 +294,10 @@ def test_who_acts_is_lambda(name):
     agent, key = (learner("sac", 0) if name == "sag" else pag_learner(0, name)[0]), jax.random.key(2)
     inside, outside = jnp.ones(5), -jnp.ones(5)
     ctx = context(method)
-    np.testing.assert_allclose(method.act(agent, inside, key, ctx).executed, ADVICE, rtol=1e-6)
+    np.testing.assert_allclose(method.act(agent, inside, key, ctx).action, ADVICE, rtol=1e-6)
     np.testing.assert_allclose(method.policies["switched"](agent, inside, key, ctx), ADVICE, rtol=1e-6)
-    own = sac.act(agent, outside, key, ctx).executed
-    np.testing.assert_array_equal(method.act(agent, outside, key, ctx).executed, own)
+    own = sac.act(agent, outside, key, ctx).action
+    np.testing.assert_array_equal(method.act(agent, outside, key, ctx).action, own)
     mode = sac.mode(agent, outside, key, ctx)
     np.testing.assert_array_equal(method.policies["switched"](agent, outside, key, ctx), mode)
     np.testing.assert_array_equal(method.policies["policy"](agent, inside, key, ctx), sac.mode(agent, inside, key, ctx))

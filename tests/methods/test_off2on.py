@@ -51,7 +51,7 @@ def context(setup: Setup = SETUP, step: int = 0, **hp: float) -> Context:
 
 
 INIT = jax.jit(lambda key: sac.init(key, context()))
-MEMBERS_INIT = jax.jit(lambda key: cql.members_init(key, context(), MEMBERS))
+MEMBERS_INIT = jax.jit(lambda key: cql.members_init(key, context(), members=MEMBERS))
 
 
 def shaken(agent: Agent, seed: int) -> Agent:
@@ -271,9 +271,9 @@ def test_an_ensemble_advises_by_its_averaged_moments_and_goes_on_online():
     agent = Agent(guide.params, {}, {})
     np.testing.assert_allclose(guide.action(obs), cql.mode(agent, obs, None, ctx), rtol=1e-5)
     key = jax.random.key(3)
-    np.testing.assert_allclose(guide.action(obs, key), cql.act(agent, obs, key, ctx).executed, rtol=1e-5)
+    np.testing.assert_allclose(guide.action(obs, key), cql.act(agent, obs, key, ctx).action, rtol=1e-5)
     init = jax.jit(build("off2on", {"members": 2}).init)
-    started = init(jax.random.key(0), ctx.replace(guide=guide, offline=jnp.asarray(table()[0])))
+    started = init(jax.random.key(0), ctx.replace(guide=guide), jnp.asarray(table()[0]))
     for name in ("actor", "critic"):
         assert_same(started.params[name], guide.params[name])
     assert_same(started.targets["critic"], guide.params["critic"])

@@ -207,7 +207,7 @@ def test_a_set_of_three_has_two_offline_policies_and_the_first_ones_critics():
     for i, guide in enumerate(guides):
         mode = jax.vmap(lambda o, g=guide: g.of(0).action(o))(states(5))
         np.testing.assert_allclose(candidates[:, i], mode, rtol=1e-5)
-    chosen = method.act(agent, states(1)[0], jax.random.key(0), ctx).stored["chosen"]
+    chosen = method.act(agent, states(1)[0], jax.random.key(0), ctx).extras["chosen"]
     assert chosen.shape == (3,)
     assert float(chosen.sum()) == 1.0
 
@@ -251,12 +251,12 @@ def test_jsrl_hands_over_within_each_episode():
     ctx = context(guide=guide, step=50, offline_ratio=0.5, handover=0.5)  # half of the way to no guide: h = 500
     agent = method.init(jax.random.key(0), ctx)
     obs, key = states(1)[0], jax.random.key(3)
-    own = unsquashed.act(agent, obs, key, ctx).executed
+    own = unsquashed.act(agent, obs, key, ctx).action
     for length, episode, guided in ((0, 0, True), (499, 0, True), (500, 0, False), (999, 1, True)):
         seen = {"episode": jnp.float32(episode), "length": jnp.int32(length)}
-        now = method.observe(agent, seen, ctx)
+        now = method.events.after_step(agent, seen, ctx)
         expected = guide.action(obs) if guided else own
-        np.testing.assert_allclose(method.act(now, obs, key, ctx).executed, expected, rtol=1e-6)
+        np.testing.assert_allclose(method.act(now, obs, key, ctx).action, expected, rtol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -288,8 +288,8 @@ def test_an_online_run_without_a_fit_offline_agent_is_refused_before_training():
 
 def test_a_context_without_transfer_needs_no_guide_when_alone():
     method = build("pex", OFF)
-    assert not method.needs_guide
-    assert not method.needs_dataset
+    assert not method.needs.guide
+    assert not method.needs.dataset
     ctx = Context(context().hp, jnp.int32(0), None, setup=SETUP)
     agent = jax.eval_shape(functools.partial(method.init, ctx=ctx), jax.random.key(0))
     assert isinstance(agent, Agent)

@@ -17,7 +17,7 @@ from guided_rl.config import RunConfig
 from guided_rl.data.observations import expert_observations
 from guided_rl.data.replay import Layout
 from guided_rl.methods import METHODS, build
-from guided_rl.methods.base import Agent, Context, Setup
+from guided_rl.methods.base import Agent, Context, Events, EveryEpisode, Method, OffPolicy, Setup
 from guided_rl.methods.bases import sac
 from guided_rl.methods.hparams import defaults
 from guided_rl.methods.observations import dynamics, linear_temperature
@@ -52,6 +52,11 @@ positive = st.floats(0, 1e3, width=32)
 def context(**hp: float) -> Context:
     values = {**defaults(HPARAMS), "beta": 100.0, "epsilon": 0.5, **hp}
     return Context({k: jnp.float32(v) for k, v in values.items()}, jnp.int32(0), None, setup=SETUP)
+
+
+def refitted(method: Method, agent: Agent, recent: dict, key: jax.Array, ctx: Context, dataset: jax.Array) -> Agent:
+    """`agent` once an episode has begun, with 200 `recent` transitions to look back on."""
+    return method.events.every_episode.hook(agent, recent, jnp.int32(200), key, ctx, dataset)
 
 
 def learner(seed: int = 0) -> Agent:
@@ -120,12 +125,16 @@ def test_imitation_through_one_model_pulls_half_as_hard_as_through_two_alike():
 @pytest.mark.parametrize("method", ["sac-eo", "modified-bco", "balanced-eo"])
 def test_models_see_raw_units_unless_asked(method):
     """As in the authors' code, whose normalisers are off by default."""
-    ctx, recent = told_apart()[0], {**pairs(3, 200), "terminated": jnp.zeros(200)}
+    ctx, dataset, recent = context(), told_apart()[0], {**pairs(3, 200), "terminated": jnp.zeros(200)}
 
     def scale(**options):
         built = build(method, {**SWITCHES, **options})
-        start = built.init(jax.random.key(0), ctx)
-        refit = jax.jit(lambda agent: built.refit(agent, recent, jnp.int32(200), jax.random.key(1), ctx))
+        start = built.init(jax.random.key(0), ctx, dataset)
+        refit = jax.jit(
+            lambda agent: built.events.every_episode.hook(
+                agent, recent, jnp.int32(200), jax.random.key(1), ctx, dataset
+            )
+        )
         return refit(start).memory["normaliser"]
 
     raw, scaled = scale(), scale(normalise=True)
@@ -229,7 +238,7 @@ def demonstrations(seed: int = 0, experts: int = 2, n: int = 40) -> np.ndarray:
 
 
 def own_start(monkeypatch) -> None:
-    monkeypatch.setitem(METHODS, "own-start-sac", dataclasses.replace(sac.SAC, random_warmup=False))
+    monkeypatch.setitem(METHODS, "own-start-sac", dataclasses.replace(sac.SAC, loop=OffPolicy(random_warmup=False)))
 
 
 @pytest.mark.trains
@@ -310,15 +319,15 @@ def test_models_are_refitted_once_an_episode(tmp_path, monkeypatch):
     """Learning starts at step 60; after that once in every 50 steps, and once where learning starts."""
     (tmp_path / "short.py").write_text(SHORT)
     nothing = {"fits": jnp.float32(0), "steps": jnp.zeros(8), "seen": jnp.zeros(8)}
-    init = lambda key, ctx: sac.init(key, ctx).replace(memory=nothing)
+    init = lambda key, ctx, dataset: sac.init(key, ctx).replace(memory=nothing)
 
-    def refit(agent, recent, count, key, ctx):
+    def refit(agent, recent, count, key, ctx, dataset):
         number = agent.memory["fits"].astype(int)
         steps = agent.memory["steps"].at[number].set(ctx.step)
         seen = agent.memory["seen"].at[number].set(recent["obs"].shape[0] * 1000 + count)
         return agent.replace(memory={"fits": agent.memory["fits"] + 1, "steps": steps, "seen": seen})
 
-    spy = dataclasses.replace(sac.SAC, name="spy", init=init, refit=refit, window=100)
+    spy = dataclasses.replace(sac.SAC, name="spy", init=init, events=Events(every_episode=EveryEpisode(refit, 100)))
     monkeypatch.setitem(METHODS, "spy", spy)
     result = train(RunConfig(method="spy", **{**TASK, "task": f"{tmp_path}/short.py:task"}))
     np.testing.assert_array_equal(result.agents.memory["fits"], 4)
@@ -384,25 +393,26 @@ def test_weights_out_of_range_are_refused(options, hparams):
         Session(RunConfig(method="sac-eo", **TASK, hparams=hparams, options=options), None, demonstrations())
 
 
-def told_apart() -> tuple[Context, np.ndarray]:
-    """A context with an expert set of 40 pairs, whose ‖s'‖², each far from the others', all but are the errors."""
+def told_apart() -> tuple[jax.Array, np.ndarray]:
+    """An expert set [rows, width] of 40 pairs, whose ‖s'‖², each far from the others', all but are the errors."""
     expert = {**pairs(4, 40), "terminated": jnp.zeros(40)}
     expert["next_obs"] *= 1e3 * jnp.arange(1, 41)[:, None]
-    ctx = context().replace(offline=jax.vmap(Layout.of(OBS, ACTION).pack)(expert))
-    return ctx, np.sum(np.asarray(expert["next_obs"], np.float64) ** 2, axis=-1)
+    return jax.vmap(Layout.of(OBS, ACTION).pack)(expert), np.sum(
+        np.asarray(expert["next_obs"], np.float64) ** 2, axis=-1
+    )
 
 
 @pytest.mark.parametrize("drawn, known", [("whole", True), ("episode", True), ("update", False)])
 def test_expert_pairs_are_drawn_as_often_as_asked(drawn, known):
     """By the imitation error of six updates in each of two episodes, no two batches of pairs having the same."""
-    ctx, errors = told_apart()
+    ctx, (dataset, errors) = context(), told_apart()
     method = build("sac-eo", {**SWITCHES, "expert_batch": 8, "expert_drawn": drawn})
     recent = {**pairs(3, 200), "terminated": jnp.zeros(200)}
-    refit = jax.jit(lambda agent, key: method.refit(agent, recent, jnp.int32(200), key, ctx))
-    learn = lambda agent, batch, key: method.update(agent, batch, key, ctx.replace(offline=None))[1]["imitation"]
+    refit = jax.jit(lambda agent, key: refitted(method, agent, recent, key, ctx, dataset))
+    learn = lambda agent, batch, key: method.update(agent, batch, key, ctx)[1]["imitation"]
     learn = jax.jit(jax.vmap(learn, in_axes=(None, None, 0)))
-    agent, batch = method.init(jax.random.key(0), ctx), {**pairs(2), "terminated": jnp.zeros(PAIRS)}
-    assert method.expert_batch == (0 if known else 8)
+    agent, batch = method.init(jax.random.key(0), ctx, dataset), {**pairs(2), "terminated": jnp.zeros(PAIRS)}
+    assert method.loop.expert_batch == (0 if known else 8)
     if not known:
         drawn_now = jax.tree.map(lambda x: x[:8], pairs(7, 40))
         found = learn(agent, {**batch, "expert": drawn_now}, jax.random.split(jax.random.key(0), 2))
@@ -432,8 +442,8 @@ def test_errors_are_standardised_where_asked(standardise):
     expert, key = pairs(4, 40), jax.random.key(5)
     expert["next_obs"] *= jnp.array([0.1, 1.0, 10.0, 0.0])
     whole = {**expert, "terminated": jnp.zeros(40)}
-    ctx = context().replace(offline=jax.vmap(Layout.of(OBS, ACTION).pack)(whole))
-    start = build("sac-eo", {**SWITCHES, "standardise": standardise}).init(jax.random.key(0), ctx)
+    ctx, dataset = context(), jax.vmap(Layout.of(OBS, ACTION).pack)(whole)
+    start = build("sac-eo", {**SWITCHES, "standardise": standardise}).init(jax.random.key(0), ctx, dataset)
     assert ("expert_std" in start.memory) == (standardise != "nothing")
     agent, how = learner(), dataclasses.replace(HOW, standardise=standardise)
     agent = agent.replace(memory={**start.memory, **agent.memory})
@@ -467,12 +477,12 @@ def test_actor_and_critics_see_observations_scaled_if_asked():
     """What they do and learn is what they would on scaled observations, while models and errors stay as they were."""
     plain, scaled = (build("sac-eo", {**SWITCHES, "normalise": True, "normalise_policy": on}) for on in (False, True))
     ctx, key, batch = context(), jax.random.key(2), {**pairs(2), "terminated": jnp.zeros(PAIRS), "expert": pairs(4)}
-    agent = plain.init(jax.random.key(0), ctx)
+    agent = plain.init(jax.random.key(0), ctx, told_apart()[0])
     scale = learner().memory["normaliser"]
     agent = agent.replace(memory={**agent.memory, "normaliser": scale, "epsilon": jnp.float32(0)})
     see = lambda obs: (obs - scale["in_mean"][:OBS]) / scale["in_std"][:OBS]
     for hook in (
-        lambda m, obs: m.act(agent, obs, key, ctx).executed,
+        lambda m, obs: m.act(agent, obs, key, ctx).action,
         lambda m, obs: m.policies["policy"](agent, obs, key, ctx),
     ):
         np.testing.assert_array_equal(hook(scaled, batch["obs"][0]), hook(plain, see(batch["obs"][0])))
@@ -492,14 +502,15 @@ def test_actor_and_critics_see_observations_scaled_if_asked():
 
 @pytest.mark.parametrize("collect", ["mean", "sample"])
 def test_data_are_collected_as_asked_once_learning_has_begun(collect):
-    method, (ctx, _), obs = build("sac-eo", {**SWITCHES, "collect": collect}), told_apart(), pairs()["obs"][0]
+    method, ctx, obs = build("sac-eo", {**SWITCHES, "collect": collect}), context(), pairs()["obs"][0]
     keys = jax.random.split(jax.random.key(0), 20)
-    executed = lambda agent: np.asarray(jax.vmap(lambda k: method.act(agent, obs, k, ctx).executed)(keys))
-    agent = method.init(jax.random.key(0), ctx)
+    executed = lambda agent: np.asarray(jax.vmap(lambda k: method.act(agent, obs, k, ctx).action)(keys))
+    dataset = told_apart()[0]
+    agent = method.init(jax.random.key(0), ctx, dataset)
     first = executed(agent)
-    np.testing.assert_array_equal(first, jax.vmap(lambda k: sac.act(agent, obs, k, ctx).executed)(keys))
+    np.testing.assert_array_equal(first, jax.vmap(lambda k: sac.act(agent, obs, k, ctx).action)(keys))
     recent = {**pairs(3, 200), "terminated": jnp.zeros(200)}
-    later = executed(jax.jit(lambda a: method.refit(a, recent, jnp.int32(200), keys[0], ctx))(agent))
+    later = executed(jax.jit(lambda a: refitted(method, a, recent, keys[0], ctx, dataset))(agent))
     mean = method.policies["policy"](agent, obs, keys[0], ctx)
     np.testing.assert_array_equal(later, first if collect == "sample" else jnp.broadcast_to(mean, later.shape))
 
@@ -536,7 +547,7 @@ def test_the_balanced_weight_never_lets_imitation_pull_harder_than_reward():
     ctx = context()
     layout = Layout.of(OBS, ACTION)
     expert = {**pairs(4, 40), "terminated": jnp.zeros(40)}
-    ctx = ctx.replace(offline=jax.vmap(layout.pack)(expert))
+    dataset = jax.vmap(layout.pack)(expert)
     recent, key = {**pairs(3, 200), "terminated": jnp.zeros(200)}, jax.random.key(1)
     method, quiet = build("balanced-eo", SWITCHES), learner()
 
@@ -556,5 +567,5 @@ def test_the_balanced_weight_never_lets_imitation_pull_harder_than_reward():
         assert epsilon * imitation <= (1 - epsilon) * reward * (1 + 1e-3)
         assert epsilon > previous, "a stronger reward leaves room for imitation"
         previous = epsilon
-    refit = jax.jit(lambda agent: method.refit(agent, recent, jnp.int32(200), key, ctx))
-    assert 0 < float(refit(method.init(jax.random.key(0), ctx)).memory["epsilon"]) < 1
+    refit = jax.jit(lambda agent: refitted(method, agent, recent, key, ctx, dataset))
+    assert 0 < float(refit(method.init(jax.random.key(0), ctx, dataset)).memory["epsilon"]) < 1

@@ -18,7 +18,19 @@ import jax
 import jax.numpy as jnp
 
 from guided_rl.guides.offline_agents import networks_of
-from guided_rl.methods.base import Agent, Batch, Context, Method, Metrics, descend, optimizer, polyak
+from guided_rl.methods.base import (
+    Agent,
+    Batch,
+    Context,
+    Method,
+    Metrics,
+    Needs,
+    Offline,
+    OffPolicy,
+    descend,
+    optimizer,
+    polyak,
+)
 from guided_rl.methods.bases import iql, unsquashed
 from guided_rl.methods.hparams import OFFLINE_RATIO, HParam
 
@@ -30,7 +42,7 @@ def _agent(params: dict) -> Agent:
     return Agent(params, {"critic": params["critic"]}, {name: optimizer(p) for name, p in params.items()})
 
 
-def init(key: jax.Array, ctx: Context) -> Agent:
+def init(key: jax.Array, ctx: Context, dataset: jax.Array | None = None) -> Agent:
     params = dict(iql.init(key, ctx).params)
     del params["value"]
     return _agent(params)
@@ -64,7 +76,7 @@ def update(agent: Agent, batch: Batch, key: jax.Array, ctx: Context) -> tuple[Ag
     return agent, {**critic_metrics, **actor_metrics}
 
 
-def _continued(key: jax.Array, ctx: Context) -> Agent:
+def _continued(key: jax.Array, ctx: Context, dataset: jax.Array | None = None) -> Agent:
     return _agent(networks_of(ctx.guide, init(key, ctx).params))
 
 
@@ -75,19 +87,15 @@ AWAC_OFFLINE = Method(
     act=unsquashed.act,
     update=update,
     policies=iql.IQL.policies,
-    warmup=0.0,
-    random_warmup=False,
-    needs_dataset=True,
-    offline=True,
+    loop=Offline(),
+    needs=Needs(dataset=True),
 )
 
 AWAC = dataclasses.replace(
     AWAC_OFFLINE,
     name="awac",
     hparams={**HPARAMS, "offline_ratio": OFFLINE_RATIO},
-    mixes_dataset=True,
     init=_continued,
-    warmup=iql.IQL.warmup,
-    offline=False,
-    needs_guide=True,
+    loop=OffPolicy(random_warmup=False, mixes_dataset=True),
+    needs=Needs(guide=True, dataset=True),
 )

@@ -24,7 +24,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from guided_rl.methods.base import Act, Agent, Batch, Context, Method, Metrics, Setup
+from guided_rl.methods.base import Act, Agent, Batch, Context, Cost, Method, Metrics, Needs, Offline, Setup
 from guided_rl.methods.bases import sac
 from guided_rl.methods.hparams import REWARD_SHIFT, HParam, with_defaults
 from guided_rl.networks.distributions import averaged_moments, sample_squashed
@@ -54,7 +54,7 @@ def mode(agent: Agent, obs: jax.Array, key: jax.Array, ctx: Context) -> jax.Arra
     return jnp.tanh(policy(ctx.setup, agent.params["actor"], obs)[0])
 
 
-def members_init(key: jax.Array, ctx: Context, members: int) -> Agent:
+def members_init(key: jax.Array, ctx: Context, dataset: jax.Array | None = None, *, members: int) -> Agent:
     """SAC's networks for every member, leaves [members, ...]."""
     return jax.vmap(lambda k: sac.init(k, ctx))(jax.random.split(key, members))
 
@@ -146,11 +146,7 @@ def cql_offline(*, members: int = 1, actions: int = 10, backup_entropy: bool = F
         act=act,
         update=everyone,
         policies={"policy": mode},
-        warmup=0.0,
-        random_warmup=False,
-        needs_dataset=True,
-        offline=True,
-        draws=members,
-        ensemble=members,
-        load=1 + 3 * actions,
+        loop=Offline(draws=members),
+        needs=Needs(dataset=True),
+        cost=Cost(ensemble=members, critic_rows=1 + 3 * actions),
     )

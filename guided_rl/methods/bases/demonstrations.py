@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 
 from guided_rl.data.replay import Layout, sample_indices
-from guided_rl.methods.base import Act, Agent, Batch, Context, Method, Metrics, descend, optimizer
+from guided_rl.methods.base import Act, Agent, Batch, Context, Method, Metrics, Needs, OffPolicy, descend, optimizer
 from guided_rl.methods.bases import sac
 from guided_rl.methods.hparams import OFFLINE_RATIO
 
@@ -34,22 +34,21 @@ def _learn_nothing(agent: Agent, batch: Batch, key: jax.Array, ctx: Context) -> 
 BC = Method(
     name="bc",
     hparams={},
-    init=lambda key, ctx: Agent({}, {}, {}),
+    init=lambda key, ctx, dataset: Agent({}, {}, {}),
     act=lambda agent, obs, key, ctx: Act(ctx.guide.action(obs)),
     update=_learn_nothing,
     policies={"policy": _follow},
-    warmup=1.0,
-    random_warmup=False,
-    needs_guide=True,
+    loop=OffPolicy(warmup=1.0, random_warmup=False),
+    needs=Needs(guide=True),
 )
 
 
-def clone_actor(agent: Agent, key: jax.Array, ctx: Context) -> Agent:
+def clone_actor(agent: Agent, key: jax.Array, ctx: Context, dataset: jax.Array) -> Agent:
     """Regress tanh(μ_θ(s)) on the demonstrations' actions, then start Adam afresh."""
     columns = Layout.of(ctx.setup.observation_size, ctx.setup.action_size)
 
     def step(agent: Agent, key: jax.Array) -> tuple[Agent, None]:
-        rows = columns.unpack(ctx.offline[sample_indices(key, CLONING_BATCH, ctx.offline.shape[0])])
+        rows = columns.unpack(dataset[sample_indices(key, CLONING_BATCH, dataset.shape[0])])
 
         def loss(params):
             mean, _ = sac.actor(ctx.setup).apply(params, rows["obs"])
@@ -61,19 +60,19 @@ def clone_actor(agent: Agent, key: jax.Array, ctx: Context) -> Agent:
     return agent.replace(optimizers={**agent.optimizers, "actor": optimizer(agent.params["actor"])})
 
 
-def _cloned_init(key: jax.Array, ctx: Context) -> Agent:
+def _cloned_init(key: jax.Array, ctx: Context, dataset: jax.Array | None = None) -> Agent:
     init_key, cloning_key = jax.random.split(key)
-    return clone_actor(sac.init(init_key, ctx), cloning_key, ctx)
+    return clone_actor(sac.init(init_key, ctx), cloning_key, ctx, dataset)
 
 
 BC_FINETUNE = dataclasses.replace(
-    sac.SAC, name="bc-finetune-sac", init=_cloned_init, random_warmup=False, needs_dataset=True
+    sac.SAC, name="bc-finetune-sac", init=_cloned_init, loop=OffPolicy(random_warmup=False), needs=Needs(dataset=True)
 )
 
 DEMOS = dataclasses.replace(
     sac.SAC,
     name="demos-sac",
     hparams={**sac.HPARAMS, "offline_ratio": OFFLINE_RATIO},
-    needs_dataset=True,
-    mixes_dataset=True,
+    loop=OffPolicy(mixes_dataset=True),
+    needs=Needs(dataset=True),
 )

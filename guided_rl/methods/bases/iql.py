@@ -20,7 +20,20 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from guided_rl.methods.base import Agent, Batch, Context, Method, Metrics, Setup, descend, optimizer, polyak
+from guided_rl.methods.base import (
+    Agent,
+    Batch,
+    Context,
+    Method,
+    Metrics,
+    Needs,
+    Offline,
+    OffPolicy,
+    Setup,
+    descend,
+    optimizer,
+    polyak,
+)
 from guided_rl.methods.bases import unsquashed
 from guided_rl.methods.bases.sac import critic, critic_loss
 from guided_rl.methods.hparams import GAMMA, REWARD_SHIFT, TAU, HParam, learning_rate
@@ -45,7 +58,7 @@ def value(setup: Setup, params: Any, obs: jax.Array) -> jax.Array:
     return MLP(setup.hidden, 1, setup.activation, setup.initialization).apply(params, obs)[..., 0]
 
 
-def init(key: jax.Array, ctx: Context) -> Agent:
+def init(key: jax.Array, ctx: Context, dataset: jax.Array | None = None) -> Agent:
     setup = ctx.setup
     actor_key, critic_key, value_key = jax.random.split(key, 3)
     obs, action = jnp.zeros(setup.observation_size), jnp.zeros(setup.action_size)
@@ -126,7 +139,7 @@ IQL = Method(
     act=unsquashed.act,
     update=update,
     policies={"policy": unsquashed.mode},
-    random_warmup=False,
+    loop=OffPolicy(random_warmup=False),
 )
 
 
@@ -134,6 +147,4 @@ def _decayed(agent: Agent, batch: Batch, key: jax.Array, ctx: Context) -> tuple[
     return update(agent, batch, key, ctx, decay=True)
 
 
-IQL_OFFLINE = dataclasses.replace(
-    IQL, name="iql-offline", update=_decayed, warmup=0.0, needs_dataset=True, offline=True
-)
+IQL_OFFLINE = dataclasses.replace(IQL, name="iql-offline", update=_decayed, loop=Offline(), needs=Needs(dataset=True))

@@ -48,7 +48,7 @@ def critic(setup: Setup) -> TwinCritic:
     return TwinCritic(setup.hidden, setup.activation, setup.critic_layer_norm, setup.initialization)
 
 
-def init(key: jax.Array, ctx: Context) -> Agent:
+def init(key: jax.Array, ctx: Context, dataset: jax.Array | None = None) -> Agent:
     setup = ctx.setup
     actor_key, critic_key = jax.random.split(key)
     obs, action = jnp.zeros(setup.observation_size), jnp.zeros(setup.action_size)

@@ -18,6 +18,7 @@ from guided_rl.methods.base import (
     Context,
     Method,
     Metrics,
+    OffPolicy,
     Setup,
     descend,
     optimizer,
@@ -48,7 +49,7 @@ def critic(setup: Setup) -> TwinCritic:
     return TwinCritic(setup.hidden, setup.activation, setup.critic_layer_norm, setup.initialization)
 
 
-def init(key: jax.Array, ctx: Context) -> Agent:
+def init(key: jax.Array, ctx: Context, dataset: jax.Array | None = None) -> Agent:
     setup = ctx.setup
     actor_key, critic_key = jax.random.split(key)
     obs, action = jnp.zeros(setup.observation_size), jnp.zeros(setup.action_size)
@@ -129,4 +130,12 @@ def update(
     return agent, {**metrics, **actor_metrics}
 
 
-TD3 = Method(name="td3", hparams=HPARAMS, init=init, act=act, update=update, policies={"policy": mode}, warmup=0.025)
+TD3 = Method(
+    name="td3",
+    hparams=HPARAMS,
+    init=init,
+    act=act,
+    update=update,
+    policies={"policy": mode},
+    loop=OffPolicy(warmup=0.025),
+)

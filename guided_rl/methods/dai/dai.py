@@ -99,7 +99,7 @@ def dai(
         name=f"{'dai' if schedule == 'linear' else 'step-dai'}-{base.name}",
         hparams={**base.hparams, "t_change": T_CHANGE},
         update=mixture_target(base, alpha) if target == "mixture" else base.update,
-        random_warmup=random_warmup,
+        loop=dataclasses.replace(base.loop, random_warmup=random_warmup),
     )
 
 
@@ -122,12 +122,12 @@ def interpolated(
         expert_key = jax.random.fold_in(key, EXPERT_STREAM) if stochastic_expert else None
         advice, weight = advise(agent, obs, expert_key, ctx), alpha(agent, ctx)
         if noise == "inside":
-            executed = interpolate(weight, advice, choice.executed)
+            executed = interpolate(weight, advice, choice.action)
         else:
             mode = base.policies["policy"](agent, obs, key, ctx)
-            executed = jnp.clip(interpolate(weight, advice, mode) + (choice.executed - mode), -1.0, 1.0)
-        kept = executed if stored == "executed" else choice.executed
-        return Act(executed, {**choice.stored, "action": kept})
+            executed = jnp.clip(interpolate(weight, advice, mode) + (choice.action - mode), -1.0, 1.0)
+        kept = executed if stored == "executed" else choice.action
+        return Act(executed, {**choice.extras, "action": kept})
 
     def mixture(agent: Agent, obs: jax.Array, key: jax.Array, ctx: Context) -> jax.Array:
         own = base.policies["policy"](agent, obs, key, ctx)
@@ -137,8 +137,8 @@ def interpolated(
         base,
         act=act,
         policies={**base.policies, "mixture": mixture},
-        random_warmup=False,
-        needs_guide=True,
+        loop=dataclasses.replace(base.loop, random_warmup=False),
+        needs=dataclasses.replace(base.needs, guide=True),
     )
 
 

@@ -26,7 +26,7 @@ from collections.abc import Mapping
 import jax
 import jax.numpy as jnp
 
-from guided_rl.methods.base import Agent, Context, Method
+from guided_rl.methods.base import Agent, Context, Events, Method
 from guided_rl.methods.dai.dai import interpolated, one_adviser
 from guided_rl.methods.hparams import HParam, share_of_budget
 
@@ -39,11 +39,11 @@ HPARAMS = {
 
 
 def remembered(agent: Agent, ctx: Context) -> jax.Array:
-    """The α that `observe` keeps; 1 where the expert is never heard."""
+    """The α that `after_step` keeps; 1 where the expert is never heard."""
     return jnp.where(ctx.hp["hold"] > 0, agent.memory["alpha"], 1.0)
 
 
-def observe(agent: Agent, seen: Mapping[str, jax.Array], ctx: Context) -> Agent:
+def after_step(agent: Agent, seen: Mapping[str, jax.Array], ctx: Context) -> Agent:
     """Update the reference return while holding, and α at the end of every later episode."""
     hp, memory, ended = ctx.hp, agent.memory, seen["episode"] > 0
     holding = (ctx.progress < hp["hold"]) | (memory["episodes"] == 0)
@@ -60,7 +60,7 @@ def observe(agent: Agent, seen: Mapping[str, jax.Array], ctx: Context) -> Agent:
 def progress_dai(base: Method) -> Method:
     """`base` acting by DAI's mixture with the progress-driven α."""
 
-    def init(key: jax.Array, ctx: Context) -> Agent:
+    def init(key: jax.Array, ctx: Context, dataset: jax.Array | None = None) -> Agent:
         zero = jnp.float32(0)
         return base.init(key, ctx).replace(memory={"alpha": zero, "episodes": zero, "total": zero})
 
@@ -69,5 +69,5 @@ def progress_dai(base: Method) -> Method:
         name=f"progress-dai-{base.name}",
         hparams={**base.hparams, **HPARAMS},
         init=init,
-        observe=observe,
+        events=Events(after_step=after_step),
     )

@@ -27,7 +27,20 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from guided_rl.methods.base import Act, Agent, Batch, Context, Method, Metrics, Setup, descend, optimizer
+from guided_rl.methods.base import (
+    Act,
+    Agent,
+    Batch,
+    Context,
+    Events,
+    Method,
+    Metrics,
+    Needs,
+    OffPolicy,
+    Setup,
+    descend,
+    optimizer,
+)
 from guided_rl.methods.bases import sac
 from guided_rl.methods.hparams import HParam, with_defaults
 from guided_rl.methods.local_guides.local_guidance import (
@@ -66,14 +79,14 @@ def pag(*, target: str = "kept") -> Method:
         guided = perturbed(from_state, agent, obs, key, ctx)
         return Act(switch(guided, agent, obs, key, ctx), {"guided": guided})
 
-    def arrive(agent: Agent, next_obs: jax.Array, key: jax.Array, ctx: Context) -> dict[str, jax.Array]:
+    def after_next_obs(agent: Agent, next_obs: jax.Array, key: jax.Array, ctx: Context) -> dict[str, jax.Array]:
         return {"next_guided": perturbed(from_state, agent, next_obs, key, ctx)}
 
     return dataclasses.replace(
         perturbed_guidance(from_state, False, learn, loss),
         name="pag",
         act=act,
-        arrive=arrive,
+        events=Events(after_next_obs=after_next_obs),
         columns=lambda setup: {"guided": setup.action_size, "next_guided": setup.action_size},
     )
 
@@ -95,7 +108,7 @@ def perturbed_guidance(head: Head, sees_advice: bool, learn: Callable, loss: Cal
       learn: SAC's update with this form's target. loss: L_ξ, `(params, agent, batch, key, ctx) -> (loss, metrics)`.
     """
 
-    def init(key: jax.Array, ctx: Context) -> Agent:
+    def init(key: jax.Array, ctx: Context, dataset: jax.Array | None = None) -> Agent:
         agent, setup = sac.init(key, ctx), ctx.setup
         seen = jnp.zeros(seen_size(setup, sees_advice))
         new = {
@@ -125,8 +138,8 @@ def perturbed_guidance(head: Head, sees_advice: bool, learn: Callable, loss: Cal
         init=init,
         update=update,
         policies={**sac.SAC.policies, "switched": switched},
-        random_warmup=False,
-        needs_guide=True,
+        loop=OffPolicy(random_warmup=False),
+        needs=Needs(guide=True),
     )
 
 
@@ -149,7 +162,7 @@ def perturbed_mode(head: Head, agent: Agent, obs: jax.Array, guided: jax.Array, 
 
 def switch(guided: jax.Array, agent: Agent, obs: jax.Array, key: jax.Array, ctx: Context) -> jax.Array:
     """`guided` [action] with probability λ(s), else a ~ π_θ(·|s)."""
-    own = sac.act(agent, obs, key, ctx).executed
+    own = sac.act(agent, obs, key, ctx).action
     return jnp.where(guide_acts(stated(agent, obs, ctx), key), guided, own)
 
 

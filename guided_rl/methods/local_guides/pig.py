@@ -19,7 +19,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from guided_rl.methods.base import Agent, Batch, Context, Metrics
+from guided_rl.methods.base import Agent, Batch, Context, Metrics, Needs
 from guided_rl.methods.bases import sac
 from guided_rl.methods.local_guides.local_guidance import BETA, DECAY, advice_for, decayed, stated
 from guided_rl.networks.distributions import log_density
@@ -50,5 +50,5 @@ PIG = dataclasses.replace(
     name="pig",
     hparams={**sac.HPARAMS, "beta": BETA, **DECAY},
     update=functools.partial(sac.update, actor_gradient=actor_gradient),
-    needs_guide=True,
+    needs=Needs(guide=True),
 )

@@ -18,7 +18,7 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 
-from guided_rl.methods.base import Agent, Batch, Context, Metrics
+from guided_rl.methods.base import Agent, Batch, Context, Metrics, Needs
 from guided_rl.methods.bases import sac
 from guided_rl.methods.local_guides.local_guidance import BETA, DECAY, advice_for, decayed, stated
 
@@ -40,5 +40,5 @@ RG = dataclasses.replace(
     name="rg",
     hparams={**sac.HPARAMS, "beta": BETA, **DECAY},
     update=update,
-    needs_guide=True,
+    needs=Needs(guide=True),
 )

@@ -23,7 +23,7 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
-from guided_rl.methods.base import Act, Agent, Batch, Context, Method
+from guided_rl.methods.base import Act, Agent, Batch, Context, Method, Needs, OffPolicy
 from guided_rl.methods.bases import sac
 from guided_rl.methods.local_guides.local_guidance import Trust, advice, advice_for, guide_acts, stated
 from guided_rl.networks.distributions import sample_squashed
@@ -56,7 +56,7 @@ def switched(trust: Trust = stated) -> Method:
     """SAC acting and evaluated by π_SAG, with whatever λ(s) `trust` gives; its losses are still SAC's."""
 
     def act(agent: Agent, obs: jax.Array, key: jax.Array, ctx: Context) -> Act:
-        own = sac.act(agent, obs, key, ctx).executed
+        own = sac.act(agent, obs, key, ctx).action
         return Act(jnp.where(guide_acts(trust(agent, obs, ctx), key), advice(obs, key, ctx), own))
 
     def evaluated(agent: Agent, obs: jax.Array, key: jax.Array, ctx: Context) -> jax.Array:
@@ -64,7 +64,11 @@ def switched(trust: Trust = stated) -> Method:
         return jnp.where(trust(agent, obs, ctx) >= 0.5, ctx.guide.action(obs), sac.mode(agent, obs, key, ctx))
 
     return dataclasses.replace(
-        sac.SAC, act=act, policies={**sac.SAC.policies, "switched": evaluated}, random_warmup=False, needs_guide=True
+        sac.SAC,
+        act=act,
+        policies={**sac.SAC.policies, "switched": evaluated},
+        loop=OffPolicy(random_warmup=False),
+        needs=Needs(guide=True),
     )
 
 

@@ -24,7 +24,7 @@ import jax.numpy as jnp
 
 from guided_rl.data.observations import expert_observations
 from guided_rl.data.replay import Layout
-from guided_rl.methods.base import Agent, Batch, Context, Method, Metrics, Setup, descend, optimizer
+from guided_rl.methods.base import Agent, Batch, Context, Method, Metrics, Needs, OffPolicy, Setup, descend, optimizer
 from guided_rl.methods.bases import sac
 from guided_rl.methods.hparams import HParam, learning_rate
 from guided_rl.networks.mlp import MLP
@@ -44,9 +44,9 @@ def discriminator(setup: Setup) -> MLP:
     return MLP(setup.hidden, 1, setup.activation, setup.initialization)
 
 
-def init(key: jax.Array, ctx: Context) -> Agent:
+def init(key: jax.Array, ctx: Context, dataset: jax.Array | None = None) -> Agent:
     agent = sac.init(key, ctx)
-    pairs = transitions(Layout.of(ctx.setup.observation_size, ctx.setup.action_size).unpack(ctx.offline))
+    pairs = transitions(Layout.of(ctx.setup.observation_size, ctx.setup.action_size).unpack(dataset))
     scale = {"mean": jnp.mean(pairs, axis=0), "std": jnp.maximum(jnp.std(pairs, axis=0), LEAST_DEVIATION)}
     params = discriminator(ctx.setup).init(jax.random.fold_in(key, DISCRIMINATOR_STREAM), pairs[0])
     return agent.replace(
@@ -105,9 +105,6 @@ GAIFO = Method(
     act=sac.act,
     update=update,
     policies=sac.SAC.policies,
-    random_warmup=False,
-    expert_batch=256,
-    needs_dataset=True,
-    observations_only=True,
-    prepare=expert_observations,
+    loop=OffPolicy(random_warmup=False, expert_batch=256),
+    needs=Needs(dataset=True, observations_only=True, prepare=expert_observations),
 )

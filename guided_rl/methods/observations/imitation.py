@@ -18,7 +18,7 @@ import jax.numpy as jnp
 
 from guided_rl.data.observations import expert_observations
 from guided_rl.data.replay import Layout, sample_indices
-from guided_rl.methods.base import Act, Agent, Batch, Context, Method, Metrics
+from guided_rl.methods.base import Act, Agent, Batch, Context, Events, EveryEpisode, Method, Metrics, Needs, OffPolicy
 from guided_rl.methods.bases import sac
 from guided_rl.methods.hparams import learning_rate, with_defaults
 from guided_rl.methods.observations import dynamics, linear_temperature
@@ -64,24 +64,23 @@ class Imitation:
         return jnp.sum(difference[..., :known] ** 2, axis=-1)
 
 
-def expert_set(ctx: Context) -> Batch:
-    """D^e as named columns [pairs, ...]; in `init` and `refit` alone."""
-    return Layout.of(ctx.setup.observation_size, ctx.setup.action_size).unpack(ctx.offline)
+def expert_set(dataset: jax.Array, ctx: Context) -> Batch:
+    """D^e as named columns [pairs, ...]."""
+    return Layout.of(ctx.setup.observation_size, ctx.setup.action_size).unpack(dataset)
 
 
-def expert_deviation(ctx: Context, how: Imitation) -> dict[str, jax.Array]:
+def expert_deviation(expert: Batch, how: Imitation) -> dict[str, jax.Array]:
     """σ [obs] of s' over D^e, to be remembered; 1 for what never varies, and nothing if nobody asks."""
     if how.standardise == "nothing":
         return {}
-    deviation = jnp.std(expert_set(ctx)["next_obs"], axis=0)
+    deviation = jnp.std(expert["next_obs"], axis=0)
     return {"expert_std": jnp.where(deviation > NEVER_VARIED, deviation, 1.0)}
 
 
-def kept(ctx: Context, count: int, key: jax.Array, how: Imitation) -> dict[str, Batch]:
+def kept(expert: Batch, count: int, key: jax.Array, how: Imitation) -> dict[str, Batch]:
     """What a learner remembers of D^e until the next refit: `count` pairs (s, s'), all, or none if drawn anew."""
     if how.drawn == "update":
         return {}
-    expert = expert_set(ctx)
     key = jax.random.fold_in(key, ORDER_STREAM)
     rows = slice(None) if how.drawn == "whole" else sample_indices(key, count, expert["obs"].shape[0])
     return {"expert": {name: expert[name][rows] for name in ("obs", "next_obs")}}
@@ -164,7 +163,7 @@ def through_scale(method: Method, how: Imitation) -> Method:
 
 def act_by_mean(agent: Agent, obs: jax.Array, key: jax.Array, ctx: Context) -> Act:
     """tanh(μ_θ(s)), but a ~ π_θ(·|s) before learning begins, as the authors' code fills its buffers first."""
-    sampled, mean = sac.act(agent, obs, key, ctx).executed, sac.mode(agent, obs, key, ctx)
+    sampled, mean = sac.act(agent, obs, key, ctx).action, sac.mode(agent, obs, key, ctx)
     return Act(jnp.where(agent.memory["learning"] > 0, mean, sampled))
 
 
@@ -180,17 +179,18 @@ def imitating(
     by_mean = collect == "mean"
     learning = lambda begun: {"learning": jnp.float32(begun)} if by_mean else {}
 
-    def init(key: jax.Array, ctx: Context) -> Agent:
+    def init(key: jax.Array, ctx: Context, dataset: jax.Array | None = None) -> Agent:
         agent = dynamics.with_models(sac.init(key, ctx), jax.random.fold_in(key, IMITATION_STREAM), ctx, how.fitting)
+        expert = expert_set(dataset, ctx)
         zeros = dict.fromkeys(WATCHED, jnp.float32(0))
-        remembered = {**expert_deviation(ctx, how), **learning(False), **kept(ctx, expert_batch, key, how)}
+        remembered = {**expert_deviation(expert, how), **learning(False), **kept(expert, expert_batch, key, how)}
         agent = agent.replace(memory={**agent.memory, **zeros, **remembered})
         return agent if temperature == "log" else linear_temperature.start(agent, ctx)
 
-    def refit(agent: Agent, recent: Batch, count: jax.Array, key: jax.Array, ctx: Context) -> Agent:
+    def refit(agent: Agent, recent: Batch, count: jax.Array, key: jax.Array, ctx: Context, dataset: jax.Array) -> Agent:
         fit_key, delta_key, probe_key, weigh_key = jax.random.split(key, 4)
         agent = dynamics.fit(agent, recent, count, fit_key, ctx, how.fitting)
-        expert = expert_set(ctx)
+        expert = expert_set(dataset, ctx)
         delta_max = jnp.max(disagreement(agent, expert["obs"], delta_key, ctx, how))
         epsilon = weigh(agent, delta_max, ctx, recent=recent, count=count, expert=expert, key=weigh_key)
         known = {
@@ -199,7 +199,7 @@ def imitating(
             "model_error_expert": model_error(agent, expert, expert["obs"].shape[0], probe_key, ctx, how),
             "model_error_replay": model_error(agent, recent, count, probe_key, ctx, how),
         }
-        pairs = kept(ctx, expert_batch, key, how)
+        pairs = kept(expert, expert_batch, key, how)
         return agent.replace(memory={**agent.memory, **known, **learning(True), **pairs})
 
     def actor_gradient(agent: Agent, batch: Batch, key: jax.Array, ctx: Context) -> tuple[Any, Metrics]:
@@ -227,12 +227,12 @@ def imitating(
         init=init,
         act=act_by_mean if by_mean else sac.act,
         update=update,
-        refit=refit,
-        window=how.fitting.window,
-        expert_batch=expert_batch if how.drawn == "update" else 0,
-        random_warmup=False,
-        needs_dataset=True,
-        observations_only=True,
-        prepare=functools.partial(expert_observations, noise=noise, drop=how.drop, halves=True),
+        loop=OffPolicy(random_warmup=False, expert_batch=expert_batch if how.drawn == "update" else 0),
+        needs=Needs(
+            dataset=True,
+            observations_only=True,
+            prepare=functools.partial(expert_observations, noise=noise, drop=how.drop, halves=True),
+        ),
+        events=Events(every_episode=EveryEpisode(refit, how.fitting.window)),
     )
     return through_scale(method, how) if how.scaled else method

@@ -33,8 +33,8 @@ def modified_bco(
     how = Imitation(Fitting(tuple(model_hidden), epochs=epochs, window=window, normalise=normalise))
     whole = imitating(fixed, how, expert_batch)
 
-    def init(key: jax.Array, ctx: Context) -> Agent:
-        agent = whole.init(key, ctx)
+    def init(key: jax.Array, ctx: Context, dataset: jax.Array | None = None) -> Agent:
+        agent = whole.init(key, ctx, dataset)
         pick = lambda tree: {name: tree[name] for name in KEPT}
         return agent.replace(params=pick(agent.params), targets={}, optimizers=pick(agent.optimizers))
 

@@ -39,7 +39,19 @@ import jax
 import jax.numpy as jnp
 
 from guided_rl.guides.offline_agents import members_of, networks_of
-from guided_rl.methods.base import Agent, Batch, Context, Method, Metrics, Setup, descend, optimizer
+from guided_rl.methods.base import (
+    Agent,
+    Batch,
+    Context,
+    Cost,
+    Method,
+    Metrics,
+    Needs,
+    OffPolicy,
+    Setup,
+    descend,
+    optimizer,
+)
 from guided_rl.methods.bases import cql, sac
 from guided_rl.methods.hparams import REWARD_SHIFT, HParam, learning_rate
 from guided_rl.networks.distributions import sample_squashed
@@ -149,7 +161,7 @@ def off2on(*, members: int = 5, candidates: int = 4) -> Method:
     cql.whole("members", members, "off2on")
     cql.whole("candidates", candidates, "off2on")
 
-    def init(key: jax.Array, ctx: Context) -> Agent:
+    def init(key: jax.Array, ctx: Context, dataset: jax.Array | None = None) -> Agent:
         found = members_of(ctx.guide)
         if found != members:
             brings = f"an ensemble of {found}" if found else "no ensemble of CQL agents"
@@ -157,12 +169,12 @@ def off2on(*, members: int = 5, candidates: int = 4) -> Method:
                 f"off2on goes on from members={members} CQL agents, but the guide {ctx.guide.name!r} brings {brings}; "
                 f"give the agents of --method cql-offline --option members={members}"
             )
-        fresh = jax.eval_shape(lambda k: cql.members_init(k, ctx, members), key).params
+        fresh = jax.eval_shape(lambda k: cql.members_init(k, ctx, members=members), key).params
         params = networks_of(ctx.guide, {name: fresh[name] for name in ("actor", "critic")}, "cql-offline")
         params["log_temperature"] = jnp.log(jnp.float32(ctx.hp["initial_temperature"]))
         params["ratio"] = ratio_init(jax.random.fold_in(key, RATIO_STREAM), ctx.setup)
         optimizers = {name: optimizer(leaf) for name, leaf in params.items()}
-        memory = {"offline_rows": jnp.float32(ctx.offline.shape[0])}
+        memory = {"offline_rows": jnp.float32(dataset.shape[0])}
         return Agent(params, {"critic": params["critic"]}, optimizers, memory)
 
     def update(agent: Agent, batch: Batch, key: jax.Array, ctx: Context) -> tuple[Agent, Metrics]:
@@ -191,10 +203,7 @@ def off2on(*, members: int = 5, candidates: int = 4) -> Method:
         act=cql.act,
         update=update,
         policies={"policy": cql.mode},
-        random_warmup=False,
-        needs_guide=True,
-        needs_dataset=True,
-        draws=candidates,
-        expert_batch=candidates * BATCH,
-        ensemble=members,
+        loop=OffPolicy(random_warmup=False, draws=candidates, expert_batch=candidates * BATCH),
+        needs=Needs(guide=True, dataset=True),
+        cost=Cost(ensemble=members),
     )

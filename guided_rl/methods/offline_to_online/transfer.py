@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 
 from guided_rl.guides.offline_agents import networks_of
-from guided_rl.methods.base import Act, Agent, Batch, Context, optimizer
+from guided_rl.methods.base import Act, Agent, Batch, Context, Events, Needs, OffPolicy, optimizer
 from guided_rl.methods.bases import iql, unsquashed
 from guided_rl.methods.hparams import OFFLINE_RATIO, share_of_budget
 
@@ -25,20 +25,20 @@ BUFFER = dataclasses.replace(
     iql.IQL,
     name="buffer",
     hparams={**iql.HPARAMS, "offline_ratio": OFFLINE_RATIO},
-    needs_dataset=True,
-    mixes_dataset=True,
+    loop=OffPolicy(random_warmup=False, mixes_dataset=True),
+    needs=Needs(dataset=True),
 )
 
 
-def _continued(key: jax.Array, ctx: Context) -> Agent:
+def _continued(key: jax.Array, ctx: Context, dataset: jax.Array | None = None) -> Agent:
     params = networks_of(ctx.guide, iql.init(key, ctx).params)
     return Agent(params, {"critic": params["critic"]}, {name: optimizer(p) for name, p in params.items()})
 
 
-DIRECT = dataclasses.replace(BUFFER, name="direct", init=_continued, needs_guide=True)
+DIRECT = dataclasses.replace(BUFFER, name="direct", init=_continued, needs=Needs(guide=True, dataset=True))
 
 
-def _init_clock(key: jax.Array, ctx: Context) -> Agent:
+def _init_clock(key: jax.Array, ctx: Context, dataset: jax.Array | None = None) -> Agent:
     return iql.init(key, ctx).replace(memory={"time": jnp.float32(0)})
 
 
@@ -50,7 +50,7 @@ def rolled_in(ctx: Context) -> jax.Array:
 
 def _jump_start(agent: Agent, obs: jax.Array, key: jax.Array, ctx: Context) -> Act:
     """The guide's mode for the first h steps, then the learner's sample."""
-    own = unsquashed.act(agent, obs, key, ctx).executed
+    own = unsquashed.act(agent, obs, key, ctx).action
     return Act(jnp.where(agent.memory["time"] < rolled_in(ctx), ctx.guide.action(obs), own))
 
 
@@ -67,6 +67,6 @@ JSRL = dataclasses.replace(
     hparams={**BUFFER.hparams, "handover": HANDOVER},
     init=_init_clock,
     act=_jump_start,
-    observe=_count,
-    needs_guide=True,
+    needs=Needs(guide=True, dataset=True),
+    events=Events(after_step=_count),
 )

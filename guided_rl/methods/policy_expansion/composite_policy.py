@@ -16,7 +16,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from guided_rl.methods.base import Act, Agent, Batch, Context, Method, Metrics
+from guided_rl.methods.base import Act, Agent, Batch, Context, Events, Method, Metrics
 from guided_rl.methods.bases import iql, unsquashed
 
 CHOICE_STREAM, PROPOSAL_STREAM = 0x7065, 0x7070  # beyond any counter that the base draws from the same key
@@ -93,7 +93,7 @@ def evaluate(base: Method, weights: str, epsilon: float):
         explore = jax.random.bernoulli(jax.random.fold_in(key, CHOICE_STREAM + 1), epsilon, (2,))
         own = base.policies["policy"](agent, obs, key, ctx)
         if epsilon:
-            own = jnp.where(explore[0], base.act(agent, obs, key, ctx).executed, own)
+            own = jnp.where(explore[0], base.act(agent, obs, key, ctx).action, own)
         candidates = proposals(agent, obs[None], own[None], ctx)
         q = values(agent, obs[None], candidates, ctx)
         drawn = draw(distribution(q, inverse_temperature(agent, ctx), weights), key)
@@ -104,19 +104,19 @@ def evaluate(base: Method, weights: str, epsilon: float):
 
 
 def expanded(base: Method, weights: str, proposal: str = "mode") -> dict[str, Any]:
-    """`act`, `observe` and `policies` of `base` as the last member of a policy set."""
+    """`act`, `events` and `policies` of `base` as the last member of a policy set."""
 
     def act(agent: Agent, obs: jax.Array, key: jax.Array, ctx: Context) -> Act:
-        own = base.act(agent, obs, key, ctx).executed
+        own = base.act(agent, obs, key, ctx).action
         action, w, p = compose(agent, obs[None], own[None], key, ctx, weights, proposal)
         return Act(action[0], {"chosen": jax.nn.one_hot(w[0], p.shape[-1])})
 
-    def observe(agent: Agent, seen: Batch, ctx: Context) -> Agent:
+    def after_step(agent: Agent, seen: Batch, ctx: Context) -> Agent:
         share = agent.memory["chosen"]
         return agent.replace(memory={**agent.memory, "chosen": share + MEMORY * (seen["chosen"] - share)})
 
     policies = {"policy": evaluate(base, weights, 0.0), "epsilon": evaluate(base, weights, EPSILON)}
-    return {"act": act, "observe": observe, "policies": policies}
+    return {"act": act, "events": Events(after_step=after_step), "policies": policies}
 
 
 def chosen(agent: Agent) -> Metrics:

@@ -27,7 +27,7 @@ import jax
 import jax.numpy as jnp
 
 from guided_rl.guides.offline_agents import networks_of
-from guided_rl.methods.base import Agent, Batch, Context, Method, Metrics, descend, optimizer
+from guided_rl.methods.base import Agent, Batch, Context, Method, Metrics, Needs, descend, optimizer
 from guided_rl.methods.bases import iql, unsquashed
 from guided_rl.methods.hparams import OFFLINE_RATIO, HParam, learning_rate
 from guided_rl.methods.policy_expansion.composite_policy import chosen, compose, expanded
@@ -97,7 +97,7 @@ def pex(
     if alone and adaptive:
         raise UserError("kappa=adaptive tunes a choice, and policies=1 leaves none; give 2 or more policies")
 
-    def init(key: jax.Array, ctx: Context) -> Agent:
+    def init(key: jax.Array, ctx: Context, dataset: jax.Array | None = None) -> Agent:
         agent = iql.init(key, ctx)
         if not alone and ctx.guide.panel != policies - 1:
             raise UserError(
@@ -143,9 +143,8 @@ def pex(
         hparams={**iql.HPARAMS, **extra},
         init=init,
         update=update,
-        needs_guide=not alone or critic == "transfer",
-        needs_dataset=offline_data,
-        mixes_dataset=offline_data,
+        loop=dataclasses.replace(iql.IQL.loop, mixes_dataset=offline_data),
+        needs=Needs(guide=not alone or critic == "transfer", dataset=offline_data),
     )
     return method if alone else dataclasses.replace(method, **expanded(iql.IQL, weights, offline_proposal))
 

@@ -13,7 +13,7 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 
-from guided_rl.methods.base import Agent, Batch, Context, Method, Metrics
+from guided_rl.methods.base import Agent, Batch, Context, Method, Metrics, Needs, OffPolicy
 from guided_rl.methods.bases import sac
 from guided_rl.methods.hparams import OFFLINE_RATIO, REWARD_SHIFT
 from guided_rl.methods.policy_expansion.composite_policy import chosen, expanded
@@ -27,7 +27,7 @@ def pex_sac(*, critic: str = "transfer", weights: str = "softmax", offline_propo
         if value not in SWITCHES[switch]:
             raise unknown(f"{switch} of pex-sac", value, SWITCHES[switch])
 
-    def init(key: jax.Array, ctx: Context) -> Agent:
+    def init(key: jax.Array, ctx: Context, dataset: jax.Array | None = None) -> Agent:
         agent = sac.init(key, ctx)
         if critic == "transfer":
             agent = transferred(agent, ctx)
@@ -45,9 +45,7 @@ def pex_sac(*, critic: str = "transfer", weights: str = "softmax", offline_propo
         hparams={**sac.HPARAMS, **HPARAMS, "offline_ratio": OFFLINE_RATIO, "reward_shift": REWARD_SHIFT},
         init=init,
         update=update,
-        random_warmup=False,
-        needs_guide=True,
-        needs_dataset=True,
-        mixes_dataset=True,
+        loop=OffPolicy(random_warmup=False, mixes_dataset=True),
+        needs=Needs(guide=True, dataset=True),
         **expanded(sac.SAC, weights, offline_proposal),
     )

@@ -119,8 +119,8 @@ def test_every_cell_can_run_and_stands_after_what_it_needs(preset):
     for number, cell in enumerate(cells):
         method = build(cell.config.method, cell.config.options)
         check(cell.config, method)
-        assert (cell.config.dataset is not None) == method.needs_dataset, cell.name
-        assert (cell.needs is not None) == method.needs_guide, cell.name
+        assert (cell.config.dataset is not None) == method.needs.dataset, cell.name
+        assert (cell.needs is not None) == method.needs.guide, cell.name
         if cell.needs is not None:
             earlier = [c for c in cells[:number] if c.config == cell.needs.config]
             assert len(earlier) == 1, cell.name

@@ -108,8 +108,8 @@ def test_every_cell_can_run_and_has_a_name_of_its_own(preset):
         method = methods.build(cell.config.method, cell.config.options)
         check(cell.config, method)
         assert cell.config.task in TWINNED
-        assert not method.random_warmup
-        assert method.needs_dataset == (cell.config.dataset is not None)
+        assert not method.loop.random_warmup
+        assert method.needs.dataset == (cell.config.dataset is not None)
 
 
 def test_the_arithmetic_at_the_head_of_the_table():
