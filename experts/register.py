@@ -95,7 +95,7 @@ def _level(env: Env, config: RunConfig, layers: Layers, level: str) -> Level:
     if level.isdigit():
         how = cloning(config.task)
         rows = play(guide_of("sac", by_kind["sac"], "sac"), env, how.demonstrations, DEMONSTRATION_SEED)
-        layout, hidden = Layout.of(env.observation_size, env.action_size), how.hidden or tuple(config.hidden)
+        layout, hidden = Layout.of(env.observation_size, env.action_space.width), how.hidden or tuple(config.hidden)
         cloned, fitted = clone(rows, layout, hidden, CLONING_SEED + int(level), how)
         by_kind = {"bc": as_stored(cloned), **by_kind}
     returns = {

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from guided_rl.envs.base import Env
 from guided_rl.methods.base import Method
 from guided_rl.methods.hparams import defaults
 from guided_rl.networks.actors import ACTOR_HEADS
@@ -183,6 +184,20 @@ def check(config: RunConfig, method: Method) -> None:
             if not np.isfinite(value) or not low <= value <= high:
                 raise UserError(f"{name}={value} is outside [{low:g}, {high:g}]; give finite values within it")
         _refuse_rounding(name, values)
+
+
+def check_actions(method: Method, env: Env) -> None:
+    """Refuse a method on a task in whose action space it does not act.
+
+    Raises:
+      UserError: the method says so.
+    """
+    works, space = method.needs.actions, env.action_space
+    if works not in ("any", space.kind):
+        raise UserError(
+            f"method {method.name!r} acts in {works} action spaces, but that of {env.name} is {space}; "
+            f"use a method for {space.kind} actions, or another task"
+        )
 
 
 def check_seed(seed: int, name: str = "seed", count: int = 1) -> None:

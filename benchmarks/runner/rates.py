@@ -77,7 +77,7 @@ def _probe(config: RunConfig) -> float | None:
         rows = None
         if config.dataset is not None:
             env = envs.make(config.task, config.physics)
-            rows = np.zeros((1, 4, Layout.of(env.observation_size, env.action_size).width), np.float32)
+            rows = np.zeros((1, 4, Layout.of(env.observation_size, env.action_space.width).width), np.float32)
         return expected_seconds(api.session(config, offline=rows))
     except UserError:
         return None

@@ -94,7 +94,7 @@ def physics(task: str, engine: str, simulations: int, steps: int) -> Contestant:
 
     def advance(state, keys):
         def step(state, time):
-            draw = lambda key: jax.random.uniform(jax.random.fold_in(key, time), (env.action_size,), minval=-1.0)
+            draw = lambda key: env.action_space.sample(jax.random.fold_in(key, time))
             return jax.vmap(env.step)(state, jax.vmap(draw)(keys)), None
 
         return jax.lax.scan(step, state, jnp.arange(steps))[0]
@@ -146,7 +146,7 @@ class Population:
         capacity: int = CAPACITY,
     ):
         env = make(task, engine)
-        setup = Setup(env.observation_size, env.action_size, (size.width, size.width), capacity)
+        setup = Setup(env.observation_size, env.action_space, (size.width, size.width), capacity)
         capacity, warmup = (1, 0) if method.offline else (capacity, WARMUP)
         loop = Loop(size.batch, capacity, warmup, warmup, execution=execution or default_execution())
         self.trainer = trainer = Trainer(env, method, setup, loop)

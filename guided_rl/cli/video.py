@@ -49,7 +49,7 @@ def find_player(task: str, guide: str, folder: Path | None, seed: int, physics: 
     if not isinstance(env, MujocoEnv):
         raise UserError(f"{task} has no MuJoCo model to draw; brax's own viewer shows brax environments")
     if guide == "random":
-        return Player(env, lambda obs, key: jax.random.uniform(key, (env.action_size,), minval=-1.0, maxval=1.0))
+        return Player(env, lambda obs, key: env.action_space.sample(key))
     found = find_guide(guide, env).of(jnp.int32(seed))
     return Player(env, lambda obs, key: found.action(obs))
 

@@ -38,7 +38,7 @@ def collect(actor: Actor, env: Env, rows: int, seed: int, title: str) -> np.ndar
     streams = -(-rows // env.episode_length)
     steps = -(-rows // streams)
     steps += -steps % BLOCKS
-    layout = Layout.of(env.observation_size, env.action_size)
+    layout = Layout.of(env.observation_size, env.action_space.width)
     both = lambda function: jax.vmap(jax.vmap(function))
     keys_of = lambda key: jax.random.split(key, (actor.size, streams))
 

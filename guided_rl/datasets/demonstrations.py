@@ -95,7 +95,7 @@ def refuse_failed(rows: np.ndarray) -> np.ndarray:
 def play(guide: Guide, env: Env, episodes: int, seed: int) -> np.ndarray:
     """As `collect`, always played anew."""
     count = guide.size or 1
-    layout = Layout.of(env.observation_size, env.action_size)
+    layout = Layout.of(env.observation_size, env.action_space.width)
     experts = guide if guide.size is None else jax.vmap(guide.of)(jnp.arange(count))
     streams = lambda function: jax.vmap(jax.vmap(function))
 

@@ -46,7 +46,7 @@ def trajectory_ends(rows: np.ndarray, layout: Layout) -> np.ndarray:
 
 def describe(rows: np.ndarray, env: Env) -> Statistics:
     """Statistics of one expert's rows [rows, width], which lie in the order of time."""
-    layout = Layout.of(env.observation_size, env.action_size)
+    layout = Layout.of(env.observation_size, env.action_space.width)
     columns = layout.unpack(rows)
     last = np.flatnonzero(trajectory_ends(rows, layout))
     lengths = np.diff(last, prepend=-1)

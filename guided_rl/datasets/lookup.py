@@ -74,7 +74,7 @@ def find_dataset(named: str, env: Env, layout: Layout, observations_only: bool =
       UserError: there is no such dataset, it is unreadable or not for `env`, or the method
         stores what no dataset has.
     """
-    standard = Layout.of(env.observation_size, env.action_size)
+    standard = Layout.of(env.observation_size, env.action_space.width)
     if layout != standard:
         extra = [name for name, _ in layout.columns if name not in dict(standard.columns)]
         raise UserError(f"the method stores {', '.join(extra)}, which the dataset {named!r} does not have")

@@ -86,7 +86,7 @@ def follow(env: MujocoEnv, maze: Maze, kind: str, walker: Actor, rows: int) -> n
 
 def labelled(table: np.ndarray, env: Env, maze: Maze) -> np.ndarray:
     """Rows without the waypoint, whose reward and terminal say whether s' is within reach of the test goal."""
-    told, plain = (Layout.of(env.observation_size + extra, env.action_size) for extra in (2, 0))
+    told, plain = (Layout.of(env.observation_size + extra, env.action_space.width) for extra in (2, 0))
     columns = told.unpack(table)
     obs, following = columns["obs"][..., :-2], columns["next_obs"][..., :-2]
     reached = np.linalg.norm(following[..., :2] - maze.mean_goal, axis=-1) <= maze.success
@@ -122,6 +122,7 @@ class Commanded:
         endless = dataclasses.replace(env.task, terminated=lambda data: jnp.bool_(False))
         self._env = MujocoEnv(endless, env.engine)
         self.observation_size, self.action_size = env.observation_size + 2, env.action_size
+        self.action_space = env.action_space
         self.episode_length = self._env.episode_length = EPISODE.get(env.name.partition("-")[0], env.episode_length)
         self._centres, self._hops = jnp.asarray(maze.centres), jnp.asarray(maze.hops)
         number = {cell: i for i, cell in enumerate(maze.free)}

@@ -98,8 +98,8 @@ def medium_level(facts: Mapping[str, Any]) -> str:
 
 
 def uniform(env: Env) -> Actor:
-    """One behaviour policy: a ~ U[-1, 1]."""
-    draw = lambda params, obs, key: jax.random.uniform(key, (env.action_size,), minval=-1.0, maxval=1.0)
+    """One behaviour policy: uniform over the action space."""
+    draw = lambda params, obs, key: env.action_space.sample(key)
     return Actor(jnp.zeros((1, 0)), draw)
 
 
@@ -164,7 +164,7 @@ def thinned(rows: np.ndarray, name: Name, env: Env) -> np.ndarray:
 
 def subset(rows: np.ndarray, count: int, env: Env) -> np.ndarray:
     """`count` of the rows [rows, width]: whole trajectories drawn at random, in their order, the last one cut."""
-    last = np.flatnonzero(trajectory_ends(rows, Layout.of(env.observation_size, env.action_size)))
+    last = np.flatnonzero(trajectory_ends(rows, Layout.of(env.observation_size, env.action_space.width)))
     lengths = np.diff(last, prepend=-1)
     drawn = np.random.default_rng(SEED).permutation(len(last))
     enough = np.searchsorted(np.cumsum(lengths[drawn]), count) + 1

@@ -17,6 +17,7 @@ import mujoco
 import numpy as np
 from flax import struct
 
+from guided_rl.envs.spaces import Box, Space
 from guided_rl.physics.base import Data, Engine, Simulation
 from guided_rl.runtime.errors import UserError
 
@@ -46,6 +47,7 @@ class Env(Protocol):
     name: str
     observation_size: int
     action_size: int
+    action_space: Space
     episode_length: int
 
     def reset(self, rng: jax.Array) -> State: ...
@@ -88,6 +90,7 @@ class MujocoEnv:
         self.name, self.episode_length = task.name, task.episode_length
         self._centre, self._half = control_range(task.simulation.model, task.name)
         self.action_size = task.simulation.model.nu
+        self.action_space = Box(self.action_size)
         self.observation_size = jax.eval_shape(self.reset, jax.random.key(0)).obs.shape[-1]
 
     @property

@@ -18,6 +18,7 @@ import jax.numpy as jnp
 
 import guided_rl.physics.mjx  # noqa: F401  brax imports MJX, which this module does without its printing
 from guided_rl.envs.base import State, fail_without_action
+from guided_rl.envs.spaces import Box
 from guided_rl.physics.base import select
 from guided_rl.runtime.errors import unknown
 
@@ -43,6 +44,7 @@ class BraxEnv:
         self.name, self._env = f"brax:{name}", envs.get_environment(name, **options)
         self.observation_size = int(self._env.observation_size)
         self.action_size = int(self._env.action_size)
+        self.action_space = Box(self.action_size)
 
     @property
     def unwrapped(self) -> BraxEnv:

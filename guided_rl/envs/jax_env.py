@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from guided_rl.envs.base import Metrics, State, begun, fail_without_action, stepped
+from guided_rl.envs.spaces import Box
 from guided_rl.physics.base import select
 
 World = Any
@@ -52,7 +53,7 @@ class JaxEnv:
     def __init__(self, task: JaxTask):
         self.task = task
         self.name, self.action_size, self.episode_length = task.name, task.action_size, task.episode_length
-        self.dt = task.dt
+        self.dt, self.action_space = task.dt, Box(task.action_size)
         self.observation_size = jax.eval_shape(self.reset, jax.random.key(0)).obs.shape[-1]
 
     @property

@@ -27,7 +27,8 @@ class Guide:
       params: a pytree of arrays. For a set of n experts each leaf has a leading axis n.
       action_fn: `(params, obs [obs], key) -> action [action]` in [-1, 1], for a panel
         `[panel, action]`; a deterministic guide ignores the key, a stochastic one gives its
-        mode where the key is None.
+        mode where the key is None. On a task with n discrete actions, the probabilities [n]
+        with which it would take each.
       confidence_fn: `(params, obs) -> λ(s)` in [0, 1].
       name: for records.
       size: number of experts in the set, or None once one was chosen.

@@ -28,6 +28,7 @@ import numpy as np
 
 from guided_rl import envs
 from guided_rl.envs.base import Env
+from guided_rl.envs.spaces import Discrete
 from guided_rl.guides.base import Guide, panel_of
 from guided_rl.guides.expert_weights import ACTIONS, D4RL_LEVEL, LEVELS, UNGRADED, load_guide
 from guided_rl.guides.local import is_local, local_guide
@@ -193,7 +194,7 @@ def refuse_bad_advice(guide: Guide, env: Env) -> None:
 
     Raises:
       UserError: it fails, has another shape than the task's actions, is NaN or outside
-        [-1, 1], or its confidence is outside [0, 1].
+        [-1, 1], no distribution over discrete actions, or its confidence is outside [0, 1].
     """
     keys = jax.random.split(jax.random.key(0), PROBES)
 
@@ -212,18 +213,33 @@ def refuse_bad_advice(guide: Guide, env: Env) -> None:
             f"the guide {guide.name!r} failed on reset states of {env.name} "
             f"({type(error).__name__}: {reason[0] if reason else 'no reason given'}); mend it"
         ) from error
-    expected = (guide.panel, env.action_size)
-    if actions.shape[2:] != expected:
-        shape = actions.shape[2:] if guide.panel > 1 else actions.shape[3:]
-        raise UserError(
-            f"the guide {guide.name!r} advises shape {shape}, but an action of {env.name} is {expected[1:]}"
-        )
+    _refuse_bad_actions(actions, guide, env)
+    if not ((trust >= 0) & (trust <= 1)).all():
+        raise UserError(f"the confidence λ(s) of guide {guide.name!r} leaves [0, 1] on reset states; mend it")
+
+
+def _refuse_bad_actions(actions: np.ndarray, guide: Guide, env: Env) -> None:
+    """Refuse advice [kind, state, panel, ...] that is no action, or no distribution over discrete ones.
+
+    Raises:
+      UserError: what is wrong with it.
+    """
+    space = env.action_space
+    discrete = isinstance(space, Discrete)
+    each, what = ((space.n,), "a distribution over the actions") if discrete else ((space.size,), "an action")
+    if actions.shape[2:] != (guide.panel, *each):
+        advised = actions.shape[2:] if guide.panel > 1 else actions.shape[3:]
+        raise UserError(f"the guide {guide.name!r} advises shape {advised}, but {what} of {env.name} is {each}")
     if not np.isfinite(actions).all():
         raise UserError(f"the guide {guide.name!r} advises NaN or infinity on reset states of {env.name}; mend it")
-    if np.abs(actions).max() > 1 + 1e-5:
+    if discrete:
+        if actions.min() < 0 or np.abs(actions.sum(axis=-1) - 1).max() > 1e-3:
+            raise UserError(
+                f"the guide {guide.name!r} advises no distribution over the {space.n} actions of {env.name}; "
+                "give probabilities that are at least 0 and add up to 1"
+            )
+    elif np.abs(actions).max() > 1 + 1e-5:
         raise UserError(
             f"the guide {guide.name!r} advises {actions.flat[np.abs(actions).argmax()]:.3g}, outside [-1, 1], "
             f"in which actions of {env.name} are given; scale or clip it"
         )
-    if not ((trust >= 0) & (trust <= 1)).all():
-        raise UserError(f"the confidence λ(s) of guide {guide.name!r} leaves [0, 1] on reset states; mend it")

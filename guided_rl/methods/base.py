@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import jax
 import optax
 from flax import struct
 
+from guided_rl.envs.spaces import Space
 from guided_rl.guides.base import Guide
 from guided_rl.methods.hparams import HParam
 
@@ -29,7 +30,7 @@ class Setup:
     """Static facts of one run: shapes, replay rows, and the budget that schedules are fractions of."""
 
     observation_size: int
-    action_size: int
+    action_space: Space
     hidden: tuple[int, ...] = (256, 256)
     budget: int = 1_000_000
     activation: str = "relu"
@@ -38,6 +39,11 @@ class Setup:
     critic_layer_norm: bool = False
     initialization: str = "lecun"
     actor_head: str = "clipped"
+
+    @property
+    def action_size(self) -> int:
+        """Entries of a continuous action."""
+        return self.action_space.size
 
 
 @struct.dataclass
@@ -117,6 +123,7 @@ class Needs:
     """What a method must be given.
 
     Attributes:
+      actions: the spaces that it acts in, `continuous` (a `Box`), `discrete` or `any`.
       guide: whether an adviser, `ctx.guide`.
       dataset: whether offline rows.
       observations_only: whether it reads nothing but pairs (s, s') of the dataset, which then
@@ -125,6 +132,7 @@ class Needs:
         training; may refuse a dataset. None: taken as it is.
     """
 
+    actions: Literal["continuous", "discrete", "any"] = "continuous"
     guide: bool = False
     dataset: bool = False
     observations_only: bool = False

@@ -23,6 +23,7 @@ from guided_rl.training.execution import over_members
 from guided_rl.training.quarantine import quarantine
 from guided_rl.training.sharding import SPLIT, sharded
 from guided_rl.training.state import INPUTS, POPULATION, TOTALS, Inputs, Loop, Members, Population, Totals
+from guided_rl.training.streams import keys_for
 
 
 class Trainer:
@@ -30,7 +31,7 @@ class Trainer:
 
     def __init__(self, env: Env, method: Method, setup: Setup, loop: Loop):
         self.env, self.method, self.setup, self.loop = env, method, setup, loop
-        self.layout = Layout.of(setup.observation_size, setup.action_size, method.columns(setup))
+        self.layout = Layout.of(setup.observation_size, setup.action_space.width, method.columns(setup))
         self.drawn = loop.batch * method.loop.draws
         self.expert_batch = 0 if method.offline else method.loop.expert_batch
 
@@ -144,7 +145,7 @@ class Trainer:
 
     def _choose(self, member: Members, hp: HParams, guide: Guide | None, step: jax.Array):
         """The action to execute and the transition columns it brings along."""
-        act_key, random_key = _keys(member.key, step, "act", "random")
+        act_key, random_key = keys_for(member.key, step, "act", "random")
         ctx = Context(hp, step, guide, self.setup)
 
         def explore():
@@ -152,8 +153,8 @@ class Trainer:
             return choice.action, {"action": choice.action, **choice.extras}
 
         def uniform():
-            executed, stored = jax.eval_shape(explore)
-            action = jax.random.uniform(random_key, executed.shape, minval=-1.0, maxval=1.0)
+            _, stored = jax.eval_shape(explore)
+            action = self.setup.action_space.sample(random_key)
             return action, {**{k: jnp.zeros(v.shape, v.dtype) for k, v in stored.items()}, "action": action}
 
         if not self.loop.random_steps:
@@ -187,7 +188,7 @@ class Trainer:
 
     def _after_next_obs(self, member: Members, next_obs: jax.Array, hp: HParams, guide: Guide | None, step: jax.Array):
         """The columns that depend on where the action led."""
-        (key,) = _keys(member.key, step, "arrive")
+        (key,) = keys_for(member.key, step, "arrive")
         return self.method.events.after_next_obs(member.agent, next_obs, key, Context(hp, step, guide, self.setup))
 
     def _after_step(self, agent: Agent, ended: dict[str, jax.Array], hp: HParams, guide: Guide | None, step: jax.Array):
@@ -197,7 +198,7 @@ class Trainer:
         """Fresh starts where an episode ended; at most steps none did, and nothing is drawn or called."""
 
         def reset(env: State) -> State:
-            keys = jax.vmap(lambda key: _keys(key, step, "reset")[0])(members.key)
+            keys = jax.vmap(lambda key: keys_for(key, step, "reset")[0])(members.key)
             return jax.vmap(self.env.reset_where)(env.done > 0, env, keys)
 
         return jax.lax.cond(jnp.any(members.env.done > 0), reset, lambda env: env, members.env)
@@ -212,8 +213,8 @@ class Trainer:
         count = jnp.minimum(step, window)
 
         def one(key, seed, agent, ring, hp, guide):
-            (hook_key,) = _keys(key, step, "refit")
-            recent = self.layout.unpack(newest(ring, step, window).astype(jnp.float32))
+            (hook_key,) = keys_for(key, step, "refit")
+            recent = self._columns(newest(ring, step, window).astype(jnp.float32))
             ctx, rows = Context(hp, step, guide, self.setup), offline_rows(inputs.offline, seed)
             return event.hook(agent, recent, count, hook_key, ctx, rows)
 
@@ -243,7 +244,7 @@ class Trainer:
 
     def _sample(self, key, seed, ring, hp: HParams, offline: jax.Array | None, stamp: jax.Array, filled: jax.Array):
         """One member's rows for one update: of its own replay, of the shared data, or of both; and the expert's."""
-        sample_key, offline_key = _keys(key, stamp, "sample", "offline")
+        sample_key, offline_key = keys_for(key, stamp, "sample", "offline")
         own = lambda: ring[sample_indices(sample_key, self.drawn, filled)].astype(jnp.float32)
         mixes = self.method.offline or self.method.loop.mixes_dataset
         count = self.drawn if mixes else self.expert_batch
@@ -260,14 +261,19 @@ class Trainer:
 
     def _learn(self, key, agent: Agent, hp: HParams, guide: Guide | None, rows, stamp: jax.Array):
         """One member's gradient step."""
-        (update_key,) = _keys(key, stamp, "update")
+        (update_key,) = keys_for(key, stamp, "update")
         return self.method.update(agent, self._batch(rows), update_key, Context(hp, stamp, guide, self.setup))
 
     def _batch(self, rows: tuple[jax.Array, jax.Array | None]) -> Batch:
         """Named columns of the replay's rows, and of the expert's that come with them, if any."""
         own, expert = rows
-        batch = self.layout.unpack(own)
-        return batch if expert is None else {**batch, "expert": self.layout.unpack(expert)}
+        batch = self._columns(own)
+        return batch if expert is None else {**batch, "expert": self._columns(expert)}
+
+    def _columns(self, rows: jax.Array) -> Batch:
+        """Named columns of rows [..., width], the action in its space's type."""
+        batch = self.layout.unpack(rows)
+        return {**batch, "action": batch["action"].astype(self.setup.action_space.dtype)}
 
     def no_totals(self, population: Population, inputs: Inputs) -> Totals:
         """Sums of nothing, a zero for each of the update's metrics."""
@@ -289,12 +295,3 @@ class Trainer:
 def offline_rows(offline: jax.Array | None, seed: jax.Array) -> jax.Array | None:
     """The rows [rows, width] of expert `seed mod n` in shared data [n, rows, width]."""
     return None if offline is None else offline[seed % offline.shape[0]]
-
-
-STREAMS = ("act", "random", "reset", "sample", "offline", "update", "refit", "arrive")
-
-
-def _keys(key: jax.Array, step: jax.Array, *names: str) -> list[jax.Array]:
-    """This step's keys for the named purposes; a purpose's numbers do not depend on the others'."""
-    step_key = jax.random.fold_in(key, step)
-    return [jax.random.fold_in(step_key, STREAMS.index(name)) for name in names]

@@ -21,7 +21,7 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 
 from guided_rl import envs, methods
-from guided_rl.config import RunConfig, check
+from guided_rl.config import RunConfig, check, check_actions
 from guided_rl.data.replay import Layout
 from guided_rl.envs.base import Env, refuse_too_many
 from guided_rl.guides import find_guide
@@ -119,10 +119,11 @@ class Session:
         check(config, self.method)
         engine, self.engine_rates = engines.choose(config)
         self.env = envs.make(config.task, engine)
-        sizes = self.env.observation_size, self.env.action_size
+        check_actions(self.method, self.env)
         self.loop = loop_settings(config, self.method)
         self.setup = Setup(
-            *sizes,
+            self.env.observation_size,
+            self.env.action_space,
             tuple(config.hidden),
             config.steps,
             config.activation,

@@ -21,7 +21,7 @@ class Loop:
       batch: transitions per update.
       capacity: replay rows per member.
       learning_starts: stored steps before the first update.
-      random_steps: leading steps whose actions are uniform in [-1, 1].
+      random_steps: leading steps whose actions are uniform over the action space.
       block: environment steps collected before the same number of updates.
       timeout_is_terminal: do not bootstrap through the time limit (the PAG table's setting).
       execution: `vmap` or `map` over members during updates.

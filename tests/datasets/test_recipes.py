@@ -69,9 +69,9 @@ def test_random_actions_are_uniform_and_an_end_is_followed_by_a_fresh_start(env)
 def test_a_time_limit_is_no_end():
     env = make("Reacher-v5", "native")
     rows = collect(recipes.uniform(env), env, 400, 0, "random")[0]
-    columns, ends = (Layout.of(env.observation_size, env.action_size)).unpack(rows), None
+    columns, ends = (Layout.of(env.observation_size, env.action_space.width)).unpack(rows), None
     assert not columns["terminated"].any()
-    ends = np.flatnonzero(trajectory_ends(rows, Layout.of(env.observation_size, env.action_size)))
+    ends = np.flatnonzero(trajectory_ends(rows, Layout.of(env.observation_size, env.action_space.width)))
     np.testing.assert_array_equal(ends % env.episode_length, env.episode_length - 1)
 
 
@@ -185,7 +185,7 @@ def test_halfcheetahs_returns_lie_in_their_bands(name, low, high, tmp_path, monk
     """Normalised returns of sampled actions: 0 is random, 100 the expert's mode; medium is about a third."""
     monkeypatch.setenv("GUIDED_RL_CACHE", str(tmp_path))
     env = make("HalfCheetah-v5", "native")
-    rows = find_dataset(f"{name}:5000", env, Layout.of(env.observation_size, env.action_size))
+    rows = find_dataset(f"{name}:5000", env, Layout.of(env.observation_size, env.action_space.width))
     means = [normalised(env.name, describe(part, env).returns).mean() for part in rows]
     assert low < np.mean(means) < high, means
     assert REFERENCES[env.name].expert is not None

@@ -26,8 +26,8 @@ from guided_rl.datasets import demonstrations
 from guided_rl.datasets.lookup import find_dataset
 from guided_rl.runtime.rng import KEYS
 from guided_rl.training.plan import abstract_population
-from guided_rl.training.population import STREAMS
 from guided_rl.training.run import Session
+from guided_rl.training.streams import STREAMS
 from tests.golden.runs import session
 
 ROOT = Path(__file__).parents[2]
@@ -103,7 +103,7 @@ def dataset_digests() -> dict[str, list[str]]:
     for task, named in sorted(used):
         env = envs.make(task, "native")
         with looked_for() as asked:
-            find_dataset(named, env, Layout.of(env.observation_size, env.action_size))
+            find_dataset(named, env, Layout.of(env.observation_size, env.action_space.width))
         found[f"{task} {named}"] = asked
     return found
 

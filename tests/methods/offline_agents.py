@@ -7,13 +7,14 @@ import functools
 import jax
 import jax.numpy as jnp
 
+from guided_rl.envs.spaces import Box
 from guided_rl.guides.base import Guide
 from guided_rl.guides.offline_agents import propose
 from guided_rl.methods.base import Agent, Context, Setup
 from guided_rl.methods.bases import cql, iql
 from guided_rl.methods.hparams import defaults
 
-SETUP = Setup(observation_size=4, action_size=1, hidden=(16, 16), budget=200)
+SETUP = Setup(observation_size=4, action_space=Box(1), hidden=(16, 16), budget=200)
 
 
 def context(setup: Setup = SETUP, step: int = 0, guide: Guide | None = None, **hp: float) -> Context:

@@ -12,6 +12,7 @@ import pytest
 from guided_rl.api import train
 from guided_rl.config import RunConfig
 from guided_rl.data.replay import Layout
+from guided_rl.envs.spaces import Box
 from guided_rl.guides.base import Guide
 from guided_rl.methods.base import Context, Setup
 from guided_rl.methods.bases import sac
@@ -20,7 +21,7 @@ from guided_rl.methods.bases.sac import SAC
 from guided_rl.methods.dai.experts_dai import best_by_critic
 from guided_rl.methods.hparams import defaults
 
-SETUP = Setup(observation_size=4, action_size=1, hidden=(16, 16), budget=1000)
+SETUP = Setup(observation_size=4, action_space=Box(1), hidden=(16, 16), budget=1000)
 SMALL = {"hidden": (16, 16), "batch": 16}
 TASK = {
     "task": "InvertedPendulum-v5",

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from guided_rl.api import train
+from guided_rl.envs.spaces import Box
 from guided_rl.guides.base import Guide
 from guided_rl.methods import METHODS, build
 from guided_rl.methods.base import Agent, Context, Setup
@@ -23,7 +24,7 @@ from guided_rl.methods.hparams import defaults
 from guided_rl.runtime.errors import UserError
 from tests.training.small import run, small
 
-SETUP = Setup(observation_size=4, action_size=1, hidden=(8, 8), budget=1000)
+SETUP = Setup(observation_size=4, action_space=Box(1), hidden=(8, 8), budget=1000)
 SMALL = {"hidden": (16, 16), "batch": 16}
 unit = st.floats(0, 1, width=32)
 action = st.floats(-1, 1, width=32)

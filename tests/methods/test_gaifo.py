@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from guided_rl.data.replay import Layout
+from guided_rl.envs.spaces import Box
 from guided_rl.methods.base import Agent, Context, Setup
 from guided_rl.methods.bases import sac
 from guided_rl.methods.hparams import defaults
@@ -14,7 +15,7 @@ from guided_rl.methods.observations import gaifo
 from tests.training.small import assert_same
 
 OBS, ACTION, ROWS = 3, 1, 8
-SETUP = Setup(OBS, ACTION, (8, 8), 100)
+SETUP = Setup(OBS, Box(ACTION), (8, 8), 100)
 LAYOUT = Layout.of(OBS, ACTION)
 
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from scipy import optimize
 
 from guided_rl.api import train
+from guided_rl.envs.spaces import Box
 from guided_rl.methods.base import Agent, Setup
 from guided_rl.methods.bases import awac, iql, unsquashed
 from guided_rl.runtime.errors import UserError
@@ -21,7 +22,7 @@ from tests.methods.offline_agents import context as make_context
 from tests.methods.test_losses import ACTION, BATCH, OBS, mlp, q_values, transitions
 from tests.training.small import small
 
-SETUP = Setup(OBS, ACTION, (8, 8), 1000)
+SETUP = Setup(OBS, Box(ACTION), (8, 8), 1000)
 CLOSE = {"rtol": 3e-4, "atol": 3e-4}
 context = functools.partial(make_context, SETUP)
 
@@ -152,7 +153,7 @@ def test_iql_finds_the_best_action_of_a_bandit_and_high_expectiles_its_value():
     result = train(config, offline=bandit())
     v = result.history.training_means()["v"][-1]
     agents = jax.tree.map(jnp.asarray, result.agents)
-    setup = Setup(4, 1, (16, 16), 2_000)
+    setup = Setup(4, Box(1), (16, 16), 2_000)
     obs = jnp.asarray(np.random.default_rng(1).normal(size=(256, 4)), jnp.float32)
     values = jax.vmap(lambda params: jnp.mean(iql.value(setup, params, obs)))(agents.params["value"])
     actions = jax.vmap(lambda p: jnp.mean(unsquashed.actor(setup).apply(p, obs)[0]))(agents.params["actor"])

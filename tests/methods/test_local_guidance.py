@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from guided_rl.config import RunConfig, check
 from guided_rl.envs import make
+from guided_rl.envs.spaces import Box
 from guided_rl.guides.base import Guide
 from guided_rl.methods import build
 from guided_rl.methods.base import Agent, Context, Setup
@@ -69,7 +70,7 @@ def pag_learner(seed: int, name: str = "pag", **switches) -> tuple[Agent, object
 
 def population(method, trust: float | None = None, **hp: float):
     """Two learners after a whole run on PointFall, collecting and learning by turns."""
-    env, setup, mesh = make("PointFall"), Setup(6, 2, (8, 8), STEPS), population_mesh(1)
+    env, setup, mesh = make("PointFall"), Setup(6, Box(2), (8, 8), STEPS), population_mesh(1)
     trainer = Trainer(env, method, setup, LOOP)
     values = {k: jnp.full(2, v, jnp.float32) for k, v in {**defaults(method.hparams), **hp}.items()}
     inputs = place(
@@ -245,7 +246,7 @@ def test_pag_bootstraps_from_what_its_switch_says(name, target):
 @pytest.mark.parametrize(("delta", "reached"), [(0.5, 0.998), (0.7, 0.96), (0.8, 0.866), (0.9, 0.613)])
 def test_the_decay_is_the_papers(delta, reached):
     """β_PAG over 2M steps in intervals of 50k: 0 at first, 1 - δ next, and the specification's value by 500k."""
-    setup = Setup(1, 1, budget=2_000_000)
+    setup = Setup(1, Box(1), budget=2_000_000)
     beta = lambda step: (
         1.0
         - float(

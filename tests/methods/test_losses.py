@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import integrate
 
+from guided_rl.envs.spaces import Box
 from guided_rl.methods.base import Agent, Context, Setup, descend, optimizer, polyak
 from guided_rl.methods.bases import sac, td3
 from guided_rl.methods.hparams import defaults
@@ -19,7 +20,7 @@ from guided_rl.networks.distributions import log_one_minus_tanh_squared, sample_
 from guided_rl.runtime.rng import normal
 
 OBS, ACTION, BATCH = 5, 3, 16
-SETUP = Setup(OBS, ACTION, (8, 8), 1000)
+SETUP = Setup(OBS, Box(ACTION), (8, 8), 1000)
 METHODS = {"sac": sac, "td3": td3}
 INIT, UPDATE = ({name: jax.jit(getattr(m, hook)) for name, m in METHODS.items()} for hook in ("init", "update"))
 CLOSE = {"rtol": 2e-4, "atol": 2e-4}

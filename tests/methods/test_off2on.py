@@ -11,6 +11,7 @@ import pytest
 
 from guided_rl.api import train
 from guided_rl.envs import make
+from guided_rl.envs.spaces import Box
 from guided_rl.guides import find_guide
 from guided_rl.guides.base import Guide
 from guided_rl.guides.offline_agents import propose
@@ -38,7 +39,7 @@ from tests.methods.offline_agents import ensemble_guide, offline_guide
 from tests.methods.test_losses import ACTION, BATCH, OBS, mlp, q_values, squashed, transitions
 from tests.training.small import assert_same, small
 
-SETUP = Setup(OBS, ACTION, (8, 8), 1000)
+SETUP = Setup(OBS, Box(ACTION), (8, 8), 1000)
 MEMBERS, COUNT = 3, 4
 CLOSE = {"rtol": 5e-4, "atol": 5e-4}
 HPARAMS = defaults({**cql.HPARAMS, **build("off2on").hparams})
@@ -204,7 +205,7 @@ def test_the_ratios_loss_is_the_papers_and_starts_from_one():
 
 def test_the_ratio_of_two_normals_is_found():
     """N(1, 1) against N(0, 1) in the state: w = exp(s - 1/2); the action is the same noise in both."""
-    setup = Setup(1, 1, (32, 32))
+    setup = Setup(1, Box(1), (32, 32))
     ctx = context(setup)
 
     def rows(key: jax.Array, mean: float) -> dict[str, jax.Array]:
@@ -242,7 +243,7 @@ def test_rows_are_drawn_in_proportion_to_their_weights():
 
 def test_offline_and_online_rows_are_drawn_by_number_and_ratio():
     """w is 1 below s = 0 and 32 above: priorities 1 and 2, so 900 offline and 100 online rows count 900 and 200."""
-    setup = Setup(1, 1, (1,), capacity=100)
+    setup = Setup(1, Box(1), (1,), capacity=100)
     kernel = lambda *rows: jnp.array(rows, jnp.float32)
     layers = {
         "Dense_0": {"kernel": kernel([1.0], [0.0]), "bias": kernel(0.0)},

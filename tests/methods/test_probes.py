@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from guided_rl.envs.base import State
+from guided_rl.envs.spaces import Box
 from guided_rl.methods.base import Context, Setup
 from guided_rl.methods.bases import sac, td3
 from guided_rl.methods.hparams import defaults
@@ -34,6 +35,7 @@ class Probes:
     where x = 1, every step leads to x = 1 and is cut off at once."""
 
     name, observation_size, action_size, episode_length = "probes", 7, 1, TIME_LIMIT
+    action_space = Box(1)
 
     def reset(self, rng: jax.Array) -> State:
         probe_key, sign_key = jax.random.split(rng)
@@ -68,7 +70,7 @@ def observation(probe: jax.Array | int, x: jax.Array | float) -> jax.Array:
 def learned(name: str, timeout_is_terminal: bool):
     """`(q, act)` of the trained members: functions of (probe, x[, a]), each the mean over seeds."""
     module, method = METHODS[name]
-    env, setup = Probes(), Setup(7, 1, (64, 64), STEPS)
+    env, setup = Probes(), Setup(7, Box(1), (64, 64), STEPS)
     quiet = {"initial_temperature": 1e-3, "temperature_lr": 0.0} if name == "sac" else {"exploration_noise": 0.5}
     values = {**defaults(method.hparams), "gamma": GAMMA, "tau": 0.05, "actor_lr": 1e-3, "critic_lr": 1e-3, **quiet}
     loop = Loop(64, STEPS, 500, 500, timeout_is_terminal=timeout_is_terminal)

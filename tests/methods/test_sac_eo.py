@@ -16,6 +16,7 @@ from guided_rl.api import train
 from guided_rl.config import RunConfig
 from guided_rl.data.observations import expert_observations
 from guided_rl.data.replay import Layout
+from guided_rl.envs.spaces import Box
 from guided_rl.methods import METHODS, build
 from guided_rl.methods.base import Agent, Context, Events, EveryEpisode, Method, OffPolicy, Setup
 from guided_rl.methods.bases import sac
@@ -38,7 +39,7 @@ from guided_rl.training.plan import abstract_population
 from guided_rl.training.run import Session
 
 OBS, ACTION, PAIRS = 4, 2, 16
-SETUP = Setup(OBS, ACTION, (8, 8), 1000)
+SETUP = Setup(OBS, Box(ACTION), (8, 8), 1000)
 SWITCHES = {"model_hidden": (8,), "epochs": 1, "window": 200}
 USUAL = {**SWITCHES, "model_hidden": (128, 128)}
 HOW = Imitation(Fitting((8,), batch=32, epochs=4, window=64))

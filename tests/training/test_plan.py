@@ -8,6 +8,7 @@ import pytest
 
 from guided_rl.config import RunConfig
 from guided_rl.data.replay import Layout
+from guided_rl.envs.spaces import Box
 from guided_rl.methods.base import Setup
 from guided_rl.training import plan
 from guided_rl.training.checkpoint import _to_arrays
@@ -90,7 +91,7 @@ def test_temporaries_of_an_ensemble_are_near_the_compiled_programs_own_analysis(
     method, options, hidden, batch, execution
 ):
     settings = {"hidden": (hidden, hidden), "batch": batch, "seeds": 4, "execution": execution, "steps": 20_000}
-    guide = ensemble_guide(options["members"], Setup(17, 6, (hidden, hidden))) if method == "off2on" else None
+    guide = ensemble_guide(options["members"], Setup(17, Box(6), (hidden, hidden))) if method == "off2on" else None
     config = RunConfig("HalfCheetah-v5", method, options=options, **settings)
     session = Session(config, guide, np.zeros((1, 1_000, Layout.of(17, 6).width), np.float32))
     assert session.plan.temporary_bytes / session.plan.devices == pytest.approx(temporaries(session), rel=0.25)

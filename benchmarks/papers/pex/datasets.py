@@ -118,7 +118,7 @@ def table_of(tasks: Sequence[str], preset: str, physics: str = "auto", pictures:
     text, data = [], []
     for task in tasks:
         env = make(task, physics)
-        layout = Layout.of(env.observation_size, env.action_size)
+        layout = Layout.of(env.observation_size, env.action_space.width)
         found = {kind: find_dataset(dataset(preset, kind), env, layout) for kind in kinds_of(task)}
         for kind, rows in found.items():
             line, facts = row(env, kind, rows)

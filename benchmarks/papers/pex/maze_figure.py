@@ -39,7 +39,7 @@ def picture(datasets: Mapping[str, np.ndarray], env: Env, most: int = 40) -> Fig
 
 def trajectories(rows: np.ndarray, env: Env) -> list[np.ndarray]:
     """Places [steps, 2] of each trajectory."""
-    layout = Layout.of(env.observation_size, env.action_size)
+    layout = Layout.of(env.observation_size, env.action_space.width)
     places = layout.unpack(rows)["obs"][:, :2]
     return np.split(places, np.flatnonzero(trajectory_ends(rows, layout))[:-1] + 1)
 

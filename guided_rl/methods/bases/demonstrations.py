@@ -45,7 +45,7 @@ BC = Method(
 
 def clone_actor(agent: Agent, key: jax.Array, ctx: Context, dataset: jax.Array) -> Agent:
     """Regress tanh(μ_θ(s)) on the demonstrations' actions, then start Adam afresh."""
-    columns = Layout.of(ctx.setup.observation_size, ctx.setup.action_size)
+    columns = Layout.of(ctx.setup.observation_size, ctx.setup.action_space.width)
 
     def step(agent: Agent, key: jax.Array) -> tuple[Agent, None]:
         rows = columns.unpack(dataset[sample_indices(key, CLONING_BATCH, dataset.shape[0])])

@@ -46,7 +46,7 @@ def discriminator(setup: Setup) -> MLP:
 
 def init(key: jax.Array, ctx: Context, dataset: jax.Array | None = None) -> Agent:
     agent = sac.init(key, ctx)
-    pairs = transitions(Layout.of(ctx.setup.observation_size, ctx.setup.action_size).unpack(dataset))
+    pairs = transitions(Layout.of(ctx.setup.observation_size, ctx.setup.action_space.width).unpack(dataset))
     scale = {"mean": jnp.mean(pairs, axis=0), "std": jnp.maximum(jnp.std(pairs, axis=0), LEAST_DEVIATION)}
     params = discriminator(ctx.setup).init(jax.random.fold_in(key, DISCRIMINATOR_STREAM), pairs[0])
     return agent.replace(

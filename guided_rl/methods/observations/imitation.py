@@ -66,7 +66,7 @@ class Imitation:
 
 def expert_set(dataset: jax.Array, ctx: Context) -> Batch:
     """D^e as named columns [pairs, ...]."""
-    return Layout.of(ctx.setup.observation_size, ctx.setup.action_size).unpack(dataset)
+    return Layout.of(ctx.setup.observation_size, ctx.setup.action_space.width).unpack(dataset)
 
 
 def expert_deviation(expert: Batch, how: Imitation) -> dict[str, jax.Array]:
