@@ -17,6 +17,7 @@ from flax import struct
 
 from guided_rl.envs.spaces import Space
 from guided_rl.guides.base import Guide
+from guided_rl.methods.hooks import AfterNextObs, AfterStep, AtEpisode, Behaviour, Init, Policy, Update
 from guided_rl.methods.hparams import HParam
 
 HParams = dict[str, jax.Array]
@@ -146,12 +147,11 @@ class EveryEpisode:
     For tasks that never terminate, that is every episode.
 
     Attributes:
-      hook: `(agent, recent, count, key, ctx, dataset) -> Agent`; `recent` are the newest
-        transitions, columns [window, ...], of which the first `count` exist, and `dataset` as in `init`.
+      hook: see `AtEpisode`.
       window: how many of the newest transitions the hook is given.
     """
 
-    hook: Callable[..., Agent]
+    hook: AtEpisode
     window: int
 
 
@@ -160,16 +160,13 @@ class Events:
     """What a method does besides acting and updating; None: nothing.
 
     Attributes:
-      after_step: `(agent, seen, ctx) -> Agent`, after every environment step; `seen` has the extras
-        of `act`, the `reward` and the `length` of the episode so far and, where the episode
-        ended, `episode` = 1, its `return`, and `failure` = 1 if it was terminated.
-      after_next_obs: `(agent, next_obs, key, ctx) -> {column: value}`, transition columns that depend
-        on where the action led.
-      every_episode: see `EveryEpisode`.
+      after_step: after every environment step, the learner with what it remembers of it.
+      after_next_obs: transition columns that depend on where the action led.
+      every_episode: something between two episodes.
     """
 
-    after_step: Callable[..., Agent] | None = None
-    after_next_obs: Callable[..., Mapping[str, jax.Array]] | None = None
+    after_step: AfterStep | None = None
+    after_next_obs: AfterNextObs | None = None
     every_episode: EveryEpisode | None = None
 
 
@@ -208,10 +205,10 @@ class Method:
 
     name: str
     hparams: Mapping[str, HParam]
-    init: Callable[..., Agent]
-    act: Callable[..., Act]
-    update: Callable[..., tuple[Agent, Metrics]]
-    policies: Mapping[str, Callable[..., jax.Array]]
+    init: Init
+    act: Behaviour
+    update: Update
+    policies: Mapping[str, Policy]
     loop: OffPolicy | Offline = OffPolicy()
     needs: Needs = Needs()
     events: Events = Events()

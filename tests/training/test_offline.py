@@ -18,6 +18,7 @@ from guided_rl.results.agents import keep_agents
 from guided_rl.runtime.errors import Interrupted, UserError
 from guided_rl.training import waves
 from guided_rl.training.checkpoint import Clock
+from guided_rl.training.loops import offline
 from guided_rl.training.run import Session
 from guided_rl.training.stopping import Stop
 from tests.methods.offline_agents import context
@@ -92,8 +93,8 @@ def test_gradient_steps_are_those_of_one_after_the_other(session, result):
 
     @jax.jit
     def one(agent, step):
-        drawn = trainer._sample(key, 0, population.replay[0], hp, wave.inputs.offline, step, step)
-        return trainer._learn(key, agent, hp, None, drawn, step)[0]
+        drawn = offline.sample(trainer, key, 0, wave.inputs.offline, step)
+        return trainer.gradient_step(key, agent, hp, None, drawn, step)[0]
 
     for step in range(session.plan.chunk):
         agent = one(agent, step)

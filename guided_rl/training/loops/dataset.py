@@ -1,0 +1,18 @@
+"""A member's part of the dataset that all members share."""
+
+from __future__ import annotations
+
+import jax
+
+from guided_rl.data.replay import sample_indices
+
+
+def rows_of(dataset: jax.Array | None, seed: jax.Array) -> jax.Array | None:
+    """The rows [rows, width] of expert `seed mod n` in shared data [n, rows, width]."""
+    return None if dataset is None else dataset[seed % dataset.shape[0]]
+
+
+def drawn_rows(dataset: jax.Array, seed: jax.Array, key: jax.Array, count: int) -> jax.Array:
+    """`count` of those rows, uniform with replacement."""
+    expert, size = seed % dataset.shape[0], dataset.shape[1]
+    return dataset[expert, sample_indices(key, count, size)]
