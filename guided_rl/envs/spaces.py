@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar
+
+import jax
+import jax.numpy as jnp
 
 
 @dataclass(frozen=True)
@@ -12,7 +15,17 @@ class Box:
 
     size: int
 
-    kind: Literal["continuous"] = "continuous"
+    kind: ClassVar[str] = "continuous"
+    dtype: ClassVar = jnp.float32
+
+    @property
+    def width(self) -> int:
+        """Entries of an action in a row of the replay."""
+        return self.size
+
+    def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
+        """Uniform actions [*shape, size]."""
+        return jax.random.uniform(key, (*shape, self.size), minval=-1.0, maxval=1.0)
 
 
 @dataclass(frozen=True)
@@ -21,7 +34,17 @@ class Discrete:
 
     n: int
 
-    kind: Literal["discrete"] = "discrete"
+    kind: ClassVar[str] = "discrete"
+    dtype: ClassVar = jnp.int32
+
+    @property
+    def width(self) -> int:
+        """0, which stands for a scalar: rows of the replay keep the action's number, as a float."""
+        return 0
+
+    def sample(self, key: jax.Array, shape: tuple[int, ...] = ()) -> jax.Array:
+        """Uniform actions [*shape], int32."""
+        return jax.random.randint(key, shape, 0, self.n)
 
 
 Space = Box | Discrete
