@@ -6,6 +6,7 @@ import functools
 
 from guided_rl.envs import dm_control_suite, gymnasium_mujoco, mazes
 from guided_rl.envs.base import Env, MujocoEnv, State, Task
+from guided_rl.envs.discrete import acrobot, cartpole, grid_maze
 from guided_rl.envs.jax_env import JaxEnv
 from guided_rl.envs.local_guide_tasks import point_circle, point_fall, point_reach, safe_suite
 from guided_rl.envs.own_tasks import own_task
@@ -14,8 +15,18 @@ from guided_rl.runtime.errors import UserError, unknown
 from guided_rl.runtime.plugin_loader import file_stamp, is_plugin, load
 
 TASKS = {**gymnasium_mujoco.TASKS, **dm_control_suite.TASKS}
-# Those that equal no installed task: PAG's, where a crash ends the episode or the start differs, and D4RL's mazes.
-OWN_TASKS = {**point_circle.TASKS, **point_fall.TASKS, **point_reach.TASKS, **safe_suite.TASKS, **mazes.TASKS}
+# Those that equal no installed MuJoCo task: PAG's, where a crash ends the episode or the start differs, D4RL's mazes,
+# and the discrete ones.
+OWN_TASKS = {
+    **point_circle.TASKS,
+    **point_fall.TASKS,
+    **point_reach.TASKS,
+    **safe_suite.TASKS,
+    **mazes.TASKS,
+    **cartpole.TASKS,
+    **acrobot.TASKS,
+    **grid_maze.TASKS,
+}
 
 __all__ = ["OWN_TASKS", "TASKS", "Env", "MujocoEnv", "State", "Task", "make"]
 

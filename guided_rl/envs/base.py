@@ -18,7 +18,7 @@ import numpy as np
 from flax import struct
 
 from guided_rl.envs.spaces import Box, Space
-from guided_rl.physics.base import Data, Engine, Simulation
+from guided_rl.physics.base import Data, Engine, Simulation, select
 from guided_rl.runtime.errors import UserError
 
 Metrics = dict[str, jax.Array]
@@ -204,10 +204,19 @@ def stepped(task: Any, state: State, control: jax.Array, after: Any, active: jax
     )
 
 
-def fail_without_action(state: State, action: jax.Array, active: jax.Array | bool = True) -> State:
-    """A world that would take a NaN action for some other one has failed: its reward is NaN, as a physics engine's."""
-    lost = jnp.asarray(active) & ~jnp.isfinite(action).all()
+def fail_where(lost: jax.Array, state: State) -> State:
+    """`state`, failed where the action was `lost`, one that the world would take for some other: its reward is NaN."""
     return state.replace(reward=jnp.where(lost, jnp.nan, state.reward))
+
+
+def restore_where(mask: jax.Array | bool, state: State, stored: State) -> State:
+    """`state` put back to `stored`, a state of the same environment, where `mask`; vmap it for many.
+
+    World, observation, clock, and whether the episode has ended are the stored ones, so that the same actions lead to
+    the same steps, bit for bit, and the time limit comes when it would have come. As in `reset_where`, the last reward
+    and metrics are kept. Leaves of `stored` may be NumPy arrays, such as those read from a file.
+    """
+    return select(jnp.asarray(mask), stored.replace(reward=state.reward, metrics=state.metrics), state)
 
 
 def uniform_start(model: mujoco.MjModel, noise: float, velocity: str = "uniform"):

@@ -17,7 +17,7 @@ import jax
 import jax.numpy as jnp
 
 import guided_rl.physics.mjx  # noqa: F401  brax imports MJX, which this module does without its printing
-from guided_rl.envs.base import State, fail_without_action
+from guided_rl.envs.base import State, fail_where
 from guided_rl.envs.spaces import Box
 from guided_rl.physics.base import select
 from guided_rl.runtime.errors import unknown
@@ -76,7 +76,7 @@ class BraxEnv:
             done=(terminated | timeout).astype(jnp.float32),
             info={**after.info, "truncation": timeout.astype(jnp.float32), "step": step},
         )
-        return select(jnp.asarray(active), fail_without_action(after, action), state)
+        return select(jnp.asarray(active), fail_where(~jnp.isfinite(action).all(), after), state)
 
     def reset_where(self, mask: jax.Array, state: State, rng: jax.Array) -> State:
         """`state` with a freshly drawn start where `mask`; the last reward and metrics are kept."""

@@ -9,8 +9,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from guided_rl.envs.base import Metrics, State, begun, fail_without_action, stepped
-from guided_rl.envs.spaces import Box
+from guided_rl.envs.base import Metrics, State, begun, fail_where, stepped
+from guided_rl.envs.spaces import Box, Discrete, Space
 from guided_rl.physics.base import select
 
 World = Any
@@ -23,7 +23,7 @@ class JaxTask:
     Attributes:
       name: the task's public name.
       twin: where it comes from.
-      action_size: actions are [action_size] in [-1, 1].
+      action_size: actions are [action_size] in [-1, 1], or one of so many where `discrete`.
       start: `rng -> World`, the reset distribution.
       advance: `(World, action) -> World`, one control step.
       observe: `World -> obs [observation]`.
@@ -31,6 +31,7 @@ class JaxTask:
       terminated: `World -> bool`, true when the episode ends in failure.
       episode_length: control steps until truncation.
       dt: seconds per control step.
+      discrete: actions are int32 scalars, 0 to action_size - 1.
     """
 
     name: str
@@ -43,6 +44,16 @@ class JaxTask:
     terminated: Callable[[World], jax.Array]
     episode_length: int = 1000
     dt: float = 1.0
+    discrete: bool = False
+
+    @property
+    def action_space(self) -> Space:
+        return Discrete(self.action_size) if self.discrete else Box(self.action_size)
+
+    @property
+    def action_like(self) -> jax.ShapeDtypeStruct:
+        """Shape and type of one action."""
+        return jax.ShapeDtypeStruct(() if self.discrete else (self.action_size,), self.action_space.dtype)
 
 
 class JaxEnv:
@@ -53,7 +64,7 @@ class JaxEnv:
     def __init__(self, task: JaxTask):
         self.task = task
         self.name, self.action_size, self.episode_length = task.name, task.action_size, task.episode_length
-        self.dt, self.action_space = task.dt, Box(task.action_size)
+        self.dt, self.action_space = task.dt, task.action_space
         self.observation_size = jax.eval_shape(self.reset, jax.random.key(0)).obs.shape[-1]
 
     @property
@@ -66,13 +77,21 @@ class JaxEnv:
 
     def init(self, world: World) -> State:
         """A fresh episode from a given world."""
-        return begun(self.task, world, jnp.zeros(self.action_size))
+        like = self.task.action_like
+        return begun(self.task, world, jnp.zeros(like.shape, like.dtype))
 
     def step(self, state: State, action: jax.Array, active: jax.Array | bool = True) -> State:
         """One control step; where not `active` the world rests and `done` stays set."""
-        before, action = state.pipeline_state, jnp.clip(action, -1.0, 1.0)
-        after = select(jnp.asarray(active), self.task.advance(before, action), before)
-        return fail_without_action(stepped(self.task, state, action, after, active), action, active)
+        before, taken = state.pipeline_state, self._within(action)
+        after = select(jnp.asarray(active), self.task.advance(before, taken), before)
+        lost = action != taken if self.task.discrete else ~jnp.isfinite(action).all()
+        return fail_where(jnp.asarray(active) & lost, stepped(self.task, state, taken, after, active))
+
+    def _within(self, action: jax.Array) -> jax.Array:
+        """The action of the space that is nearest to `action`."""
+        if self.task.discrete:
+            return jnp.clip(action, 0, self.action_size - 1).astype(jnp.int32)
+        return jnp.clip(action, -1.0, 1.0)
 
     def reset_where(self, mask: jax.Array, state: State, rng: jax.Array) -> State:
         """`state` with a freshly drawn start where `mask`; the last reward and metrics are kept."""

@@ -94,8 +94,9 @@ def functionally(task: Any, named: str) -> Callable[..., Any]:
 
 
 def _control(task: Any) -> jax.ShapeDtypeStruct:
-    size = task.action_size if isinstance(task, JaxTask) else task.simulation.model.nu
-    return jax.ShapeDtypeStruct((size,), jnp.float32)
+    if isinstance(task, JaxTask):
+        return task.action_like
+    return jax.ShapeDtypeStruct((task.simulation.model.nu,), jnp.float32)
 
 
 def _world(task: Any, start: Any, named: str) -> Any:

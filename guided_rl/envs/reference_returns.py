@@ -24,6 +24,7 @@ CLEAR_ERRORS = 3.0  # standard errors by which the zero action must return more 
 EXPERT_RETURNS = Path(__file__).with_name("expert_returns.json")
 _RANDOM = "measure_random(make(task, 'native')), 1,000 episodes, MuJoCo 3.17.0"
 _ZERO = "measure_zero(make(task, 'native')), {:,} episodes, MuJoCo 3.17.0"
+_DISCRETE = "measure_random(make(task)), 1,000 episodes"
 _D4RL = "d4rl/infos.py, REF_MIN_SCORE and REF_MAX_SCORE, the same for all versions and qualities"
 
 
@@ -124,6 +125,19 @@ _WITHOUT_EXPERTS = {
     "AntReach": Reference(Return(-0.07, 0.06, _RANDOM.replace("1,000", "300"))),
     **{f"PointMaze-{name}": Reference(Return(0.0, 0.0, _RANDOM), _ALWAYS) for name in ("umaze", "medium", "large")},
     **{f"AntMaze-{name}": Reference(_NEVER, _ALWAYS, d4rl=(0.0, 1.0)) for name in ("umaze", "medium", "large")},
+    "CartPole-v1": Reference(Return(21.55, 0.36, _DISCRETE), Return(500.0, 0.0, "the time limit, the most there is")),
+    "Acrobot-v1": Reference(Return(-499.0, 0.33, _DISCRETE)),
+    **{
+        f"GridMaze-{name}": Reference(Return(mean, stderr, _DISCRETE), _ALWAYS)
+        for name, mean, stderr in (
+            ("umaze-4", 0.390, 0.015),
+            ("umaze-8", 0.374, 0.015),
+            ("medium-4", 0.109, 0.010),
+            ("medium-8", 0.186, 0.012),
+            ("large-4", 0.081, 0.009),
+            ("large-8", 0.150, 0.011),
+        )
+    },
 }
 REFERENCES = _measured(_WITHOUT_EXPERTS)
 
@@ -202,9 +216,8 @@ def normalised(task: str, returns: np.ndarray | float) -> np.ndarray:
 
 
 def measure_random(env: Env, episodes: int = 1000, seed: int = 0) -> np.ndarray:
-    """Returns [episodes] of actions drawn uniformly in [-1, 1]."""
-    uniform = lambda key, obs: jax.random.uniform(key, (obs.shape[0], env.action_size), minval=-1, maxval=1)
-    return measure(env, uniform, episodes, seed)
+    """Returns [episodes] of actions drawn uniformly from those that there are."""
+    return measure(env, lambda key, obs: env.action_space.sample(key, obs.shape[:1]), episodes, seed)
 
 
 def measure_zero(env: Env, episodes: int = 1000, seed: int = 0) -> np.ndarray:

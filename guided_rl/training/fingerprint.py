@@ -40,7 +40,7 @@ def task_hash(env: Any) -> str:
     task, key = env.task, jax.eval_shape(lambda: jax.random.key(0))
     facts = (task.name, task.episode_length)
     if isinstance(env, JaxEnv):
-        world, control = jax.eval_shape(task.start, key), jax.ShapeDtypeStruct((task.action_size,), np.float32)
+        world, control = jax.eval_shape(task.start, key), task.action_like
         moves = [(task.advance, (world, control))]
     else:
         slots = task.simulation.slots()

@@ -27,7 +27,7 @@ def wide(monkeypatch):
 def explained(printed: str) -> dict[str, str]:
     """Each option or argument of a help page and what is said of it, its default aside."""
     entries: list[list[str]] = []
-    for line in re.findall(r"^[│ ] (.*\S) *[│ ]$", printed, re.MULTILINE):  # a box, or blanks where there are none
+    for line in re.findall(r"^[│ ] (.*?\S) *│?$", printed, re.MULTILINE):  # a box, or blanks where there are none
         if not line.startswith(" "):
             entries.append([line])
         elif entries:

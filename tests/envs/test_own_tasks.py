@@ -12,6 +12,7 @@ from guided_rl.envs import MujocoEnv, make
 from guided_rl.envs.base import Task, control_range, uniform_start
 from guided_rl.envs.jax_env import JaxEnv, JaxTask
 from guided_rl.envs.own_tasks import own_task
+from guided_rl.envs.spaces import Discrete
 from guided_rl.physics import Simulation, make_engine
 from guided_rl.runtime.errors import UserError
 
@@ -127,6 +128,13 @@ def test_a_model_without_actuators_is_refused_and_ours_all_have_ranges():
             not hasattr(env, "ctrl")
             or (env.ctrl(jnp.ones(env.action_size)) != env.ctrl(-jnp.ones(env.action_size))).all()
         )
+
+
+def test_a_world_of_our_own_may_take_discrete_actions():
+    made = own_task(lambda: world(action_size=3, discrete=True, advance=lambda w, a: w.at[a].add(1.0)), "t")
+    state = made.step(made.reset(jax.random.key(0)), jnp.int32(1))
+    assert made.action_space == Discrete(3)
+    np.testing.assert_array_equal(state.obs, [0, 1])
 
 
 def test_a_world_of_our_own_whose_action_is_nan_fails():

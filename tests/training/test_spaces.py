@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from guided_rl import envs
+from guided_rl.cli import main
 from guided_rl.config import check_actions
 from guided_rl.envs.base import State
 from guided_rl.envs.spaces import Box, Discrete
@@ -61,19 +62,21 @@ LAST_ARM = Method(
 
 
 @pytest.mark.trains
-def test_discrete_actions_are_drawn_uniformly_kept_as_numbers_and_learned_from_as_integers():
-    setup, loop = Setup(2, Arms.action_space), Loop(BATCH, STEPS, WARMUP, WARMUP)
-    trainer, mesh = Trainer(Arms(), LAST_ARM, setup, loop), population_mesh(1)
+@pytest.mark.parametrize("env", [Arms(), envs.make("CartPole-v1")], ids=["bandit", "cartpole"])
+def test_discrete_actions_are_drawn_uniformly_kept_as_numbers_and_learned_from_as_integers(env):
+    setup, loop = Setup(env.observation_size, env.action_space), Loop(BATCH, STEPS, WARMUP, WARMUP)
+    trainer, mesh, n = Trainer(env, LAST_ARM, setup, loop), population_mesh(1), env.action_space.n
     inputs = place(Inputs({}, None, jnp.ones(2, bool)), mesh, INPUTS)
     population = trainer.init(mesh)(place(jnp.arange(2), mesh, SPLIT), inputs)
     population, totals = trainer.chunk(mesh, STEPS)(population, inputs)
     action = trainer.layout.unpack(np.asarray(population.replay))["action"]
-    assert trainer.layout.width == 2 + 1 + 1 + 1 + 2 and action.shape == (2, STEPS)
+    assert trainer.layout.width == 2 * env.observation_size + 3 and action.shape == (2, STEPS)
     for drawn in action[:, :WARMUP]:
-        shares = np.bincount(drawn.astype(int), minlength=3) / WARMUP
-        np.testing.assert_allclose(shares, 1 / 3, atol=4 * np.sqrt(2 / 9 / WARMUP))
-    np.testing.assert_array_equal(action[:, WARMUP:], 2)
-    np.testing.assert_allclose(totals.metrics["right"], float(totals.updates))
+        shares = np.bincount(drawn.astype(int), minlength=n) / WARMUP
+        np.testing.assert_allclose(shares, np.full(n, 1 / n), atol=4 * np.sqrt(1 / 4 / WARMUP))
+    np.testing.assert_array_equal(action[:, WARMUP:], n - 1)
+    if env.name == Arms.name:
+        np.testing.assert_allclose(totals.metrics["right"], float(totals.updates))
 
 
 @pytest.mark.parametrize(("space", "size"), [(Box(3), (7, 3)), (Discrete(3), (7,))])
@@ -95,6 +98,13 @@ def test_a_method_is_refused_where_it_cannot_act_before_anything_compiles(monkey
     monkeypatch.setattr(envs, "make", lambda task, engine: Arms())
     with pytest.raises(UserError, match=r"'sac' acts in continuous action spaces, but that of Arms is Discrete\(n=3\)"):
         Session(small(method=SAC.name))
+
+
+def test_the_command_line_says_it_in_one_sentence(capsys):
+    assert main(["run", "--task", "CartPole-v1", "--method", "sac"]) == 2
+    said = capsys.readouterr().err.strip()
+    assert "method 'sac' acts in continuous action spaces, but that of CartPole-v1 is Discrete(n=2)" in said
+    assert len(said.splitlines()) == 1
 
 
 @pytest.mark.parametrize(

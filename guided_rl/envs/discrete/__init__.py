@@ -1,0 +1,1 @@
+"""Small tasks with a few discrete actions, written in JAX."""
