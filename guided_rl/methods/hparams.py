@@ -30,15 +30,12 @@ class HParam:
     doc: str = ""
 
 
-HParams = Mapping[str, HParam]
-
-
-def defaults(hparams: HParams) -> dict[str, float]:
+def defaults(hparams: Mapping[str, HParam]) -> dict[str, float]:
     """The default of each."""
     return {name: hparam.default for name, hparam in hparams.items()}
 
 
-def with_defaults(hparams: HParams, **values: float) -> dict[str, HParam]:
+def with_defaults(hparams: Mapping[str, HParam], **values: float) -> dict[str, HParam]:
     """The same hyper-parameters, some of them with other defaults."""
     return {**hparams, **{name: dataclasses.replace(hparams[name], default=v) for name, v in values.items()}}
 
