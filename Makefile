@@ -39,6 +39,8 @@ $(ready): pyproject.toml constraints.txt
 	  { echo '$(PYTHON) cannot make a .venv; install its venv module, such as python3-venv' >&2; exit 2; }
 	@echo 'Installing into .venv for $(device) (a few minutes, once)'
 	@$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[$(extras)]'
+	@$(BIN)/python -c 'import sys; sys.exit(sys.version_info >= (3, 13))' || \
+	  $(BIN)/python -m pip install --quiet -c constraints.txt --no-deps dm-control  # its labmaze has no wheel there
 	@touch $@
 
 reproduce: setup ## the main job: the quick preset of every paper's table, then the claims; at most 15 min on 2 cores

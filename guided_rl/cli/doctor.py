@@ -19,6 +19,7 @@ from guided_rl.runtime import checkout, limits, opengl
 from guided_rl.runtime import env_vars as given
 from guided_rl.runtime.devices import backend
 from guided_rl.runtime.errors import UserError, reason
+from guided_rl.runtime.optional import OPTIONAL
 from guided_rl.runtime.versions import PACKAGES, version
 from guided_rl.training.cache import enable_compile_cache
 
@@ -77,11 +78,13 @@ def variables() -> Finding:
 
 def packages() -> Finding:
     versions = {name: version(name) for name in PACKAGES}
-    missing = [name for name, version in versions.items() if version is None]
-    wrong = f"not installed: {', '.join(missing)}; run make setup" if missing else ""
+    needed = [name for name, version in versions.items() if version is None and name not in OPTIONAL]
+    wrong = f"not installed: {', '.join(needed)}; run make setup" if needed else ""
     if versions["mujoco"] != versions["mujoco-mjx"]:
         wrong = f"mujoco {versions['mujoco']} beside mujoco-mjx {versions['mujoco-mjx']}; run make setup"
-    return Finding(", ".join(f"{name} {version}" for name, version in versions.items()), wrong)
+    found = ", ".join(f"{name} {version}" for name, version in versions.items() if version)
+    absent = [part.sentence() for name, part in OPTIONAL.items() if versions[name] is None]
+    return Finding("; ".join([found, *absent]), wrong)
 
 
 def devices() -> Finding:
@@ -183,16 +186,18 @@ def wandb() -> Finding:
 
 def experts() -> Finding:
     found = {path.stem: path.parent for folder in expert_folders() for path in sorted(folder.glob("*.npz"))}
+    if not found and checkout.find() is None:
+        return Finding("none, since they are part of the guided-rl checkout; GUIDED_RL_EXPERTS names a folder of them")
     if not found:
         return Finding("none", "there are no experts, so guides such as bc are missing; run make experts")
     return Finding(", ".join(sorted(found)))
 
 
 def tables() -> Finding:
-    try:
-        return Finding(", ".join(checkout.tables().TABLES))
-    except UserError as error:
-        return Finding("none", str(error))
+    """Their names, or none outside a checkout, which a run does without."""
+    if checkout.find() is None:
+        return Finding("none, since they are part of the guided-rl checkout")
+    return Finding(", ".join(checkout.tables().TABLES))
 
 
 def pictures() -> Finding:

@@ -21,6 +21,7 @@ from guided_rl.envs.base import State, fail_where
 from guided_rl.envs.spaces import Box
 from guided_rl.physics.base import select
 from guided_rl.runtime.errors import unknown
+from guided_rl.runtime.optional import BRAX
 
 
 class BraxEnv:
@@ -31,12 +32,13 @@ class BraxEnv:
       options: passed to the brax environment, such as `backend="spring"`.
 
     Raises:
-      UserError: brax has no environment of that name; the nearest ones are in the sentence.
+      UserError: brax is not installed, or has no environment of that name; the nearest ones are in the sentence.
     """
 
     episode_length = 1000
 
     def __init__(self, name: str, **options: Any):
+        BRAX.require()
         from brax import envs
 
         if name not in envs._envs:

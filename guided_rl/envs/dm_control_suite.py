@@ -9,9 +9,7 @@ Another state task of the suite is one more function like these.
 from __future__ import annotations
 
 import functools
-import importlib.util
 from collections.abc import Callable
-from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -20,9 +18,8 @@ import numpy as np
 
 from guided_rl.envs.base import Task
 from guided_rl.physics.base import Data, Simulation
+from guided_rl.runtime.optional import DM_CONTROL
 
-# Found without importing the package, which would load a renderer.
-SUITE = Path(importlib.util.find_spec("dm_control").submodule_search_locations[0]) / "suite"
 INFINITY = float("inf")
 XX, XZ, ZZ = 0, 2, 8  # entries of a flat 3 × 3 rotation
 CANDIDATES = 32  # starts drawn at once where the twin redraws until it finds one free of contact
@@ -74,8 +71,11 @@ def suite_task(
       fields: what the functions read of `mujoco.MjData`.
       build: `model -> (start, observe, reward)`; `reward(after, ctrl)` is a scalar.
       settle: physics steps that a drawn start falls before its episode begins.
+
+    Raises:
+      UserError: dm_control is not installed. It is not imported here, since it would load a renderer.
     """
-    model = mujoco.MjModel.from_xml_path(str(SUITE / f"{domain}.xml"))
+    model = mujoco.MjModel.from_xml_path(str(DM_CONTROL.folder() / "suite" / f"{domain}.xml"))
     sim = Simulation(
         model,
         frame_skip=round(control_timestep / model.opt.timestep),

@@ -34,6 +34,7 @@ from guided_rl.guides.expert_weights import ACTIONS, D4RL_LEVEL, LEVELS, UNGRADE
 from guided_rl.guides.local import is_local, local_guide
 from guided_rl.runtime import checkout, plugin_loader
 from guided_rl.runtime.errors import UserError, unknown
+from guided_rl.runtime.optional import BRAX
 
 NAMES = (
     *ACTIONS,
@@ -67,6 +68,7 @@ def _find_one(named: str, env: Env) -> Guide:
     if is_local(named):
         return local_guide(named, env, lambda name, task: _find_one(name, env if task == env.name else envs.make(task)))
     if named.startswith("brax:"):
+        BRAX.require()
         from guided_rl.guides.brax import load_brax
 
         return load_brax(named.removeprefix("brax:"), env)
@@ -148,6 +150,11 @@ def _candidates(env: Env) -> list[Path]:
 
 def _need_weights(named: str, env: Env) -> Path:
     path = weights_file(env)
+    if path is None and checkout.find() is None:
+        raise UserError(
+            f"the guide {named!r} names an expert, and experts are part of the guided-rl checkout, which is not here; "
+            "set GUIDED_RL_EXPERTS to its folder experts, or give a guide of your own, such as my_guide.py:act"
+        )
     if path is None:
         raise UserError(
             f"there are no experts of {env.name} for the guide {named!r} (looked for "
