@@ -29,7 +29,8 @@ import guided_rl
 env = guided_rl.make({task!r})
 config = guided_rl.RunConfig(task={task!r}, method="sac", steps=1000)
 assert env.observation_size and guided_rl.train
-print(sorted({{name.partition(".")[0] for name, module in sys.modules.items() if module}} & {{"brax", "dm_control", "labmaze"}}))
+loaded = {{name.partition(".")[0] for name, module in sys.modules.items() if module}}
+print(sorted(loaded & {{"brax", "dm_control", "labmaze"}}))
 """
 
 
@@ -75,7 +76,7 @@ def test_the_sentence_asks_for_the_versions_of_the_metadata(package):
 
 
 def test_constraints_serve_every_python():
-    """One set of versions, each a release with wheels on all of them, but labmaze, which is asked for before 3.13 alone."""
+    """One set of versions without markers; each has wheels everywhere but labmaze, asked for before 3.13 alone."""
     lines = (ROOT / "constraints.txt").read_text().splitlines()
     assert all(re.fullmatch(r"[\w.-]+==[\w.]+", line) for line in lines)
     pinned = names(lines)
