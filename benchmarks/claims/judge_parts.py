@@ -86,8 +86,8 @@ def decisive_task(
 
 
 def scaled_count(at_least: int, judged: int, asked: int) -> int:
-    """How many of the judged tasks stand for `at_least` of those asked for, where some were left out."""
-    return math.ceil(at_least * judged / asked)
+    """How many of the judged tasks stand for `at_least` of those asked for, where some were left out; all at most."""
+    return min(judged, math.ceil(at_least * judged / asked))
 
 
 def covered(view: View, methods: Sequence[str], tasks: Tasks, variants: Sequence[str] = ()) -> Coverage:

@@ -252,6 +252,10 @@ def test_reaching_the_expert_counts_tasks():
     assert verdict(make(95, A), make(20, B)) == HOLDS
     assert verdict(make(85, A), make(20, B)) == FAILS
     assert verdict(make(95, A)) == UNDECIDED
+    of_fewer = judges.reaches_expert("a", [A], "final", 0.9, at_least=4)(
+        View((make(95, A),), "paper", scale=lambda task: Scale(random=0.0, expert=100.0))
+    )
+    assert of_fewer.value == pytest.approx(0.95, abs=0.01)  # a reading of one task, asked for four of six
 
 
 def test_no_variant_may_be_better_by_more_than_the_margin():
