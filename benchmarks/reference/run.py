@@ -90,7 +90,7 @@ class Reference:
 
 def our_returns(algorithm: str, task: str, settings: Settings, seeds: range) -> np.ndarray:
     """Evaluation returns [points, seeds, episodes] of our population."""
-    from guided_rl.training.run import train  # imports JAX's backend, which the page does not need
+    from guided_rl.api import train  # imports JAX's backend, which the page does not need
 
     rates = {"critic_lr": settings.learning_rate, "actor_lr": settings.learning_rate}
     own = {"temperature_lr": settings.learning_rate, "initial_temperature": 1.0, "target_entropy": -1.0}
