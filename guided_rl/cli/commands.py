@@ -184,7 +184,7 @@ class Evidence:
         from guided_rl.cli.running import show
         from guided_rl.runtime.checkout import module
 
-        evidence = module("evidence")
+        evidence = module("runner.evidence")
         if self.list:
             show(evidence.missing_table())
         else:
