@@ -13,7 +13,7 @@ from experts.listing import listing
 from experts.recipes import RECIPES, config_of
 from experts.register import describe, register
 from experts.train import RUNS, train_task
-from guided_rl.runtime.errors import UserError, unknown
+from guided_rl.runtime.errors import UserError, unknown_name
 from guided_rl.training.cache import enable_compile_cache
 from guided_rl.training.run import Interrupted
 
@@ -53,7 +53,7 @@ def _make(task: str, options: argparse.Namespace) -> bool:
 def _refuse(tasks: Sequence[str], steps: int | None) -> None:
     for task in tasks:
         if task not in RECIPES:
-            raise unknown("task with an expert recipe", task, RECIPES)
+            raise unknown_name("task with an expert recipe", task, RECIPES)
     for points in sorted({config_of(task).evaluations for task in tasks}) if steps is not None else ():
         if steps < 1 or steps % points:
             raise UserError(f"--steps is {steps}; give a positive multiple of {points}")

@@ -35,7 +35,7 @@ from guided_rl.guides.expert_weights import guide_of, write_weights
 from guided_rl.guides.find import weights_name
 from guided_rl.guides.local import MEDIUM, local_guide
 from guided_rl.results.provenance import provenance
-from guided_rl.runtime.errors import UserError, unknown
+from guided_rl.runtime.errors import UserError, unknown_name
 from guided_rl.training.cache import enable_compile_cache
 from guided_rl.training.run import Interrupted
 
@@ -199,7 +199,7 @@ def main(tasks: Sequence[str]) -> int:
     try:
         for task in tasks or list(RECIPES):
             if task not in RECIPES:
-                raise unknown("task with a medium guide", task, RECIPES)
+                raise unknown_name("task with a medium guide", task, RECIPES)
             facts = make(task)
             print(f"{task}: seeds {facts['seeds']}, {facts['returns'][MEDIUM]}", flush=True)
     except UserError as error:

@@ -11,11 +11,11 @@ import numpy as np
 from guided_rl.config import RunConfig
 from guided_rl.datasets.lookup import find_dataset
 from guided_rl.guides.base import Guide
-from guided_rl.training.run import Result, Session
+from guided_rl.training.run import Result, Run
 from guided_rl.training.waves import Observer
 
 
-def session(config: RunConfig, guide: Guide | str | None = None, offline: np.ndarray | None = None) -> Session:
+def make_run(config: RunConfig, guide: Guide | str | None = None, offline: np.ndarray | None = None) -> Run:
     """The run of `config`, made concrete; its dataset is looked up by name unless rows are given.
 
     Args:
@@ -25,8 +25,8 @@ def session(config: RunConfig, guide: Guide | str | None = None, offline: np.nda
       UserError: the configuration cannot run.
     """
     if offline is None and config.dataset is not None:
-        return Session(config, guide, functools.partial(find_dataset, config.dataset))
-    return Session(config, guide, offline)
+        return Run(config, guide, functools.partial(find_dataset, config.dataset))
+    return Run(config, guide, offline)
 
 
 def train(
@@ -51,4 +51,4 @@ def train(
     Raises:
       UserError: the configuration cannot run. Interrupted: stopped on request, state saved.
     """
-    return session(config, guide, offline).run(folder, observers, checkpoint_seconds)
+    return make_run(config, guide, offline).execute(folder, observers, checkpoint_seconds)

@@ -17,7 +17,7 @@ from guided_rl.methods.hparams import defaults
 from guided_rl.networks.actors import ACTOR_HEADS
 from guided_rl.networks.mlp import ACTIVATIONS
 from guided_rl.physics import resolved
-from guided_rl.runtime.errors import UserError, unknown
+from guided_rl.runtime.errors import UserError, unknown_name
 
 # What older records do not say, because there was nothing else.
 YOUNGER = (
@@ -163,7 +163,7 @@ def check(config: RunConfig, method: Method) -> None:
         raise UserError(f"warmup={config.warmup} is a share of the budget; give a number in [0, 1]")
     resolved(config.physics)
     if config.activation not in ACTIVATIONS:
-        raise unknown("activation", config.activation, ACTIVATIONS)
+        raise unknown_name("activation", config.activation, ACTIVATIONS)
     words = {
         "initialization": ("lecun", "pytorch"),
         "actor_head": ACTOR_HEADS,
@@ -173,10 +173,10 @@ def check(config: RunConfig, method: Method) -> None:
     }
     for name, known in words.items():
         if getattr(config, name) not in known:
-            raise unknown(name, getattr(config, name), known)
+            raise unknown_name(name, getattr(config, name), known)
     for name, values in {**{k: (v,) for k, v in config.hparams.items()}, **config.grid}.items():
         if name not in method.hparams:
-            raise unknown(f"hyper-parameter of {method.name!r}", name, method.hparams)
+            raise unknown_name(f"hyper-parameter of {method.name!r}", name, method.hparams)
         if not values:
             raise UserError(f"the grid of {name} is empty; give at least one value")
         low, high = method.hparams[name].low, method.hparams[name].high

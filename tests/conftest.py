@@ -1,7 +1,7 @@
 """What all tests share: compiled programs on disk, few of them in memory, and no W&B unless a test asks for it.
 
 Markers. `slow`: a long proof, in `make test-all` alone. `trains`: trains or compiles a learner, which `make test-fast`
-leaves out; a test that calls `Session.run` without that marker fails, so that the quick set stays quick.
+leaves out; a test that calls `Run.execute` without that marker fails, so that the quick set stays quick.
 
 Most of the suite's time is XLA's compilation. Asking it for less optimisation is no way out: at backend level 0,
 learners on the native engine turn non-finite.
@@ -36,10 +36,10 @@ running: list[pytest.Item] = []
 
 
 def refuse_unmarked_training() -> None:
-    """Let `Session.run` fail in a test, or in a fixture for it, that is not marked `trains` or `slow`."""
-    from guided_rl.training.run import Session
+    """Let `Run.execute` fail in a test, or in a fixture for it, that is not marked `trains` or `slow`."""
+    from guided_rl.training.run import Run
 
-    train = Session.run
+    train = Run.execute
 
     @functools.wraps(train)
     def marked(self, *arguments, **settings):
@@ -47,7 +47,7 @@ def refuse_unmarked_training() -> None:
         assert not unmarked, f"{unmarked[0]} trains; mark it with pytest.mark.trains"
         return train(self, *arguments, **settings)
 
-    Session.run = marked
+    Run.execute = marked
 
 
 @pytest.hookimpl(wrapper=True)

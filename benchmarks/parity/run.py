@@ -30,7 +30,7 @@ from guided_rl.physics.mjx import MjxEngine
 from guided_rl.physics.native import NativeEngine
 from guided_rl.results.provenance import provenance
 from guided_rl.results.statistics import Sample, difference, mean_interval
-from guided_rl.runtime.errors import UserError, told, unknown
+from guided_rl.runtime.errors import UserError, exit_on_user_error, unknown_name
 from guided_rl.runtime.files import replace_file
 
 FOLDER = ROOT / "results" / "parity"
@@ -223,10 +223,10 @@ def measure_all(settings: Parity) -> None:
     """Measure what was asked for; the page is written after every row, so that none is lost."""
     for task in settings.tasks:
         if task not in TASKS:
-            raise unknown("task", task, TASKS)
+            raise unknown_name("task", task, TASKS)
     for engine in settings.engines:
         if engine not in ("native", "mjx"):
-            raise unknown("engine", engine, ("native", "mjx"))
+            raise unknown_name("engine", engine, ("native", "mjx"))
     if settings.steps < 1:
         raise UserError(f"--steps is {settings.steps}; give at least 1")
     path = settings.out / "parity.json"
@@ -252,5 +252,5 @@ def _rows(settings: Parity) -> Iterator[dict[str, Any]]:
 
 
 if __name__ == "__main__":
-    with told():
+    with exit_on_user_error():
         measure_all(tyro.cli(Parity))

@@ -39,7 +39,7 @@ from guided_rl.config import RunConfig
 from guided_rl.envs.reference_returns import REFERENCES
 from guided_rl.results.provenance import provenance
 from guided_rl.runtime.devices import cores
-from guided_rl.runtime.errors import UserError, told, unknown
+from guided_rl.runtime.errors import UserError, exit_on_user_error, unknown_name
 from guided_rl.runtime.files import replace_file
 
 ONE_THREAD = {"XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false", "OMP_NUM_THREADS": "1"}
@@ -251,11 +251,11 @@ def main(options: Reference) -> None:
         raise UserError("give at least 2 seeds of ours and 1 of SBX's")
     for pair in options.only:
         if pair not in map(name, PAIRS):
-            raise unknown("pair", pair, map(name, PAIRS))
+            raise unknown_name("pair", pair, map(name, PAIRS))
     write(options, settings, collect(options, settings))
     print((options.out / "sbx.md").read_text())
 
 
 if __name__ == "__main__":
-    with told():
+    with exit_on_user_error():
         main(tyro.cli(Reference))

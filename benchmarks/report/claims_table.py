@@ -9,7 +9,7 @@ from benchmarks.claims.ledger import ELSEWHERE, LONG, PAPER, Claim, Outcome, Row
 from guided_rl.results.records import Record
 from guided_rl.results.scales import ScaleOf, scale_of
 from guided_rl.results.sources import with_sources
-from guided_rl.results.table_notes import footing
+from guided_rl.results.table_notes import data_notes
 from guided_rl.results.tables import Table, estimate, number, percent
 
 SHARED_LEVEL = (
@@ -59,7 +59,9 @@ def claims_table(rows: Sequence[Row], views: Sequence[View], title: str) -> Tabl
         data.append({**facts, **{name: outcome and _facts(outcome) for name, outcome in judged.items()}})
     notes = [SHARED_LEVEL, *_scales(shown, presets)]
     notes += [
-        f"Preset {view.preset}: {note}" if len(views) > 1 else note for view in views for note in footing(view.records)
+        f"Preset {view.preset}: {note}" if len(views) > 1 else note
+        for view in views
+        for note in data_notes(view.records)
     ]
     for row in rows:
         notes += _reasons(row)

@@ -12,7 +12,7 @@ from guided_rl.results.scales import ScaleOf, scale_of
 from guided_rl.results.statistics import Interval
 from guided_rl.results.summaries import protocols, sample
 from guided_rl.results.summary_tables import label, rank
-from guided_rl.results.table_notes import footing
+from guided_rl.results.table_notes import data_notes
 from guided_rl.results.tables import Table, estimate, few_seeds, number, section_starts, steps
 
 FINAL = (
@@ -53,7 +53,7 @@ def overview_table(records: Sequence[Record], title: str, scale: ScaleOf = scale
             data += ({"method": name, "experts": experts},)
             kinds.append("expert")
         notes.append(OWN)
-    notes += footing(records)
+    notes += data_notes(records)
     return Table(title, ("Method", *tasks), rows, 1, (*notes, *few_seeds(rows)), data, section_starts(kinds))
 
 

@@ -17,7 +17,7 @@ from benchmarks.report.replacements import Replacement
 from guided_rl.config import RunConfig, check
 from guided_rl.methods import build
 from guided_rl.results.records import TUNING_SEED
-from guided_rl.runtime.errors import unknown
+from guided_rl.runtime.errors import unknown_name
 
 PRESETS = ("smoke", "quick", "cpu", "long", "paper")
 COMMITTED = ("cpu", "long", "paper")
@@ -154,15 +154,15 @@ def cells_of(
       UserError: an unknown preset or task, a pattern that no cell matches, or a setting that cannot run.
     """
     if preset not in PRESETS:
-        raise unknown("preset", preset, PRESETS)
+        raise unknown_name("preset", preset, PRESETS)
     cells = list(table.cells(preset))
     for task in tasks:
         if task not in {cell.config.task for cell in cells}:
-            raise unknown(f"task of table {table.name} at preset {preset}", task, {c.config.task for c in cells})
+            raise unknown_name(f"task of table {table.name} at preset {preset}", task, {c.config.task for c in cells})
     cells = [cell for cell in cells if not tasks or cell.config.task in tasks]
     for pattern in names:
         if not any(fnmatchcase(cell.name, pattern) for cell in cells):
-            raise unknown(f"cell of table {table.name} at preset {preset}", pattern, {cell.name for cell in cells})
+            raise unknown_name(f"cell of table {table.name} at preset {preset}", pattern, {cell.name for cell in cells})
     cells = [cell for cell in cells if not names or any(fnmatchcase(cell.name, pattern) for pattern in names)]
     cells = [_as_asked(cell, seeds, physics) for cell in cells]
     return [in_shards(cell) for cell in cells] if preset in IN_SHARDS else cells
@@ -194,9 +194,9 @@ def sweep_cell(
       UserError: an unknown axis, preset or task, or a setting that cannot run.
     """
     if axis not in table.grids:
-        raise unknown(f"sweep of table {table.name}", axis, table.grids)
+        raise unknown_name(f"sweep of table {table.name}", axis, table.grids)
     if preset not in PRESETS:
-        raise unknown("preset", preset, PRESETS)
+        raise unknown_name("preset", preset, PRESETS)
     cell = _as_asked(table.grids[axis](preset, task), seeds, physics)
     return in_shards(cell) if preset in IN_SHARDS else cell
 

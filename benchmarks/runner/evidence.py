@@ -17,7 +17,7 @@ import jax
 
 from benchmarks.runner import rates
 from benchmarks.runner.cells import COMMITTED, Cell, cells_of
-from benchmarks.runner.paths import ROOT, Place, chosen, finished, kept, refuse_to_lose, standing
+from benchmarks.runner.paths import ROOT, CellPaths, cell_status, chosen, finished, kept, refuse_to_lose
 from benchmarks.runner.priorities import PRIORITIES, Wanted
 from benchmarks.runner.running import join, next_piece, run_piece, with_choice
 from benchmarks.runner.tables import TABLES
@@ -26,7 +26,7 @@ from guided_rl.runtime.errors import Interrupted, UserError
 from guided_rl.training.waves import stop_on_interrupt
 
 Say = Callable[[str], None]
-Item = tuple[str, Place, Cell]
+Item = tuple[str, CellPaths, Cell]
 """A letter of the priorities, and a cell with its place."""
 
 
@@ -91,14 +91,14 @@ def wanted(priorities: Sequence[Wanted] = PRIORITIES, root: Path = ROOT) -> Iter
         for cell in cells_of(TABLES[table], preset):
             if fnmatchcase(cell.name, pattern) and (table, preset, cell.name) not in seen:
                 seen.add((table, preset, cell.name))
-                yield letter, Place(table, preset, root), cell
+                yield letter, CellPaths(table, preset, root), cell
 
 
 def missing_table(root: Path = ROOT, priorities: Sequence[Wanted] = PRIORITIES) -> Table:
     """What is missing, in order, with the hours that it will take."""
     known, rows, total = rates.heads(root), [], 0.0
     for letter, place, cell in wanted(priorities, root):
-        if (state := standing(place, cell)) == "done":
+        if (state := cell_status(place, cell)) == "done":
             continue
         left = cell.config.seeds - sum(len(record.seeds) for record in kept(place, cell))
         expected, source = rates.hours(chosen(place, cell) or cell, known, left)
@@ -110,7 +110,7 @@ def missing_table(root: Path = ROOT, priorities: Sequence[Wanted] = PRIORITIES) 
     return Table("Evidence that is missing", columns, tuple(rows), 5, (rates.HOURS,))
 
 
-def _next(items: Sequence[Item], failed) -> tuple[Place, Cell, Cell] | None:
+def _next(items: Sequence[Item], failed) -> tuple[CellPaths, Cell, Cell] | None:
     """The first cell that lacks something, and what of it; shards that a kill left unmerged are merged on the way."""
     for _, place, cell in items:
         if (place, cell.name) in failed:
@@ -118,7 +118,7 @@ def _next(items: Sequence[Item], failed) -> tuple[Place, Cell, Cell] | None:
         piece = next_piece(place, cell)
         if piece is not None:
             return place, cell, piece
-        if standing(place, cell) != "done":
+        if cell_status(place, cell) != "done":
             join(place, with_choice(place, cell))
     return None
 
@@ -130,7 +130,7 @@ def _told(commits: Sequence[Commit], say: Say) -> list[Commit]:
     return []
 
 
-def _commit_of(place: Place, piece: Cell) -> Commit:
+def _commit_of(place: CellPaths, piece: Cell) -> Commit:
     """What a finished cell or shard is committed as: with its whole folder, in which it lies."""
     folder = place.record(piece if piece.whole is None else piece.whole).relative_to(place.root)
     span = "" if piece.whole is None else f", seeds {piece.seeds[0]} to {piece.seeds[-1]}"

@@ -20,7 +20,7 @@ from types import ModuleType
 from typing import Any
 
 from benchmarks.runner.cells import Cell
-from benchmarks.runner.paths import ROOT, Place, finished
+from benchmarks.runner.paths import ROOT, CellPaths, finished
 from benchmarks.runner.running import run_cell
 from guided_rl import methods
 from guided_rl.config import check
@@ -30,7 +30,7 @@ from guided_rl.training.checkpoint import wait_for_owner
 from guided_rl.training.waves import stop_on_interrupt
 
 Say = Callable[[str], None]
-Launcher = Callable[[Place, Sequence[Cell], Say], None]
+Launcher = Callable[[CellPaths, Sequence[Cell], Say], None]
 
 RETRIES = 5  # of a cell whose worker or node was lost
 LOCK_SECONDS = 120.0  # NFS gives a dead client's locks free after 90
@@ -47,13 +47,13 @@ PASSED_ON = (
 )
 
 
-def on_this_machine(place: Place, cells: Sequence[Cell], say: Say) -> None:
+def on_this_machine(place: CellPaths, cells: Sequence[Cell], say: Say) -> None:
     """One cell after another, in this process."""
     for number, cell in enumerate(cells, 1):
         run_cell(place, cell, say, f"{number}/{len(cells)} ")
 
 
-def on_ray(place: Place, cells: Sequence[Cell], say: Say) -> None:
+def on_ray(place: CellPaths, cells: Sequence[Cell], say: Say) -> None:
     """As tasks of the Ray cluster that `$RAY_ADDRESS` names or that runs here, else of one started here.
 
     Raises:
@@ -67,7 +67,7 @@ def on_ray(place: Place, cells: Sequence[Cell], say: Say) -> None:
     ray = _ray()
     with _cluster(ray), stop_on_interrupt() as stop:
         nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-        share = share_of(nodes, env_vars.threads(), env_vars.memory())
+        share = resources_of(nodes, env_vars.threads(), env_vars.memory())
         say(f"Ray: {len(nodes)} nodes; {share}")
         task = ray.remote(
             num_cpus=share.cpus,
@@ -89,7 +89,7 @@ LAUNCHERS: dict[str, Launcher] = {"local": on_this_machine, "ray": on_ray}
 
 
 @dataclass(frozen=True)
-class Share:
+class Resources:
     """What a cell takes of a node; memory in bytes."""
 
     cpus: int
@@ -101,7 +101,7 @@ class Share:
         return f"a cell takes {gpus}{self.cpus} CPUs and {self.memory / 2**30:g} GiB"
 
 
-def share_of(nodes: Sequence[Mapping[str, float]], cpus: int = 0, memory: int = 0) -> Share:
+def resources_of(nodes: Sequence[Mapping[str, float]], cpus: int = 0, memory: int = 0) -> Resources:
     """A GPU where there are any, else all CPUs of the smallest node that has two; memory in proportion.
 
     The same for every node, so that a lost cell's checkpoint fits wherever it goes on. Memory is a power
@@ -127,10 +127,10 @@ def share_of(nodes: Sequence[Mapping[str, float]], cpus: int = 0, memory: int = 
             f"no node of the Ray cluster has what a cell takes ({cpus or 1} CPUs{' and 1 GPU' if gpus else ''}, "
             f"{memory / 2**30:.1f} GiB); add one, or ask for less with GUIDED_RL_THREADS and GUIDED_RL_MEMORY_GB"
         )
-    return Share(cpus, gpus, memory)
+    return Resources(cpus, gpus, memory)
 
 
-def submit(place: Place, cells: Sequence[Cell], start: Callable[[Cell, Any, bool], Any]) -> dict[str, Any]:
+def submit(place: CellPaths, cells: Sequence[Cell], start: Callable[[Cell, Any, bool], Any]) -> dict[str, Any]:
     """Start every cell, and before them, once, what they need and is missing.
 
     Args:
@@ -158,18 +158,18 @@ def submit(place: Place, cells: Sequence[Cell], start: Callable[[Cell, Any, bool
     return started
 
 
-def _waits_for(place: Place, cell: Cell) -> Cell | None:
+def _waits_for(place: CellPaths, cell: Cell) -> Cell | None:
     """The sweep that is to choose a cell's settings and has no record, which needs what the cell does; else that."""
     if cell.tuning is not None and not finished(place, cell.tuning.cell):
         return cell.tuning.cell
     return cell.needs
 
 
-def _no_agents(place: Place, cell: Cell) -> bool:
+def _no_agents(place: CellPaths, cell: Cell) -> bool:
     return not place.agents(cell).exists()
 
 
-def _work(place: Place, cell: Cell, before: str | None, needed: bool) -> str | None:
+def _work(place: CellPaths, cell: Cell, before: str | None, needed: bool) -> str | None:
     """One cell in a worker; what a user can mend comes back as a sentence, and is not retried.
 
     Args:
@@ -256,7 +256,7 @@ def _cluster(ray: ModuleType) -> Iterator[None]:
         ray.shutdown()
 
 
-def _environment(share: Share) -> dict[str, str]:
+def _environment(share: Resources) -> dict[str, str]:
     """What a worker's process has in its environment before JAX starts."""
     return {
         **{name: os.environ[name] for name in PASSED_ON if name in os.environ},

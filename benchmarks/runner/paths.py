@@ -41,7 +41,7 @@ def records_root(preset: str, root: Path = ROOT) -> Path:
 
 
 @dataclass(frozen=True)
-class Place:
+class CellPaths:
     """Where a table's cells are run and kept at a preset.
 
     Attributes:
@@ -78,7 +78,7 @@ def with_needs(cells: Iterable[Cell]) -> list[Cell]:
     return list({cell.name: cell for cell in [*needs, *sweeps, *cells]}.values())
 
 
-def chosen(place: Place, cell: Cell) -> Cell | None:
+def chosen(place: CellPaths, cell: Cell) -> Cell | None:
     """The cell with the settings that its sweep chose, itself where nothing is tuned; None while there is no choice."""
     if cell.tuning is None:
         return cell
@@ -89,7 +89,7 @@ def chosen(place: Place, cell: Cell) -> Cell | None:
     return dataclasses.replace(cell, config=dataclasses.replace(cell.config, hparams=hparams), tuning=None)
 
 
-def changes(place: Place, cell: Cell) -> list[str] | None:
+def changes(place: CellPaths, cell: Cell) -> list[str] | None:
     """`name: stored -> asked for` wherever the cell's record was made otherwise; None if it has none.
 
     More seeds than asked for are no change. An offline guide's file is named by its own cell's settings, and
@@ -105,12 +105,12 @@ def changes(place: Place, cell: Cell) -> list[str] | None:
     return [change for change in found if not change.startswith("guide: offline:")] or found
 
 
-def finished(place: Place, cell: Cell) -> bool:
+def finished(place: CellPaths, cell: Cell) -> bool:
     """Whether the cell has a record of just these settings; one of others is not believed, and stays until replaced."""
     return changes(place, cell) == []
 
 
-def standing(place: Place, cell: Cell) -> str:
+def cell_status(place: CellPaths, cell: Cell) -> str:
     """`to run`, `waits for …`, `k of n seeds`, `done`, or, with what differs, `to extend`, `to run again` or
     `in the way`: not to be replaced."""
     if chosen(place, cell) is None:
@@ -125,7 +125,7 @@ def standing(place: Place, cell: Cell) -> str:
     return f"{word} ({'; '.join(found)})"
 
 
-def kept(place: Place, cell: Cell) -> list[records.Record]:
+def kept(place: CellPaths, cell: Cell) -> list[records.Record]:
     """Records of some of the cell's seeds, made as it would be now: its own, if that has fewer, and shards."""
     cell = chosen(place, cell)
     if cell is None or build(cell.config.method, cell.config.options).offline:
@@ -137,14 +137,14 @@ def kept(place: Place, cell: Cell) -> list[records.Record]:
     return [record for record in found if set(record.seeds) <= set(cell.seeds) and _alike(record, cell)]
 
 
-def extends(place: Place, cell: Cell) -> bool:
+def extends(place: CellPaths, cell: Cell) -> bool:
     """Whether the cell's own record stays a part of what is asked for now."""
     return place.record(cell).joinpath("record.json").exists() and any(
         record.seeds[0] == cell.seeds[0] for record in kept(place, cell)
     )
 
 
-def pieces(place: Place, cell: Cell) -> list[Cell]:
+def missing_parts(place: CellPaths, cell: Cell) -> list[Cell]:
     """What is left to train of a cell whose settings are known: itself, or shards of the seeds that nothing has yet."""
     there = kept(place, cell)
     if not there and cell.seeds_per_shard is None:
@@ -165,7 +165,7 @@ def shard(cell: Cell, seeds: Sequence[int]) -> Cell:
     return dataclasses.replace(cell, config=config, seeds_per_shard=None, whole=cell)
 
 
-def refuse_to_lose(place: Place, cells: Sequence[Cell], seeds_chosen: bool) -> None:
+def refuse_to_lose(place: CellPaths, cells: Sequence[Cell], seeds_chosen: bool) -> None:
     """Refuse to replace records that another choice of seeds or engine made, also of what the cells need.
 
     Args:
@@ -185,7 +185,7 @@ def refuse_to_lose(place: Place, cells: Sequence[Cell], seeds_chosen: bool) -> N
             )
 
 
-def _chosen(place: Place, cell: Cell, seeds_chosen: bool) -> dict[str, tuple[Any, Any]]:
+def _chosen(place: CellPaths, cell: Cell, seeds_chosen: bool) -> dict[str, tuple[Any, Any]]:
     """What a command's words set and the cell's record has otherwise, as (stored, asked for).
 
     To forget words that made more seeds, or took another engine, loses as much as to give them.
@@ -203,7 +203,7 @@ def _chosen(place: Place, cell: Cell, seeds_chosen: bool) -> dict[str, tuple[Any
     return found
 
 
-def _settings(place: Place, cell: Cell) -> tuple[dict[str, Any], dict[str, Any]] | None:
+def _settings(place: CellPaths, cell: Cell) -> tuple[dict[str, Any], dict[str, Any]] | None:
     """How the cell's record was made, and how it would be now; the same `physics` where the same engine ran."""
     folder, cell = place.record(cell), chosen(place, cell)
     files.heal(folder)

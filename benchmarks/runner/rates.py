@@ -78,6 +78,6 @@ def _probe(config: RunConfig) -> float | None:
         if config.dataset is not None:
             env = envs.make(config.task, config.physics)
             rows = np.zeros((1, 4, Layout.of(env.observation_size, env.action_space.width).width), np.float32)
-        return expected_seconds(api.session(config, offline=rows))
+        return expected_seconds(api.make_run(config, offline=rows))
     except UserError:
         return None

@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Callable
 
 from benchmarks.runner.cells import Cell
-from benchmarks.runner.paths import Place, chosen, finished, kept, pieces
+from benchmarks.runner.paths import CellPaths, chosen, finished, kept, missing_parts
 from benchmarks.runner.tuning import keep_choice
 from guided_rl import api
 from guided_rl.cli.watch import watching
@@ -20,7 +20,7 @@ from guided_rl.training.checkpoint import Checkpoints
 Say = Callable[[str], None]
 
 
-def run_cell(place: Place, cell: Cell, say: Say, label: str = "") -> None:
+def run_cell(place: CellPaths, cell: Cell, say: Say, label: str = "") -> None:
     """Train one cell, or go on with it, and keep its record.
 
     What chooses its settings, and what it needs, is trained first if it is missing.
@@ -31,12 +31,12 @@ def run_cell(place: Place, cell: Cell, say: Say, label: str = "") -> None:
         say(f"{label}{cell.needs.name}: its agents are not on this machine, so they are trained again")
         run_cell(place, cell.needs, say, label)
     cell = with_choice(place, cell)
-    for piece in pieces(place, cell):
+    for piece in missing_parts(place, cell):
         run_piece(place, piece, say, label)
     join(place, cell)
 
 
-def next_piece(place: Place, cell: Cell) -> Cell | None:
+def next_piece(place: CellPaths, cell: Cell) -> Cell | None:
     """What `run_piece` is to train next for a cell: of its sweep, what it needs, or of itself; None if nothing."""
     if finished(place, cell):
         return None
@@ -44,10 +44,10 @@ def next_piece(place: Place, cell: Cell) -> Cell | None:
         return found
     if cell.needs is not None and not place.agents(cell.needs).exists():
         return cell.needs
-    return next(iter(pieces(place, with_choice(place, cell))), None)
+    return next(iter(missing_parts(place, with_choice(place, cell))), None)
 
 
-def with_choice(place: Place, cell: Cell) -> Cell:
+def with_choice(place: CellPaths, cell: Cell) -> Cell:
     """The cell with its chosen settings; the choice is kept beside the record that it rests on."""
     if cell.tuning is not None:
         folder = place.record(cell.tuning.cell)
@@ -55,10 +55,10 @@ def with_choice(place: Place, cell: Cell) -> Cell:
     return chosen(place, cell)
 
 
-def run_piece(place: Place, cell: Cell, say: Say, label: str = "") -> None:
+def run_piece(place: CellPaths, cell: Cell, say: Say, label: str = "") -> None:
     """Train a cell whose settings are known, or a shard of one, which goes into its cell's record if it is the last."""
-    session = api.session(cell.config)
-    experts = experts_behind(session.method, cell.config.guide, cell.config.dataset, session.env, rows=session.offline)
+    run = api.make_run(cell.config)
+    experts = experts_behind(run.method, cell.config.guide, cell.config.dataset, run.env, rows=run.offline)
     if cell.whole is not None:
         _refuse_other_experts(kept(place, cell.whole), experts, place, cell)
     run_folder = place.run_folder(cell)
@@ -66,10 +66,10 @@ def run_piece(place: Place, cell: Cell, say: Say, label: str = "") -> None:
     named = cell.name if cell.whole is None else f"{cell.name}, seeds {cell.seeds[0]} to {cell.seeds[-1]}"
     say(f"{label}{named}{': going on from its checkpoint' if begun else ''}")
     group = f"{place.table}/{cell.config.task}/{cell.config.method}"
-    with watching(session, group, place.curves(cell)) as observers:
-        result = session.run(run_folder, observers, place.checkpoint_seconds)
-    if session.method.offline:
-        keep_agents(result, place.agents(cell), session.offline.shape[1])
+    with watching(run, group, place.curves(cell)) as observers:
+        result = run.execute(run_folder, observers, place.checkpoint_seconds)
+    if run.method.offline:
+        keep_agents(result, place.agents(cell), run.offline.shape[1])
     preset = cell.preset or place.preset
     record = collect.from_result(result, place.table, preset, cell.name, experts, cell.variant, cell.setting)
     if not finished(place, cell):
@@ -82,15 +82,15 @@ def run_piece(place: Place, cell: Cell, say: Say, label: str = "") -> None:
         join(place, cell.whole)
 
 
-def join(place: Place, cell: Cell) -> None:
+def join(place: CellPaths, cell: Cell) -> None:
     """Merge shards, and the record that they extend, into the cell's record, if no seed is missing; they go with it."""
-    if finished(place, cell) or pieces(place, cell):
+    if finished(place, cell) or missing_parts(place, cell):
         return
     records.write(merging.merge(kept(place, cell)), place.record(cell))
     shutil.rmtree(place.run_folder(cell), ignore_errors=True)
 
 
-def _refuse_other_experts(parts, experts, place: Place, cell: Cell) -> None:
+def _refuse_other_experts(parts, experts, place: CellPaths, cell: Cell) -> None:
     """Refuse to train a shard that could not be merged.
 
     Raises:

@@ -9,9 +9,18 @@ from benchmarks.papers import find_papers
 from benchmarks.report import build, page
 from benchmarks.runner.cells import COMMITTED, PRESETS, Cell, PaperTable, cells_of, sweep_cell
 from benchmarks.runner.launchers import LAUNCHERS, Launcher
-from benchmarks.runner.paths import ROOT, Place, changes, finished, records_root, refuse_to_lose, standing, with_needs
+from benchmarks.runner.paths import (
+    ROOT,
+    CellPaths,
+    cell_status,
+    changes,
+    finished,
+    records_root,
+    refuse_to_lose,
+    with_needs,
+)
 from guided_rl.results import records
-from guided_rl.runtime.errors import UserError, unknown
+from guided_rl.runtime.errors import UserError, unknown_name
 
 TABLES = find_papers()
 
@@ -19,14 +28,14 @@ TABLES = find_papers()
 def find_table(name: str) -> PaperTable:
     """The paper's table by name."""
     if name not in TABLES:
-        raise unknown("table", name, TABLES)
+        raise unknown_name("table", name, TABLES)
     return TABLES[name]
 
 
 def find_launcher(name: str) -> Launcher:
     """Who runs the cells, by name."""
     if name not in LAUNCHERS:
-        raise unknown("launcher", name, LAUNCHERS)
+        raise unknown_name("launcher", name, LAUNCHERS)
     return LAUNCHERS[name]
 
 
@@ -54,7 +63,7 @@ def run_table(
         of seeds or engine, before anything is trained.
     """
     launch = find_launcher(launcher)
-    table, place = find_table(name), Place(name, preset, root)
+    table, place = find_table(name), CellPaths(name, preset, root)
     cells = cells_of(table, preset, seeds, physics, tasks, names)
     refuse_to_lose(place, cells, seeds is not None)
     missing = [cell for cell in cells if not finished(place, cell)]
@@ -74,7 +83,7 @@ def run_sweep(
     say: Callable[[str], None] = print,
 ) -> records.Record:
     """Run the cell that sweeps one of the paper's axes on a task, as `run_table` does, and read its record."""
-    launch, place = find_launcher(launcher), Place(name, preset)
+    launch, place = find_launcher(launcher), CellPaths(name, preset)
     cell = sweep_cell(find_table(name), axis, preset, task, seeds, physics)
     refuse_to_lose(place, [cell], seeds is not None)
     if not finished(place, cell):
@@ -82,19 +91,19 @@ def run_sweep(
     return records.read(place.record(cell))
 
 
-def _launch(launch: Launcher, place: Place, cells: Sequence[Cell], say: Callable[[str], None]) -> None:
+def _launch(launch: Launcher, place: CellPaths, cells: Sequence[Cell], say: Callable[[str], None]) -> None:
     """Run the cells, and say before which records that replaces."""
     for cell in with_needs(cells):
         runs = cell in cells or not place.agents(cell).exists()
         if runs and changes(place, cell):
-            say(f"{cell.name}: {standing(place, cell)}; its record stays until the new one is whole")
+            say(f"{cell.name}: {cell_status(place, cell)}; its record stays until the new one is whole")
     launch(place, cells, say)
 
 
 def planned(name: str, preset: str, seeds: int | None = None, physics: str = "auto") -> list[tuple[Cell, str]]:
     """A table's cells, each with whether it is to run, see `standing`."""
-    place = Place(name, preset)
-    return [(cell, standing(place, cell)) for cell in cells_of(find_table(name), preset, seeds, physics)]
+    place = CellPaths(name, preset)
+    return [(cell, cell_status(place, cell)) for cell in cells_of(find_table(name), preset, seeds, physics)]
 
 
 def build_report(name: str, preset: str, root: Path = ROOT) -> build.Content:

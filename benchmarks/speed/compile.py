@@ -32,12 +32,12 @@ def seconds_by_program(table: str, preset: str) -> dict[str, float]:
         if cell.needs or f"{name} {PROGRAMS[0]}" in seconds:
             continue
         try:
-            session = api.session(cell.config)
+            run = api.make_run(cell.config)
         except UserError:
             continue
         for program in PROGRAMS:
             begin = time.perf_counter()
-            session.program(program, session.plan.width)
+            run.program(program, run.plan.width)
             seconds[f"{name} {program}"] = round(time.perf_counter() - begin, 3)
         if preset == "smoke":
             break

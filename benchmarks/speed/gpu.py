@@ -22,7 +22,7 @@ from benchmarks.speed import limit, run
 from benchmarks.speed import parts as speed_parts
 from benchmarks.speed.parts import OURS, Size
 from benchmarks.speed.records import FOLDER, measure, row
-from guided_rl.runtime.errors import UserError, told
+from guided_rl.runtime.errors import UserError, exit_on_user_error
 from guided_rl.training.plan import own_memory_limit
 
 TASKS = ("HalfCheetah-v5", "Hopper-v5", "Walker2d-v5", "Ant-v5", "Humanoid-v5", "cheetah-run", "walker-walk")
@@ -64,7 +64,7 @@ def update_rows(options: Gpu) -> Iterator[dict]:
     size, steps = (Size(16, 16, 2), 10) if options.smoke else (Size(256, 256, 128), 1_000)
     for precision in ("default", "highest"):
         population = speed_parts.updates(LEARNER, "sac", size, steps, precision=precision)
-        own, machine = population.contestant(OURS), limit.rates(size, precision)
+        own, machine = population.competitor(OURS), limit.rates(size, precision)
         own.run()
         turns = 1 if options.smoke else max(options.repeats, math.ceil(SECONDS / own.run()))
         rates = speed_parts.alternate([own], turns) | speed_parts.alternate(machine, options.repeats)
@@ -87,7 +87,7 @@ def seed_rows(options: Gpu) -> Iterator[dict]:
         name = f"{members} seed{'s'[: members > 1]}"
         sized = dataclasses.replace(size, members=members)
         population = speed_parts.learning(LEARNER, "sac", sized, steps, capacity=capacity)
-        loops.append(population.contestant(name))
+        loops.append(population.competitor(name))
         memory[name] = population.memory()
     shape = f"{size.width}×{size.width}, batch {size.batch}, replay of {capacity:,}"
     what = f"SAC, {LEARNER}, {shape}, by number of seeds"
@@ -103,7 +103,7 @@ def engine_rows(options: Gpu) -> Iterator[dict]:
     one, engines = dataclasses.replace(size, members=1), ("mjx", "native")
     with speed_parts.peer("SBX", "sbx_speed.py", LEARNER, one, steps) as sbx:
         loops = [speed_parts.loop(LEARNER, "sac", size, steps, engine, engine=engine) for engine in engines]
-        updates = speed_parts.updates(LEARNER, "sac", size, steps).contestant("updates alone")
+        updates = speed_parts.updates(LEARNER, "sac", size, steps).competitor("updates alone")
         alone = [speed_parts.physics(LEARNER, engine, size.members, steps) for engine in engines]
         alone = [dataclasses.replace(part, name=f"{part.name} alone") for part in alone]
         rates = speed_parts.alternate([*loops, sbx, updates, *alone], options.repeats)
@@ -163,5 +163,5 @@ def main(options: Gpu) -> None:
 
 
 if __name__ == "__main__":
-    with told():
+    with exit_on_user_error():
         main(tyro.cli(Gpu))

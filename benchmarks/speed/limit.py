@@ -16,7 +16,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from benchmarks.speed.parts import Contestant, Population, Size, timed
+from benchmarks.speed.parts import Competitor, Population, Size, timed
 from guided_rl.methods.base import Context
 from guided_rl.runtime.rng import KEYS, normal
 from guided_rl.training.checkpoint import tree_bytes
@@ -72,7 +72,7 @@ def products(jaxpr: Any) -> float:
     return total
 
 
-def _everywhere(name: str, unit: str, work: float, function: Any, *arrays: jax.Array) -> Contestant:
+def _everywhere(name: str, unit: str, work: float, function: Any, *arrays: jax.Array) -> Competitor:
     """`function` on every device at once, each with arrays of its own."""
     devices = len(jax.devices())
     mesh = population_mesh(devices)
@@ -81,10 +81,10 @@ def _everywhere(name: str, unit: str, work: float, function: Any, *arrays: jax.A
     program = sharded(each, mesh, (SPLIT,) * len(arrays), SPLIT).lower(*spread).compile()
     run = lambda: timed(lambda: program(*spread))
     run()
-    return Contestant(name, run, work * devices, unit)
+    return Competitor(name, run, work * devices, unit)
 
 
-def rates(size: Size, precision: str = "default") -> list[Contestant]:
+def rates(size: Size, precision: str = "default") -> list[Competitor]:
     """Matrix products as a hidden layer's forward and backward pass has them, copies, and normals as an update draws.
 
     Where members are batched (`vmap`), so are these products.

@@ -62,11 +62,11 @@ def page(rows: list[dict]) -> str:
     """The rows as Markdown."""
     lines = [
         "# Speed, side by side\n",
-        "Contestants take turns on the same machine; rates are the last run's, medians over turns (lowest and highest "
+        "Competitors take turns on the same machine; rates are the last run's, medians over turns (lowest and highest "
         "in brackets). A run's ratio is the median of each turn's own; the one shown, and judged, is the median of as "
         "many runs as stand beside it (lowest and highest in brackets: of the runs, or of the turns of a single one). "
         "Compile time is not in the rates, except of whole runs; for peers it is given with their warm-up.\n",
-        "| what | contestants, rate per second | ratio | runs | target | met | compile, s |",
+        "| what | competitors, rate per second | ratio | runs | target | met | compile, s |",
         "|---|---|---|---|---|---|---|",
         *(line(entry) for entry in rows),
         "",

@@ -1,6 +1,6 @@
-"""What `benchmarks.speed.run` measures, each part side by side: rates of two or more contestants that take turns.
+"""What `benchmarks.speed.run` measures, each part side by side: rates of two or more competitors that take turns.
 
-A contestant is a function that does a fixed amount of work and returns its seconds. Building one
+A competitor is a function that does a fixed amount of work and returns its seconds. Building one
 compiles it and runs it once; then all of a part alternate, so that whatever else the machine does
 meets all of them.
 """
@@ -42,7 +42,7 @@ OURS, STEPS, UPDATES = "guided-rl", "env steps with update", "updates"
 
 
 @dataclass(frozen=True)
-class Contestant:
+class Competitor:
     """Somebody to be timed.
 
     Attributes:
@@ -75,17 +75,17 @@ def timed(function: Callable[[], Any]) -> float:
     return time.perf_counter() - begin
 
 
-def alternate(contestants: list[Contestant], repeats: int) -> dict[str, list[float]]:
+def alternate(competitors: list[Competitor], repeats: int) -> dict[str, list[float]]:
     """Rates in work per second of each, `repeats` pieces in turns."""
-    rates: dict[str, list[float]] = {c.name: [] for c in contestants}
+    rates: dict[str, list[float]] = {c.name: [] for c in competitors}
     for turn in range(repeats):
-        order = contestants if turn % 2 == 0 else contestants[::-1]
+        order = competitors if turn % 2 == 0 else competitors[::-1]
         for c in order:
             rates[c.name].append(c.work / c.run())
     return rates
 
 
-def physics(task: str, engine: str, simulations: int, steps: int) -> Contestant:
+def physics(task: str, engine: str, simulations: int, steps: int) -> Competitor:
     """`steps` environment steps of `simulations` under random actions, in one compiled loop over all devices."""
     env = make(task, engine)
     mesh = population_mesh(simulations)
@@ -105,10 +105,10 @@ def physics(task: str, engine: str, simulations: int, steps: int) -> Contestant:
     compiled = time.perf_counter() - begin
     run = lambda: timed(lambda: program(state, keys))
     run()
-    return Contestant(engine, run, simulations * steps, "env steps", compiled)
+    return Competitor(engine, run, simulations * steps, "env steps", compiled)
 
 
-def engine_alone(task: str, steps: int) -> Contestant:
+def engine_alone(task: str, steps: int) -> Competitor:
     """C MuJoCo without us: one simulation a core under random controls, nothing observed, rewarded or reset."""
     sim = make(task, "native").task.simulation
     worlds = [mujoco.MjData(sim.model) for _ in range(cores())]
@@ -127,7 +127,7 @@ def engine_alone(task: str, steps: int) -> Contestant:
         return time.perf_counter() - begin
 
     run()
-    return Contestant("C MuJoCo alone", run, steps * len(worlds), "env steps")
+    return Competitor("C MuJoCo alone", run, steps * len(worlds), "env steps")
 
 
 class Population:
@@ -179,17 +179,17 @@ class Population:
         self.state, totals = self.program(self.state, inputs)
         return totals
 
-    def contestant(self, name: str, inputs: Inputs | None = None) -> Contestant:
+    def competitor(self, name: str, inputs: Inputs | None = None) -> Competitor:
         """The population under its own or other hyper-parameters; work in steps, each with its update."""
         chosen = self.inputs if inputs is None else inputs
         run = lambda: timed(lambda: self.advance(chosen))
         unit = UPDATES if self.trainer.method.offline else STEPS
-        return Contestant(name, run, self.steps * self.size.members, unit, self.compile_seconds)
+        return Competitor(name, run, self.steps * self.size.members, unit, self.compile_seconds)
 
 
-def loop(task: str, algorithm: str, size: Size, steps: int, name: str = OURS, **how: str) -> Contestant:
+def loop(task: str, algorithm: str, size: Size, steps: int, name: str = OURS, **how: str) -> Competitor:
     """Our whole loop at one update per environment step; `how` says what is not as usual, as for `Population`."""
-    return learning(task, algorithm, size, steps, **{"execution": default_execution(), **how}).contestant(name)
+    return learning(task, algorithm, size, steps, **{"execution": default_execution(), **how}).competitor(name)
 
 
 @functools.cache  # rows that time the same population share it, since most of a row's time is compilation
@@ -207,7 +207,7 @@ def updates(task: str, algorithm: str, size: Size, steps: int, **how: str) -> Po
 @contextlib.contextmanager
 def peer(
     name: str, script: str, task: str, size: Size, steps: int, part: str = "loop", more: tuple[str, ...] = ()
-) -> Iterator[Contestant]:
+) -> Iterator[Competitor]:
     """A peer in a process that works only when it is its turn, pieces of `steps` with `size.members` seeds.
 
     Args:
@@ -233,16 +233,16 @@ def peer(
     try:
         first = sum(run() for _ in range(WARMUP // steps + 2 if part == "loop" else 1))
         unit = STEPS if part == "loop" else UPDATES
-        yield Contestant(name, run, steps * size.members, unit, first)
+        yield Competitor(name, run, steps * size.members, unit, first)
     finally:
         process.stdin.close()
         process.wait()
 
 
-def grid(task: str, size: Size, steps: int) -> tuple[list[Contestant], int]:
+def grid(task: str, size: Size, steps: int) -> tuple[list[Competitor], int]:
     """DAI's T_change at four values × a quarter of the members, against all members at one value.
 
-    Returns the two contestants and how many programs they compiled together.
+    Returns the two competitors and how many programs they compiled together.
     """
     env = make(task)
     network = DeterministicActor((64, 64), env.action_size)
@@ -252,6 +252,6 @@ def grid(task: str, size: Size, steps: int) -> tuple[list[Contestant], int]:
     same = population.inputs
     values = np.repeat(np.float32([0.1, 0.25, 0.5, 1.0]), size.members // 4)
     varied = place(dataclasses.replace(same, hp={**same.hp, "t_change": jnp.asarray(values)}), population.mesh, INPUTS)
-    both = [population.contestant("4 × T_change", varied), population.contestant("one T_change", same)]
+    both = [population.competitor("4 × T_change", varied), population.competitor("one T_change", same)]
     programs = {population.chunk.lower(population.state, inputs).as_text() for inputs in (varied, same)}
     return both, len(programs)

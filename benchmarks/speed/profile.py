@@ -82,14 +82,14 @@ def _group(opcodes: set[str]) -> str:
 
 def spent(population: Population) -> dict[str, float]:
     """Microseconds of one member's step by group, one call of the program after two that do not count."""
-    contestant = population.contestant("")
-    contestant.run()
-    contestant.run()
+    competitor = population.competitor("")
+    competitor.run()
+    competitor.run()
     groups = kinds(population.program.as_text())
     total: Counter[str] = Counter()
     with tempfile.TemporaryDirectory() as folder:
         with jax.profiler.trace(folder):
-            wall = contestant.run()
+            wall = competitor.run()
         (path,) = Path(folder).rglob("*.xplane.pb")
         for plane in jax.profiler.ProfileData.from_file(str(path)).planes:
             for line in plane.lines:
@@ -97,7 +97,7 @@ def spent(population: Population) -> dict[str, float]:
                     if event.name in groups:
                         total[groups[event.name]] += event.duration_ns / 1e3
     total[BETWEEN] = max(0.0, 1e6 * wall - sum(total.values()))
-    return {group: round(total[group] / contestant.work, 2) for group in GROUPS}
+    return {group: round(total[group] / competitor.work, 2) for group in GROUPS}
 
 
 def case(task: str, size: Size, steps: int) -> dict[str, Any]:

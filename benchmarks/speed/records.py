@@ -14,9 +14,9 @@ import numpy as np
 
 from benchmarks import ROOT
 from benchmarks.speed import page, parts
-from benchmarks.speed.parts import Contestant
+from benchmarks.speed.parts import Competitor
 from guided_rl.results.provenance import provenance
-from guided_rl.runtime.errors import UserError, unknown
+from guided_rl.runtime.errors import UserError, unknown_name
 from guided_rl.runtime.files import replace_file
 
 FOLDER = ROOT / "results" / "speed"
@@ -30,7 +30,7 @@ def row(
     part: str,
     what: str,
     targets: Mapping[str, float],
-    contestants: list[Contestant],
+    competitors: list[Competitor],
     repeats: int,
     rates: Mapping[str, list[float]] | None = None,
     **extra: Any,
@@ -38,22 +38,22 @@ def row(
     """One comparison, ours first: rates of every turn, and the ratio of ours to each of the others.
 
     Args:
-      targets: least ratio, by contestant. rates: as measured already, if they are.
+      targets: least ratio, by competitor. rates: as measured already, if they are.
     """
-    rates = parts.alternate(contestants, repeats) if rates is None else rates
-    ours, *others = contestants
+    rates = parts.alternate(competitors, repeats) if rates is None else rates
+    ours, *others = competitors
     ratios = {other.name: np.divide(rates[ours.name], rates[other.name]) for other in others}
     return {
         "part": part,
         "what": what,
         "unit": ours.unit,
         "targets": dict(targets),
-        "rates": {c.name: [float(f"{rate:.4g}") for rate in rates[c.name]] for c in contestants},
+        "rates": {c.name: [float(f"{rate:.4g}") for rate in rates[c.name]] for c in competitors},
         "ratio": {name: round(float(np.median(values)), 4) for name, values in ratios.items()},
         "ratio_range": {
             name: [round(float(f(values)), 4) for f in (np.min, np.max)] for name, values in ratios.items()
         },
-        "compile_seconds": {c.name: round(c.compile_seconds, 2) for c in contestants if c.compile_seconds >= 0},
+        "compile_seconds": {c.name: round(c.compile_seconds, 2) for c in competitors if c.compile_seconds >= 0},
         **extra,
         "provenance": provenance(),
     }
@@ -101,7 +101,7 @@ def measure(options: Any, known: Mapping[str, Callable[[Any], Iterator[dict]]], 
     """
     for part in options.parts:
         if part not in known:
-            raise unknown("part", part, known)
+            raise unknown_name("part", part, known)
     for option, given in (("repeats", options.repeats), ("runs", options.runs)):
         if given < 1:
             raise UserError(f"--{option} is {given}; give at least 1")

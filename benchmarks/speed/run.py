@@ -1,9 +1,9 @@
-"""Speed, side by side: contestants take turns in one run, compile time apart.
+"""Speed, side by side: competitors take turns in one run, compile time apart.
 
     python -m benchmarks.speed.run                       # everything, some 20 minutes on 2 idle cores
     python -m benchmarks.speed.run --parts loop --repeats 9
 
-Ratios are the median of the turns' own ratios: each turn times all contestants one after the
+Ratios are the median of the turns' own ratios: each turn times all competitors one after the
 other, so that a busy machine slows all of them. Rows go to `results/speed/speed.json`, each
 with its provenance; a run replaces the rows it measured, keeps the figures of the runs before it
 beside them, since a peer's rate differs by half from one hour to another, and writes `speed.md`
@@ -30,13 +30,13 @@ from benchmarks.speed import compile, sac_eo
 from benchmarks.speed import limit as speed_limit
 from benchmarks.speed import parts as speed_parts
 from benchmarks.speed import runs as speed_runs
-from benchmarks.speed.parts import Contestant, Population, Size
+from benchmarks.speed.parts import Competitor, Population, Size
 from benchmarks.speed.records import FOLDER, measure, row
 from guided_rl.datasets import recipes
 from guided_rl.envs import make
 from guided_rl.guides import find_guide
 from guided_rl.runtime.devices import cores
-from guided_rl.runtime.errors import told
+from guided_rl.runtime.errors import exit_on_user_error
 
 CARTPOLE = "cartpole-safe"  # PAG's; the peers have its swing-up without the crash
 
@@ -92,13 +92,13 @@ def collect_rows(options: Speed) -> Iterator[dict]:
     experts = recipes.sampled(find_guide(f"sac@{recipes.INSTEAD}", env))
     actor = dataclasses.replace(experts, params=jax.tree.map(lambda leaf: leaf[:1], experts.params))
     collect = lambda: recipes.collect(actor, env, rows, 0, "medium")
-    ours = Contestant(speed_parts.OURS, lambda: speed_parts.timed(collect), rows, "rows")
+    ours = Competitor(speed_parts.OURS, lambda: speed_parts.timed(collect), rows, "rows")
     rates = speed_parts.alternate([ours], 1)
     yield row("collect", f"{rows:,} rows of one policy on {env.name}", {}, [ours], 1, rates, least_rate=1e6 / 60)
 
 
 def beside_limit(
-    population: Population, own: Contestant, machine: list[Contestant], rates: Mapping[str, list[float]]
+    population: Population, own: Competitor, machine: list[Competitor], rates: Mapping[str, list[float]]
 ) -> dict[str, Any]:
     """The limit of updates alone on this machine, our share of it, and what both are made of.
 
@@ -131,7 +131,7 @@ def update_rows(options: Speed) -> Iterator[dict]:
                 if steps
             ]
             population = speed_parts.updates(options.task, "sac", size, ours)
-            own, machine = population.contestant(speed_parts.OURS), speed_limit.rates(size)
+            own, machine = population.competitor(speed_parts.OURS), speed_limit.rates(size)
             rates = speed_parts.alternate([own, *peers, *machine], options.repeats)
         extra = beside_limit(population, own, machine, rates)
         if least is not None:
@@ -150,7 +150,7 @@ def iql_rows(options: Speed) -> Iterator[dict]:
             stack.enter_context(speed_parts.peer(name, "iql_speed.py", options.task, each, theirs, "updates", source))
             for name, each in zip(names, (alone, filled), strict=True)
         ]
-        own = speed_parts.updates(options.task, "iql-offline", size, ours).contestant(speed_parts.OURS)
+        own = speed_parts.updates(options.task, "iql-offline", size, ours).competitor(speed_parts.OURS)
         what = named(options.task, size, "IQL")
         yield row("iql", what, dict.fromkeys(names[:1], 2.0), [own, *peers], options.repeats)
 
@@ -171,7 +171,7 @@ def loop_rows(options: Speed) -> Iterator[dict]:
     with contextlib.ExitStack() as stack:
 
         @functools.cache  # a peer at one size serves every row of that size
-        def peer(name: str, script: str, algorithm: str, theirs: str, size: Size, steps: int) -> Contestant:
+        def peer(name: str, script: str, algorithm: str, theirs: str, size: Size, steps: int) -> Competitor:
             more = ("--algorithm", algorithm.lower())
             return stack.enter_context(speed_parts.peer(name, script, theirs, size, steps, more=more))
 
@@ -249,11 +249,11 @@ def run_rows(options: Speed) -> Iterator[dict]:
         cases = [(Size(16, 16, 2), 40)]
     for size, updates in cases:
         found = [run(options.task, size, updates) for run in (speed_runs.ours, speed_runs.sbx)]
-        contestants = [contestant for contestant, _ in found]
-        rates = speed_parts.alternate(contestants, 1)
+        competitors = [competitor for competitor, _ in found]
+        rates = speed_parts.alternate(competitors, 1)
         returns = {c.name: round(float(np.mean(reached)), 1) for c, reached in found}
         what = f"{named(options.task, size)}, {updates:,} updates each, from nothing"
-        yield row("runs", what, {"SBX": 1.0}, contestants, 1, rates, returns=returns)
+        yield row("runs", what, {"SBX": 1.0}, competitors, 1, rates, returns=returns)
 
 
 def start_rows(options: Speed) -> Iterator[dict]:
@@ -261,11 +261,11 @@ def start_rows(options: Speed) -> Iterator[dict]:
     size = Size(16, 16, 1) if options.smoke else Size(256, 256, 1)
     with tempfile.TemporaryDirectory() as cache:
         ours, sbx = speed_runs.ours, speed_runs.sbx
-        contestants = [start(options.task, size, 8)[0] for start in (functools.partial(ours, cache=cache), ours, sbx)]
-        contestants[0].run()
-        rates = speed_parts.alternate(contestants, 1 if options.smoke else min(2, options.repeats))
+        competitors = [start(options.task, size, 8)[0] for start in (functools.partial(ours, cache=cache), ours, sbx)]
+        competitors[0].run()
+        rates = speed_parts.alternate(competitors, 1 if options.smoke else min(2, options.repeats))
         what = f"{named(options.task, size)}, to the first updates and one evaluation, from nothing"
-        cached, cold, peer = contestants
+        cached, cold, peer = competitors
         yield row("start", what, {"SBX": 1.0}, [cached, peer], 0, rates)
         yield row("start", f"{what}, nothing compiled before", {"SBX": 1.0}, [cold, peer], 0, rates)
 
@@ -275,13 +275,13 @@ def compile_rows(options: Speed) -> Iterator[dict]:
     tables, preset = (("pag",), "smoke") if options.smoke else (compile.TABLES, "cpu")
     for table in tables:
         found = compile.measure(table, preset)
-        contestants = [
-            Contestant(name, lambda: 0.0, 1, "programs", max(seconds.values())) for name, seconds in found.items()
+        competitors = [
+            Competitor(name, lambda: 0.0, 1, "programs", max(seconds.values())) for name, seconds in found.items()
         ]
         rates = {name: [len(seconds) / sum(seconds.values())] for name, seconds in found.items()}
         slowest = {name: [max(seconds, key=seconds.get), max(seconds.values())] for name, seconds in found.items()}
         yield row(
-            "compile", f"programs of table {table}", {}, contestants, 0, rates, slowest=slowest, most=compile.MOST
+            "compile", f"programs of table {table}", {}, competitors, 0, rates, slowest=slowest, most=compile.MOST
         )
 
 
@@ -310,5 +310,5 @@ def main(options: Speed) -> None:
 
 
 if __name__ == "__main__":
-    with told():
+    with exit_on_user_error():
         main(tyro.cli(Speed))

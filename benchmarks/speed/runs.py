@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.peers.environment import HERE, peer_variables, peers_python
-from benchmarks.speed.parts import OURS, WARMUP, Contestant, Size
+from benchmarks.speed.parts import OURS, WARMUP, Competitor, Size
 from guided_rl.results import records
 from guided_rl.results.summaries import curves
 from guided_rl.runtime.devices import cores
@@ -35,7 +35,7 @@ def finished(command: list[str], variables: dict[str, str]) -> str:
 
 
 def timed_run(run: Callable[[], float]) -> tuple[Callable[[], float], list[float]]:
-    """`run` as a contestant's, in seconds; the returns that its learners reached are put in the list."""
+    """`run` as a competitor's, in seconds; the returns that its learners reached are put in the list."""
     reached: list[float] = []
 
     def seconds() -> float:
@@ -46,7 +46,7 @@ def timed_run(run: Callable[[], float]) -> tuple[Callable[[], float], list[float
     return seconds, reached
 
 
-def ours(task: str, size: Size, updates: int, cache: str | None = None) -> tuple[Contestant, list[float]]:
+def ours(task: str, size: Size, updates: int, cache: str | None = None) -> tuple[Competitor, list[float]]:
     """One `guided-rl run` with all seeds; `cache` is the folder of compiled programs, a new one each time if None."""
 
     def run() -> float:
@@ -65,10 +65,10 @@ def ours(task: str, size: Size, updates: int, cache: str | None = None) -> tuple
             return float(curves(records.read(Path(folder) / "run" / "record")).values[:, -1].mean())
 
     seconds, reached = timed_run(run)
-    return Contestant(OURS if cache is None else f"{OURS}, cached", seconds, 3600, RUNS), reached
+    return Competitor(OURS if cache is None else f"{OURS}, cached", seconds, 3600, RUNS), reached
 
 
-def sbx(task: str, size: Size, updates: int) -> tuple[Contestant, list[float]]:
+def sbx(task: str, size: Size, updates: int) -> tuple[Competitor, list[float]]:
     """SBX, one process per seed, as many at once as there are cores."""
 
     def learn(seed: int) -> float:
@@ -83,4 +83,4 @@ def sbx(task: str, size: Size, updates: int) -> tuple[Contestant, list[float]]:
             return float(np.mean(list(pool.map(learn, range(size.members)))))
 
     seconds, reached = timed_run(run)
-    return Contestant("SBX", seconds, 3600, RUNS), reached
+    return Competitor("SBX", seconds, 3600, RUNS), reached

@@ -12,7 +12,7 @@ import itertools
 import jax
 import jax.numpy as jnp
 
-from benchmarks.speed.parts import OURS, STEPS, Contestant, Population, Size, timed, updates
+from benchmarks.speed.parts import OURS, STEPS, Competitor, Population, Size, timed, updates
 from guided_rl import methods
 from guided_rl.methods.base import Context
 from guided_rl.methods.observations.dynamics import MODELS, Fitting
@@ -24,7 +24,7 @@ from guided_rl.training.sharding import SAME, SPLIT, place, sharded
 TASK, EPISODE = "cheetah-run", 1_000
 
 
-def loop_and_floor(size: Size, window: int, model_hidden: int, epochs: int, steps: int = EPISODE) -> list[Contestant]:
+def loop_and_floor(size: Size, window: int, model_hidden: int, epochs: int, steps: int = EPISODE) -> list[Competitor]:
     """Our whole loop past `window` steps, and its floor; both work `steps` steps of every member."""
     options = {"window": window, "model_hidden": (model_hidden, model_hidden), "epochs": epochs}
     options["expert_batch"] = size.batch
@@ -36,9 +36,9 @@ def loop_and_floor(size: Size, window: int, model_hidden: int, epochs: int, step
     imitate, refit = imitation(loop, fitting, steps), products(loop, fitting)
     parts = (lambda: alone.advance(alone.inputs), imitate, refit)
     work = steps * size.members
-    floor = Contestant("its floor", lambda: sum(timed(part) for part in parts), work, STEPS)
+    floor = Competitor("its floor", lambda: sum(timed(part) for part in parts), work, STEPS)
     floor.run()
-    return [loop.contestant(OURS), floor]
+    return [loop.competitor(OURS), floor]
 
 
 def imitation(population: Population, fitting: Fitting, times: int):

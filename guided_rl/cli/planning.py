@@ -14,7 +14,7 @@ from guided_rl.runtime import checkout
 from guided_rl.runtime.checkout import tables
 from guided_rl.runtime.progress import duration
 from guided_rl.training.cost import expected_seconds
-from guided_rl.training.run import Session
+from guided_rl.training.run import Run
 
 
 def show_run(config: RunConfig) -> None:
@@ -22,15 +22,15 @@ def show_run(config: RunConfig) -> None:
     method = build(config.method, config.options)
     check(config, method)
     show(hparams_table(config, method), switches_table(config))
-    show(run_table(api.session(config)))
+    show(run_table(api.make_run(config)))
 
 
-def run_table(session: Session) -> Table:
+def run_table(run: Run) -> Table:
     """Two columns: what, and how much."""
-    config, plan, loop, method = session.config, session.plan, session.loop, session.method
+    config, plan, loop, method = run.config, run.plan, run.loop, run.method
     points = len(config.points())
     waves = len(plan.waves())
-    seconds = expected_seconds(session)
+    seconds = expected_seconds(run)
     rows = [
         ("population", f"{config.seeds} seeds × {points} grid points = {plan.population} members"),
         ("waves", f"{waves} of {plan.width} members on {plan.devices} devices, {loop.execution} over members"),
@@ -38,8 +38,8 @@ def run_table(session: Session) -> Table:
         ("chunk", f"{plan.chunk:,} steps between two returns to the host"),
         ("warm-up", f"{loop.learning_starts:,} steps, {loop.random_steps:,} of them uniformly random"),
         ("evaluation", f"every {config.interval:,} steps, {config.episodes} episodes of {', '.join(method.policies)}"),
-        *[(name, text) for name, text in schedules(session)],
-        *engine(session),
+        *[(name, text) for name, text in schedules(run)],
+        *engine(run),
         ("live state", f"{plan.state_bytes:,} bytes ({megabytes(plan.state_bytes)}), exact"),
         ("inputs", f"{plan.input_bytes:,} bytes ({megabytes(plan.input_bytes)}), exact"),
         ("temporaries", f"about {megabytes(plan.temporary_bytes)}"),
@@ -49,18 +49,18 @@ def run_table(session: Session) -> Table:
     return Table(f"{method.name} on {config.task}", ("", ""), tuple(rows), 2)
 
 
-def engine(session: Session) -> list[tuple[str, str]]:
+def engine(run: Run) -> list[tuple[str, str]]:
     """Which engine was found to be faster, where that had to be found."""
-    rates = ", ".join(f"{name} {rate:,.0f}" for name, rate in session.engine_rates.items())
-    return [("engine", f"{session.env.engine.name}, by env steps a second: {rates}")] if rates else []
+    rates = ", ".join(f"{name} {rate:,.0f}" for name, rate in run.engine_rates.items())
+    return [("engine", f"{run.env.engine.name}, by env steps a second: {rates}")] if rates else []
 
 
-def schedules(session: Session) -> list[tuple[str, str]]:
+def schedules(run: Run) -> list[tuple[str, str]]:
     """Hyper-parameters that are shares of the budget, in steps."""
     shown = []
-    for name in (name for name, hparam in session.method.hparams.items() if hparam.share_of_budget):
-        values = sorted({float(v) for v in session.hparams[name]})
-        shown.append((name, ", ".join(f"{v:g} = step {round(v * session.config.steps):,}" for v in values)))
+    for name in (name for name, hparam in run.method.hparams.items() if hparam.share_of_budget):
+        values = sorted({float(v) for v in run.hparams[name]})
+        shown.append((name, ", ".join(f"{v:g} = step {round(v * run.config.steps):,}" for v in values)))
     return shown
 
 

@@ -19,7 +19,7 @@ from guided_rl.results.tables import Table, to_rich
 from guided_rl.runtime.errors import UserError
 from guided_rl.runtime.plugin_loader import is_plugin
 from guided_rl.training.checkpoint import content_changes
-from guided_rl.training.processes import leads
+from guided_rl.training.processes import is_main_process
 
 CHECKPOINT_SECONDS = 60
 
@@ -38,19 +38,19 @@ def run(config: RunConfig, folder: Path) -> records.Record | None:
         print(f"this run was finished before; its record is in {done}")
         show(summary_tables.returns_table([record], f"{record.method} on {record.task}"))
         return record
-    session = api.session(config)
-    if not leads():
-        session.run(folder, (), checkpoint_seconds=CHECKPOINT_SECONDS)
+    run = api.make_run(config)
+    if not is_main_process():
+        run.execute(folder, (), checkpoint_seconds=CHECKPOINT_SECONDS)
         return None
-    experts = experts_behind(session.method, config.guide, config.dataset, session.env, rows=session.offline)
-    with watching(session, f"run/{config.task}/{session.method.name}", folder) as observers:
-        result = session.run(folder, observers, checkpoint_seconds=CHECKPOINT_SECONDS)
+    experts = experts_behind(run.method, config.guide, config.dataset, run.env, rows=run.offline)
+    with watching(run, f"run/{config.task}/{run.method.name}", folder) as observers:
+        result = run.execute(folder, observers, checkpoint_seconds=CHECKPOINT_SECONDS)
     record = collect.from_result(result, "run", "own", folder.name, experts)
     records.write(record, done)
     show(summary_tables.returns_table([record], f"{record.method} on {record.task}"))
     print(f"record in {done}")
-    if session.method.offline and not config.grid:
-        agents = keep_agents(result, folder / "agents.npz", session.offline.shape[1])
+    if run.method.offline and not config.grid:
+        agents = keep_agents(result, folder / "agents.npz", run.offline.shape[1])
         print(f"offline agents in {agents}; go on online with --guide offline:{agents}")
     return record
 
@@ -75,7 +75,7 @@ def _changes_behind(config: RunConfig, folder: Path) -> str:
     """What changed behind the names of a finished run, as a sentence; a run of our own names alone cannot change."""
     if config.guide is None and config.dataset is None and not (is_plugin(config.task) or is_plugin(config.method)):
         return ""
-    return content_changes(folder, api.session(config).advice())
+    return content_changes(folder, api.make_run(config).advice())
 
 
 def show_sweep(record: records.Record, parameter: str, folder: Path) -> None:

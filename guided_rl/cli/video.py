@@ -60,25 +60,23 @@ def _learner(folder: Path, task: str, seed: int) -> Player:
         stored = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise UserError(f"{folder} is no run's folder: its config.json cannot be read") from error
-    session = api.session(_config(stored))
-    if task != session.config.task:
-        raise UserError(f"the run in {folder} is on {session.config.task}, not on {task}")
-    members = np.flatnonzero(session.seeds == seed)
+    run = api.make_run(_config(stored))
+    if task != run.config.task:
+        raise UserError(f"the run in {folder} is on {run.config.task}, not on {task}")
+    members = np.flatnonzero(run.seeds == seed)
     if not members.size:
-        raise UserError(
-            f"the run in {folder} has no seed {seed}; it has {session.seeds.min()} to {session.seeds.max()}"
-        )
-    wave, place = divmod(int(members[0]), session.plan.width)
-    found = restored(session, session.plan.width, Checkpoints(folder / f"wave_{wave}"))
+        raise UserError(f"the run in {folder} has no seed {seed}; it has {run.seeds.min()} to {run.seeds.max()}")
+    wave, place = divmod(int(members[0]), run.plan.width)
+    found = restored(run, run.plan.width, Checkpoints(folder / f"wave_{wave}"))
     if found is None:
         raise UserError(f"{folder} has no checkpoint of seed {seed} yet; let the run reach one")
     population = found[0]
     agent = jax.tree.map(lambda x: jnp.asarray(x[place]), population.members.agent)
-    inputs = session.inputs(members[:1])
+    inputs = run.inputs(members[:1])
     mine = jax.tree.map(lambda x: x[0], (inputs.hp, inputs.guide))
-    context = Context(mine[0], jnp.int32(population.step), mine[1], session.setup)
-    policy = session.method.policies["policy"]
-    return Player(session.env, lambda obs, key: policy(agent, obs, key, context))
+    context = Context(mine[0], jnp.int32(population.step), mine[1], run.setup)
+    policy = run.method.policies["policy"]
+    return Player(run.env, lambda obs, key: policy(agent, obs, key, context))
 
 
 def _config(stored: dict[str, Any]) -> RunConfig:

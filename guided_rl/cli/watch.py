@@ -11,38 +11,38 @@ import numpy as np
 from guided_rl.results.wandb_log import Logger
 from guided_rl.runtime.progress import Progress as Bar
 from guided_rl.training.history import History
-from guided_rl.training.run import Observer, Progress, Session
+from guided_rl.training.run import Observer, Progress, Run
 
 
 @contextlib.contextmanager
-def watching(session: Session, group: str, folder: Path) -> Iterator[list[Observer]]:
-    """Observers for one run of `session`; on leaving, the bar and W&B are closed.
+def watching(run: Run, group: str, folder: Path) -> Iterator[list[Observer]]:
+    """Observers for one execution of `run`; on leaving, the bar and W&B are closed.
 
     Args:
       group: W&B's group, "table/task/method". folder: where W&B keeps its files.
     """
-    config = session.config
-    waves = -(-session.plan.population // session.plan.width)
-    bar = Bar(f"{config.method} on {config.task}", waves * config.steps, min(len(session.seeds), session.plan.width))
-    curves = _Curves(session, group, folder, bar)
+    config = run.config
+    waves = -(-run.plan.population // run.plan.width)
+    bar = Bar(f"{config.method} on {config.task}", waves * config.steps, min(len(run.seeds), run.plan.width))
+    curves = _Curves(run, group, folder, bar)
     with bar:
         try:
-            yield [lambda seen: _move(bar, session, seen), curves]
+            yield [lambda seen: _move(bar, run, seen), curves]
         finally:
             curves.finish()
 
 
-def _wave(session: Session, seen: Progress) -> int:
+def _wave(run: Run, seen: Progress) -> int:
     """Number of the wave whose members are seen."""
-    same = (session.seeds == seen.seeds[0]) & (session.points == seen.points[0])
-    return int(np.flatnonzero(same)[0]) // session.plan.width
+    same = (run.seeds == seen.seeds[0]) & (run.points == seen.points[0])
+    return int(np.flatnonzero(same)[0]) // run.plan.width
 
 
-def _move(bar: Bar, session: Session, seen: Progress) -> None:
+def _move(bar: Bar, run: Run, seen: Progress) -> None:
     lost = np.count_nonzero(~seen.alive)
     bar.update(
-        _wave(session, seen) * session.config.steps + seen.step,
-        seen.history.mean_returns(seen.point, tuple(session.method.policies), seen.alive),
+        _wave(run, seen) * run.config.steps + seen.step,
+        seen.history.mean_returns(seen.point, tuple(run.method.policies), seen.alive),
         f"{lost} failed" if lost else "",
     )
 
@@ -53,12 +53,12 @@ class _Curves:
     The population's own curve begins with the last wave, since W&B takes the steps of a run in order only.
     """
 
-    def __init__(self, session: Session, group: str, folder: Path, bar: Bar):
-        self.session, self.group, self.folder, self.bar = session, group, folder, bar
+    def __init__(self, run: Run, group: str, folder: Path, bar: Bar):
+        self.run, self.group, self.folder, self.bar = run, group, folder, bar
         self.logger = None
 
     def __call__(self, seen: Progress) -> None:
-        plan = self.session.plan
+        plan = self.run.plan
         self.logger = self.logger or self._open()
         parts = [self._metrics(history, seen.point) for history in (*seen.earlier, seen.history)]
         first = len(seen.earlier) * plan.width
@@ -71,13 +71,13 @@ class _Curves:
     def _metrics(self, history: History, point: int) -> dict[str, np.ndarray]:
         """What one wave measured at an evaluation point, [members] each."""
         evaluation = history.evaluation["episode_return"][point]
-        metrics = {f"return/{n}": evaluation[:, i].mean(-1) for i, n in enumerate(self.session.method.policies)}
+        metrics = {f"return/{n}": evaluation[:, i].mean(-1) for i, n in enumerate(self.run.method.policies)}
         return {**metrics, **{name: values[point] for name, values in history.training_means().items()}}
 
     def _open(self) -> Logger:
-        session, points = self.session, self.session.config.points()
-        values = [points[i] for i in session.points]
-        return Logger(self.folder, self.group, session.config.to_json(), session.seeds, values, say=self.bar.say)
+        run, points = self.run, self.run.config.points()
+        values = [points[i] for i in run.points]
+        return Logger(self.folder, self.group, run.config.to_json(), run.seeds, values, say=self.bar.say)
 
     def finish(self) -> None:
         if self.logger is not None:

@@ -40,7 +40,7 @@ from guided_rl.datasets.recipes import parse
 from guided_rl.envs.base import Env
 from guided_rl.guides import find_guide
 from guided_rl.guides.expert_weights import LEVELS
-from guided_rl.runtime.errors import UserError, unknown
+from guided_rl.runtime.errors import UserError, unknown_name
 
 NAMES = ("demos", *(f"demos@{level}" for level in LEVELS))
 ALIASES = {"terminations": "terminals", "truncations": "timeouts"}
@@ -97,7 +97,7 @@ def _demonstrations(named: str, env: Env) -> np.ndarray:
     parts = re.fullmatch(r"([^:]+)(?::(-?\d+))?", named)
     if parts is None or parts[1] not in NAMES:
         refuse_format(Path(named))
-        raise unknown(
+        raise unknown_name(
             "dataset", named, [*NAMES, *recipes.MIXTURES, *maze_recipes.MIXTURES, "demos:5", "file.npz", "file.hdf5"]
         )
     guide = find_guide(parts[1].replace("demos", "sac"), env)

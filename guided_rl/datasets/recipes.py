@@ -120,7 +120,7 @@ def replay_up_to_medium(env: Env) -> np.ndarray:
     """
     from guided_rl.config import RunConfig
     from guided_rl.runtime.progress import Progress
-    from guided_rl.training.run import Session  # a run reads datasets; only this recipe makes one by a run
+    from guided_rl.training.run import Run  # a run reads datasets; only this recipe makes one by a run
 
     facts = _facts(env)
     try:
@@ -129,15 +129,15 @@ def replay_up_to_medium(env: Env) -> np.ndarray:
         kept_seeds = np.asarray(facts["seeds"]) - config.first_seed
     except (KeyError, TypeError) as error:
         raise UserError(f"experts/{env.name}.json lacks the recipe that medium-replay repeats ({error})") from error
-    session = Session(config)
-    if max(until) > (room := session.loop.capacity):
+    run = Run(config)
+    if max(until) > (room := run.loop.capacity):
         raise UserError(
             f"the experts of {env.name} kept {room:,} rows and were medium after {max(until):,}; the first rows are "
             "lost, so that there is no medium-replay of this task"
         )
-    members = np.resize(kept_seeds, len(kept_seeds) + -len(kept_seeds) % session.plan.devices)
-    inputs, seeds = session.inputs(members), jnp.asarray(session.seeds[members])
-    init, chunk = (session.program(name, len(members)) for name in ("init", "chunk"))
+    members = np.resize(kept_seeds, len(kept_seeds) + -len(kept_seeds) % run.plan.devices)
+    inputs, seeds = run.inputs(members), jnp.asarray(run.seeds[members])
+    init, chunk = (run.program(name, len(members)) for name in ("init", "chunk"))
     population = init(seeds, inputs)
     with Progress(f"medium-replay of {env.name}", max(until), len(members)) as bar:
         while int(population.step) < max(until):

@@ -11,7 +11,7 @@ from guided_rl.envs.jax_env import JaxEnv
 from guided_rl.envs.local_guide_tasks import point_circle, point_fall, point_reach, safe_suite
 from guided_rl.envs.own_tasks import own_task
 from guided_rl.physics import make_engine, resolved
-from guided_rl.runtime.errors import UserError, unknown
+from guided_rl.runtime.errors import UserError, unknown_name
 from guided_rl.runtime.plugin_loader import file_stamp, is_plugin, load
 
 TASKS = {**gymnasium_mujoco.TASKS, **dm_control_suite.TASKS}
@@ -60,7 +60,7 @@ def _made(name: str, physics: str, stamp: tuple[int, ...]) -> Env:
     elif name.endswith(".py"):
         raise UserError(f"the task {name} names a file alone; name its function too, as {name}:function")
     else:
-        raise unknown("task", name, known)
+        raise unknown_name("task", name, known)
     if isinstance(task, JaxEnv):
         return task
     return MujocoEnv(task, make_engine(task.simulation, physics))

@@ -20,7 +20,7 @@ import guided_rl.physics.mjx  # noqa: F401  brax imports MJX, which this module 
 from guided_rl.envs.base import State, fail_where
 from guided_rl.envs.spaces import Box
 from guided_rl.physics.base import select
-from guided_rl.runtime.errors import unknown
+from guided_rl.runtime.errors import unknown_name
 from guided_rl.runtime.optional import BRAX
 
 
@@ -42,7 +42,7 @@ class BraxEnv:
         from brax import envs
 
         if name not in envs._envs:
-            raise unknown("brax environment", name, envs._envs)
+            raise unknown_name("brax environment", name, envs._envs)
         self.name, self._env = f"brax:{name}", envs.get_environment(name, **options)
         self.observation_size = int(self._env.observation_size)
         self.action_size = int(self._env.action_size)

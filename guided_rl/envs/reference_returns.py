@@ -18,7 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from guided_rl.envs.base import Env, refuse_too_many
-from guided_rl.runtime.errors import UserError, unknown
+from guided_rl.runtime.errors import UserError, unknown_name
 
 CLEAR_ERRORS = 3.0  # standard errors by which the zero action must return more than random to count as better
 EXPERT_RETURNS = Path(__file__).with_name("expert_returns.json")
@@ -200,7 +200,7 @@ def normalised(task: str, returns: np.ndarray | float) -> np.ndarray:
       UserError: the task has no references, or none for its expert yet, or that is no better than the floor.
     """
     if task not in REFERENCES:
-        raise unknown("task with reference returns", task, REFERENCES)
+        raise unknown_name("task with reference returns", task, REFERENCES)
     reference = REFERENCES[task]
     if reference.expert is None:
         raise UserError(

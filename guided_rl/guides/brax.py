@@ -25,7 +25,7 @@ from brax.training.networks import ACTIVATION
 
 from guided_rl.envs.base import Env
 from guided_rl.guides.base import Guide
-from guided_rl.runtime.errors import UserError, note, unknown
+from guided_rl.runtime.errors import UserError, note, unknown_name
 
 OPTION = ",activation="
 ASSUMED = {"sac": "relu", "ppo": "swish"}  # brax's own defaults
@@ -73,7 +73,7 @@ def refuse_activation(path: Path, activation: str) -> None:
     """
     if path.is_dir():
         raise UserError(f"the folder {path} says its own activation; leave out {OPTION}{activation}")
-    raise unknown("activation of a brax policy", activation, ACTIVATION)
+    raise unknown_name("activation of a brax policy", activation, ACTIVATION)
 
 
 def refuse_other_observations(normaliser: Any, path: Path, env: Env) -> None:

@@ -24,7 +24,7 @@ import numpy as np
 from guided_rl.envs.base import Env
 from guided_rl.guides.base import Guide
 from guided_rl.networks.distributions import LOG_STD_MAX, LOG_STD_MIN, sample_squashed
-from guided_rl.runtime.errors import UserError, unknown
+from guided_rl.runtime.errors import UserError, unknown_name
 from guided_rl.runtime.files import replace_file
 
 LEVELS = (25, 50, 75, 100)
@@ -143,7 +143,7 @@ def load_guide(path: Path, policy: str, env: Env) -> Guide:
         if theirs != ours:
             raise UserError(f"the expert weights {path} are for {theirs} {kind} entries, but {env.name} has {ours}")
     if policy not in policies:
-        raise unknown(f"guide in {path.name}", policy, policies)
+        raise unknown_name(f"guide in {path.name}", policy, policies)
     kind = policy.partition("@")[0]
     return guide_of(kind, policies[policy], policy, f"{facts['sha256']}#{policy}")
 

@@ -33,7 +33,7 @@ from guided_rl.guides.base import Guide, panel_of
 from guided_rl.guides.expert_weights import ACTIONS, D4RL_LEVEL, LEVELS, UNGRADED, load_guide
 from guided_rl.guides.local import is_local, local_guide
 from guided_rl.runtime import checkout, plugin_loader
-from guided_rl.runtime.errors import UserError, unknown
+from guided_rl.runtime.errors import UserError, unknown_name
 from guided_rl.runtime.optional import BRAX
 
 NAMES = (
@@ -123,7 +123,7 @@ def _policy_name(named: str) -> str:
       UserError: there is no such name.
     """
     if named not in NAMES:
-        raise unknown("guide", named, NAMES)
+        raise unknown_name("guide", named, NAMES)
     return named if "@" in named or named in UNGRADED else f"{named}@100"
 
 

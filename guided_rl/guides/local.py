@@ -33,7 +33,7 @@ from guided_rl.envs.base import Env
 from guided_rl.envs.local_guide_tasks.point_circle import pose
 from guided_rl.envs.local_guide_tasks.point_reach import RAYS, SENSOR_RANGE
 from guided_rl.guides.base import Guide
-from guided_rl.runtime.errors import UserError, unknown
+from guided_rl.runtime.errors import UserError, unknown_name
 
 SCRIPT, NETWORK = 0.999, 0.99  # how far from ±1 the authors' guides stay
 MEDIUM = "medium"
@@ -133,7 +133,7 @@ def parse(named: str, env: Env) -> tuple[Region, str, dict[str, float]]:
       UserError: the task has no local guide, or what is written is none of the module's table.
     """
     if env.name not in LOCAL_GUIDES:
-        raise unknown("task with a local guide", env.name, LOCAL_GUIDES)
+        raise unknown_name("task with a local guide", env.name, LOCAL_GUIDES)
     region = LOCAL_GUIDES[env.name]
     head, *written = (part.strip() for part in named.split(","))
     policy = head.partition(":")[2] or ("" if region.script else MEDIUM)
@@ -141,7 +141,7 @@ def parse(named: str, env: Env) -> tuple[Region, str, dict[str, float]]:
     for text in written:
         name, equals, value = text.partition("=")
         if name not in SETTINGS:
-            raise unknown("setting of a local guide", name, SETTINGS)
+            raise unknown_name("setting of a local guide", name, SETTINGS)
         settings[name] = _number(name, value if equals else "", named)
     if "literal" in settings and region.literal is None:
         raise UserError(

@@ -33,7 +33,7 @@ from guided_rl.methods.offline_to_online.off2on import off2on
 from guided_rl.methods.offline_to_online.transfer import BUFFER, DIRECT, JSRL
 from guided_rl.methods.policy_expansion.pex import adaptive_pex, pex
 from guided_rl.methods.policy_expansion.pex_sac import pex_sac
-from guided_rl.runtime.errors import UserError, unknown
+from guided_rl.runtime.errors import UserError, unknown_name
 from guided_rl.runtime.plugin_loader import is_plugin, load
 
 METHODS: dict[str, Method | Callable[..., Method]] = {
@@ -88,7 +88,7 @@ def build(name: str, options: Mapping[str, Any] | None = None) -> Method:
     takes = [*known, *(name for name in COMMON if name not in known)]
     for option, value in options.items():
         if option not in takes:
-            raise unknown(f"switch of method {name!r}", option, takes)
+            raise unknown_name(f"switch of method {name!r}", option, takes)
         default = known[option].default if option in known else COMMON[option]
         if isinstance(default, bool) and not isinstance(value, bool):
             raise UserError(f"switch {option} of method {name!r} is {value!r}; give true or false")
@@ -101,7 +101,7 @@ def build(name: str, options: Mapping[str, Any] | None = None) -> Method:
         given = method.hparams[plain[0]]
         raise UserError(f"hyper-parameter {plain[0]!r} of {name} is {given}; write HParam({given}), with its range")
     if changes and not isinstance(method.loop, OffPolicy):
-        raise unknown(f"switch of method {name!r}", next(iter(changes)), known)
+        raise unknown_name(f"switch of method {name!r}", next(iter(changes)), known)
     return dataclasses.replace(method, loop=dataclasses.replace(method.loop, **changes)) if changes else method
 
 
@@ -125,5 +125,5 @@ def _entry(name: str) -> tuple[Method | Callable[..., Method], Mapping[str, insp
     elif name in METHODS:
         entry = METHODS[name]
     else:
-        raise unknown("method", name, METHODS)
+        raise unknown_name("method", name, METHODS)
     return entry, {} if isinstance(entry, Method) else inspect.signature(entry).parameters

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from guided_rl.physics.base import Data, Engine, Simulation
 from guided_rl.runtime.devices import backend
-from guided_rl.runtime.errors import unknown
+from guided_rl.runtime.errors import unknown_name
 
 ENGINES = ("native", "mjx", "mjx:fast")
 
@@ -22,7 +22,7 @@ def resolved(name: str) -> str:
     if name == "auto":
         return "native" if backend() == "cpu" else "mjx"
     if name not in ENGINES:
-        raise unknown("physics engine", name, (*ENGINES, "auto"))
+        raise unknown_name("physics engine", name, (*ENGINES, "auto"))
     return name
 
 

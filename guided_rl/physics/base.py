@@ -17,7 +17,7 @@ import mujoco
 import numpy as np
 from flax import struct
 
-from guided_rl.runtime.errors import UserError, unknown
+from guided_rl.runtime.errors import UserError, unknown_name
 
 Slots = tuple[tuple[str, int, tuple[int, ...]], ...]
 # Beginnings of the names of `MjData` arrays whose size follows the contacts and constraints of the moment.
@@ -74,7 +74,7 @@ def _shape(data: mujoco.MjData, name: str) -> tuple[int, ...]:
     if not isinstance(value, np.ndarray) or value.dtype.kind not in "fiub" or name.startswith(VARYING):
         if not hasattr(data, name):
             arrays = [n for n in dir(data) if isinstance(getattr(data, n, None), np.ndarray)]
-            raise unknown("field of mujoco.MjData", name, [n for n in arrays if not n.startswith(VARYING)])
+            raise unknown_name("field of mujoco.MjData", name, [n for n in arrays if not n.startswith(VARYING)])
         raise UserError(
             f"the field {name!r} of mujoco.MjData cannot be read by a task, because it is no array of one size and no "
             "number; read another one, such as a sensor in sensordata"

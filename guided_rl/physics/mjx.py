@@ -20,7 +20,7 @@ import mujoco
 import numpy as np
 
 from guided_rl.physics.base import Data, Simulation, select
-from guided_rl.runtime.errors import UserError, unknown
+from guided_rl.runtime.errors import UserError, unknown_name
 
 with contextlib.redirect_stdout(io.StringIO()):  # it prints that Warp is absent, which is what we want
     from mujoco import mjx
@@ -52,7 +52,7 @@ class MjxEngine:
 
     def __init__(self, sim: Simulation, preset: str = "xml"):
         if preset not in PRESETS:
-            raise unknown("MJX preset", preset, PRESETS)
+            raise unknown_name("MJX preset", preset, PRESETS)
         self.sim, self.slots = sim, sim.slots()
         self.most_at_once = max(1, AT_ONCE // sim.model.nv**3) if jax.default_backend() == "cpu" else math.inf
         model, self.options = _adapted(sim.model, preset)

@@ -15,7 +15,7 @@ from guided_rl.results.records import POLICY, Record, find
 from guided_rl.results.scales import ScaleOf, scale_note, scale_of
 from guided_rl.results.sources import unsourced
 from guided_rl.results.summaries import behaviour, counted, curves, protocols, sample, shared, steps_to
-from guided_rl.results.table_notes import few_experts, footing
+from guided_rl.results.table_notes import data_notes, few_experts
 from guided_rl.results.tables import Table, estimate, few_seeds, number, percent, section_starts, steps
 from guided_rl.results.verdicts import differs
 from guided_rl.runtime.progress import duration
@@ -69,7 +69,7 @@ def returns_table(records: Sequence[Record], title: str, scale: ScaleOf = scale_
                 row, facts = _returns_row(record, point, protocol, scale)
                 rows.append(row)
                 data.append(facts)
-    notes = [EXPLAINED, *_scale_notes(records, scale), *footing(records)]
+    notes = [EXPLAINED, *_scale_notes(records, scale), *data_notes(records)]
     notes += [*_failure_notes(records), *_source_notes(records)]
     notes += few_seeds(rows)
     columns = (
@@ -131,7 +131,7 @@ def gains_table(
         "Gain is (method − base) / (base − random), undefined (–) where the base is not above random.",
         "Seeds needed: per method, to find the observed difference with 80 % power; – where none do.",
         *refused,
-        *footing(main),
+        *data_notes(main),
         *few_seeds(rows),
     ]
     return Table(title, columns, tuple(rows), 4, tuple(notes), tuple(data), section_starts([row[0] for row in rows]))

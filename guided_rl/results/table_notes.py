@@ -12,7 +12,7 @@ from guided_rl.results.tables import steps
 ENOUGH_SOURCES = 8
 
 
-def footing(records: Sequence[Record]) -> list[str]:
+def data_notes(records: Sequence[Record]) -> list[str]:
     """All notes that these records call for."""
     return [*lengths(records), *evaluations(records), *few_experts(records)]
 

@@ -18,7 +18,7 @@ class Interrupted(Exception):
     """The user asked to stop; the state is saved and the same command goes on from it."""
 
 
-def unknown(kind: str, name: str, known: Iterable[str]) -> UserError:
+def unknown_name(kind: str, name: str, known: Iterable[str]) -> UserError:
     """An error for a name that does not exist, with the nearest ones that do."""
     names = sorted(known)
     lowered = {n.lower(): n for n in names}
@@ -47,7 +47,7 @@ def reason(error: BaseException) -> str:
 
 
 @contextlib.contextmanager
-def told() -> Iterator[None]:
+def exit_on_user_error() -> Iterator[None]:
     """For scripts: an error that a user can mend is one sentence on stderr, and exit status 2."""
     lenient_output()
     try:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from guided_rl.runtime.errors import UserError, reason, unknown
+from guided_rl.runtime.errors import UserError, reason, unknown_name
 
 _folders: set[Path] = set()  # those that hold files of the user's
 
@@ -45,7 +45,7 @@ def load(spec: str) -> Any:
     except Exception as error:
         raise UserError(f"importing {source} failed ({reason(error)}); mend it and try again") from error
     if not hasattr(module, name):
-        raise unknown(f"name in {source}", name, [n for n in vars(module) if not n.startswith("_")])
+        raise unknown_name(f"name in {source}", name, [n for n in vars(module) if not n.startswith("_")])
     return getattr(module, name)
 
 

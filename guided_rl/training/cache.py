@@ -30,7 +30,7 @@ def enable_compile_cache() -> None:
 
 
 @contextlib.contextmanager
-def mending() -> Iterator[None]:
+def repair_cache() -> Iterator[None]:
     """Around compilation, in whatever thread: what JAX then fails to read or to write does not stay in our cache.
 
     JAX writes an entry in place, so that a full disk leaves half of it; from then on it warns of

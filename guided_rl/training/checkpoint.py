@@ -25,11 +25,11 @@ import numpy as np
 from guided_rl.config import differences
 from guided_rl.runtime.errors import UserError, note
 from guided_rl.runtime.rng import KEYS
-from guided_rl.training.processes import leads
+from guided_rl.training.processes import is_main_process
 
 
 @contextlib.contextmanager
-def own(
+def claim_folder(
     folder: Path, config: dict[str, Any], advice: dict[str, str] | None = None, plan: dict[str, int] | None = None
 ) -> Iterator[None]:
     """Hold `folder` for this process, this configuration, these advisers and this plan.
@@ -201,7 +201,7 @@ class Checkpoints:
             raise UserError(
                 f"saving a checkpoint in {self.folder} failed ({reason}); free some space or choose another folder"
             ) from error
-        for path in old if leads() else ():
+        for path in old if is_main_process() else ():
             shutil.rmtree(path, ignore_errors=True)
 
     def restore(self, like: Any, shardings: Any) -> Any | None:

@@ -18,41 +18,41 @@ from guided_rl.envs.base import MujocoEnv
 from guided_rl.training.plan import abstract_population
 
 if TYPE_CHECKING:
-    from guided_rl.training.run import Session
+    from guided_rl.training.run import Run
 
 UPDATE_PRODUCTS = 10  # an update's fixed work, in 64×64 times 64×64 products
 CALL_SECONDS = 40e-6  # entering the native engine once, and one row's way through Python in it
 ROW_SECONDS = 15e-6
 
 
-def expected_seconds(session: Session) -> float | None:
+def expected_seconds(run: Run) -> float | None:
     """Wall time of training and evaluation without compilation; None where no model of it is known.
 
     Known is learning on CPU with C MuJoCo; MJX, brax and accelerators are not.
     """
-    env, plan, config = session.env, session.plan, session.config
+    env, plan, config = run.env, run.plan, run.config
     if jax.default_backend() != "cpu" or not isinstance(env, MujocoEnv) or env.backend != "native":
         return None
     row = physics_seconds(env) + ROW_SECONDS
     members = plan.width // plan.devices
     product = product_seconds()
-    update = product * (UPDATE_PRODUCTS + products_per_update(session))
-    learning = max(0, config.steps - session.loop.learning_starts)
+    update = product * (UPDATE_PRODUCTS + products_per_update(run))
+    learning = max(0, config.steps - run.loop.learning_starts)
     train = config.steps * (members * row + CALL_SECONDS) + learning * members * update
-    episodes = members * config.episodes * len(session.method.policies)
+    episodes = members * config.episodes * len(run.method.policies)
     evaluate = config.evaluations * env.episode_length * (episodes * (row + product) + CALL_SECONDS)
     return len(plan.waves()) * (train + evaluate)
 
 
-def products_per_update(session: Session) -> float:
+def products_per_update(run: Run) -> float:
     """Multiply-adds of one member's gradient step, in products of two 64×64 matrices.
 
     Every weight is used in about six passes per row, forward and back; the larger products of a
     batch run at about twice the speed of the small one that is timed.
     """
-    agent = abstract_population(session, 1).members.agent
+    agent = abstract_population(run, 1).members.agent
     weights = sum(leaf.size for leaf in jax.tree.leaves(agent.params))
-    return 3.0 * weights * session.loop.batch * session.method.cost.critic_rows / 64**3
+    return 3.0 * weights * run.loop.batch * run.method.cost.critic_rows / 64**3
 
 
 def product_seconds() -> float:

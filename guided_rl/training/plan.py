@@ -13,7 +13,7 @@ from guided_rl.training.checkpoint import tree_bytes
 from guided_rl.training.processes import least_of
 
 if TYPE_CHECKING:
-    from guided_rl.training.run import Session
+    from guided_rl.training.run import Run
     from guided_rl.training.state import Population
 
 CHUNK_UPDATES = 40_000  # between two returns to the host: some tens of seconds on two cores
@@ -69,28 +69,28 @@ def own_memory_limit() -> int:
     return env_vars.memory() or int(MEMORY_SHARE * limits.memory().amount)
 
 
-def make_plan(session: Session) -> Plan:
-    """The plan of a session's population on this machine."""
-    population, available = len(session.seeds), memory_limit()
-    one, two = (tree_bytes(abstract_population(session, width)) for width in (1, 2))
+def make_plan(run: Run) -> Plan:
+    """The plan of a run's population on this machine."""
+    population, available = len(run.seeds), memory_limit()
+    one, two = (tree_bytes(abstract_population(run, width)) for width in (1, 2))
     per_member = two - one
-    shared = 0 if session.offline is None else session.offline.nbytes
-    temporary, constant = temporary_bytes(session)
-    devices = devices_for(population, session.loop.execution)
+    shared = 0 if run.offline is None else run.offline.nbytes
+    temporary, constant = temporary_bytes(run)
+    devices = devices_for(population, run.loop.execution)
     fit = max(1, (available // devices - shared - constant) // (per_member + temporary))
     waves = -(-population // (int(fit) * devices))
-    devices = devices_for(-(-population // waves), session.loop.execution)
+    devices = devices_for(-(-population // waves), run.loop.execution)
     width = -(-population // (waves * devices)) * devices
     return Plan(
         population=population,
         width=width,
         devices=devices,
-        chunk=_chunk(session, width),
+        chunk=_chunk(run, width),
         state_bytes=one + (width - 1) * per_member,
-        input_bytes=tree_bytes(jax.eval_shape(lambda: session.inputs(np.zeros(width, int)))),
+        input_bytes=tree_bytes(jax.eval_shape(lambda: run.inputs(np.zeros(width, int)))),
         temporary_bytes=width * temporary + devices * constant,
         available_bytes=available,
-        updates=population * max(0, session.config.steps - session.loop.learning_starts),
+        updates=population * max(0, run.config.steps - run.loop.learning_starts),
     )
 
 
@@ -103,14 +103,14 @@ def devices_for(members: int, execution: str) -> int:
     return min(len(jax.devices()), max(least, members))
 
 
-def abstract_population(session: Session, width: int) -> Population:
+def abstract_population(run: Run, width: int) -> Population:
     """Shapes and types of a population of `width` members; nothing is allocated."""
     wide = lambda leaf: jax.ShapeDtypeStruct((width, *leaf.shape[1:]), leaf.dtype)
-    one = session.one_member
+    one = run.one_member
     return one.replace(members=jax.tree.map(wide, one.members), replay=wide(one.replay))
 
 
-def temporary_bytes(session: Session) -> tuple[int, int]:
+def temporary_bytes(run: Run) -> tuple[int, int]:
     """What a compiled chunk holds besides its state: bytes per member, and bytes per device.
 
     The loop carries a second copy of every learner, a third is being written, and each member's
@@ -119,21 +119,21 @@ def temporary_bytes(session: Session) -> tuple[int, int]:
     window of `every_episode`, its inputs and its targets. What `critic_rows` add passes through the critics alone. The
     factors are fitted to XLA's own analysis on CPU; `tests/training/test_plan.py` holds them to 25 %.
     """
-    learner = tree_bytes(abstract_population(session, 1).members.agent)
-    method, units = session.method, sum(session.setup.hidden)
-    rows = 4 * (session.trainer.drawn + session.trainer.expert_batch) * session.trainer.layout.width
-    batch = session.loop.batch * method.cost.ensemble
+    learner = tree_bytes(abstract_population(run, 1).members.agent)
+    method, units = run.method, sum(run.setup.hidden)
+    rows = 4 * (run.trainer.drawn + run.trainer.expert_batch) * run.trainer.layout.width
+    batch = run.loop.batch * method.cost.ensemble
     more = 4 * batch * (method.cost.critic_rows - 1) * 5 * units
     event = method.events.every_episode
-    window = 0 if event is None else min(event.window, session.loop.capacity)
-    refit = int(3.3 * 4 * window * session.trainer.layout.width)
-    if session.loop.execution == "map":
+    window = 0 if event is None else min(event.window, run.loop.capacity)
+    refit = int(3.3 * 4 * window * run.trainer.layout.width)
+    if run.loop.execution == "map":
         return 2 * learner + rows, learner + 4 * batch * (int(4.5 * units) + 300) + more + refit
     return int(1.8 * learner) + rows + 4 * batch * (int(1.2 * units) + 450) + more + refit, 0
 
 
-def _chunk(session: Session, width: int) -> int:
+def _chunk(run: Run, width: int) -> int:
     """The largest divisor of the evaluation interval, in whole blocks, that keeps chunks short."""
-    interval, block = session.config.interval, session.loop.block
+    interval, block = run.config.interval, run.loop.block
     most = max(block, CHUNK_UPDATES // width)
     return max(c for c in range(block, interval + 1, block) if interval % c == 0 and (c <= most or c == block))

@@ -17,7 +17,7 @@ from jax.experimental import multihost_utils
 from guided_rl.runtime.errors import UserError
 
 
-def leads() -> bool:
+def is_main_process() -> bool:
     """Whether this process speaks for all; so does the only one there is."""
     return jax.process_index() == 0
 
@@ -52,7 +52,7 @@ def held_by_lead(resource: contextlib.AbstractContextManager) -> Iterator[None]:
     """
     with contextlib.ExitStack() as stack:
         refused = None
-        if leads():
+        if is_main_process():
             try:
                 stack.enter_context(resource)
             except UserError as error:

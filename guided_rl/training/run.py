@@ -35,8 +35,8 @@ from guided_rl.runtime.hashing import content_hash
 from guided_rl.runtime.plugin_loader import is_plugin
 from guided_rl.runtime.versions import code
 from guided_rl.training import engines
-from guided_rl.training.cache import enable_compile_cache, mending
-from guided_rl.training.checkpoint import Checkpoints, Clock, own
+from guided_rl.training.cache import enable_compile_cache, repair_cache
+from guided_rl.training.checkpoint import Checkpoints, Clock, claim_folder
 from guided_rl.training.evaluation import evaluator
 from guided_rl.training.fingerprint import guide_hash, has_task, program_hash, task_hash
 from guided_rl.training.history import History
@@ -48,7 +48,7 @@ from guided_rl.training.state import INPUTS, POPULATION, Inputs, Loop, Populatio
 from guided_rl.training.stopping import Stop
 from guided_rl.training.waves import Interrupted, Observer, Progress, Wave, merge, stop_on_interrupt
 
-__all__ = ["Interrupted", "Observer", "Progress", "Result", "Session", "loop_settings"]
+__all__ = ["Interrupted", "Observer", "Progress", "Result", "Run", "loop_settings"]
 
 
 FindRows = Callable[[Env, Layout, bool], np.ndarray]
@@ -106,7 +106,7 @@ def default_execution() -> str:
     return "map" if backend() == "cpu" else "vmap"
 
 
-class Session:
+class Run:
     """A configuration made concrete: environment, method, guide and compiled programs."""
 
     def __init__(
@@ -215,12 +215,14 @@ class Session:
         config = self.config
         return History.empty(config.evaluations, width, len(self.method.policies), config.episodes, self.metrics)
 
-    def run(self, folder: str | Path | None, observers: Sequence[Observer], checkpoint_seconds: float) -> Result:
+    def execute(self, folder: str | Path | None, observers: Sequence[Observer], checkpoint_seconds: float) -> Result:
         with contextlib.ExitStack() as stack:
             if folder is not None:
                 plan = {"width": self.plan.width, "chunk": self.plan.chunk}
                 plan |= {"engine": self.env.engine.name} if self.engine_rates else {}
-                stack.enter_context(held_by_lead(own(Path(folder), self.config.to_json(), self.advice(), plan)))
+                stack.enter_context(
+                    held_by_lead(claim_folder(Path(folder), self.config.to_json(), self.advice(), plan))
+                )
             clock = Clock(None) if folder is None else Clock(Path(folder), code())
             stop = stack.enter_context(stop_on_interrupt())
             waves = []
@@ -228,7 +230,7 @@ class Session:
                 checkpoints = None if folder is None else Checkpoints(Path(folder) / f"wave_{number}")
                 earlier = [history for history, *_ in waves]
                 wave = Wave(self, members, checkpoints, observers, stop, checkpoint_seconds, clock, earlier)
-                waves.append(wave.run())
+                waves.append(wave.train())
         history = merge([w[0] for w in waves], self.plan.population)
         died_at = np.concatenate([w[1] for w in waves])[: self.plan.population]
         agents = jax.tree.map(lambda *xs: np.concatenate(xs)[: self.plan.population], *[w[2] for w in waves])
@@ -253,7 +255,7 @@ class Session:
 
     def program(self, name: str, width: int, stop: Stop | None = None) -> Callable:
         """`init`, `chunk` or `evaluate` for `width` members, compiled at its first use, the wait counted apart."""
-        with mending():
+        with repair_cache():
             self.prepare(width, name)
             begun, compiled = time.monotonic(), self._programs[name, width]
             with contextlib.nullcontext() if stop is None or compiled.done() else stop.waiting():

@@ -13,7 +13,7 @@ import numpy as np
 
 from guided_rl.methods.base import Agent
 from guided_rl.runtime.errors import Interrupted
-from guided_rl.training.cache import mending
+from guided_rl.training.cache import repair_cache
 from guided_rl.training.checkpoint import Checkpoints
 from guided_rl.training.history import History
 from guided_rl.training.plan import abstract_population
@@ -24,7 +24,7 @@ from guided_rl.training.stopping import begun as begun_to_train
 from guided_rl.training.stopping import stop_on_interrupt
 
 if TYPE_CHECKING:
-    from guided_rl.training.run import Session
+    from guided_rl.training.run import Run
 
 
 @dataclass(frozen=True)
@@ -60,18 +60,18 @@ __all__ = ["Interrupted", "Observer", "Progress", "Wave", "merge", "restored", "
 class Wave:
     """One slice of the population, as wide as the device holds, after those that gave the histories `earlier`."""
 
-    def __init__(self, session: Session, members, checkpoints, observers, stop, checkpoint_seconds, clock, earlier=()):
-        self.session, self.members, self.checkpoints, self.earlier = session, members, checkpoints, tuple(earlier)
+    def __init__(self, run: Run, members, checkpoints, observers, stop, checkpoint_seconds, clock, earlier=()):
+        self.run, self.members, self.checkpoints, self.earlier = run, members, checkpoints, tuple(earlier)
         self.observers, self.stop, self.checkpoint_seconds, self.clock = observers, stop, checkpoint_seconds, clock
         self.count = len(np.unique(members))  # what fills up the last devices is a repeated member
-        self.inputs = place(session.inputs(members), session.mesh, INPUTS)
-        self.seeds = place(jnp.asarray(session.seeds[members]), session.mesh, SPLIT)
+        self.inputs = place(run.inputs(members), run.mesh, INPUTS)
+        self.seeds = place(jnp.asarray(run.seeds[members]), run.mesh, SPLIT)
 
-    def run(self) -> tuple[History, np.ndarray, Any]:
-        with mending():
+    def train(self) -> tuple[History, np.ndarray, Any]:
+        with repair_cache():
             population, history = self._restore()
-        session, config = self.session, self.session.config
-        chunk = session.plan.chunk
+        run, config = self.run, self.run.config
+        chunk = run.plan.chunk
         begun = saved = time.monotonic()
         while (step := int(population.step)) < config.steps:
             advance = self._program("chunk")
@@ -97,42 +97,42 @@ class Wave:
         return history, to_host(population.members.died_at), to_host(population.members.agent)
 
     def _seen(self, point: int, step: int, population: Population, history: History, seconds: float) -> Progress:
-        session, members = self.session, self.members[: self.count]
+        run, members = self.run, self.members[: self.count]
         alive = to_host(population.members.alive)[: self.count]
         shown = history.of_first(self.count)
         agents = population.members.agent
-        who = session.seeds[members], session.points[members]
+        who = run.seeds[members], run.points[members]
         return Progress(point, step, *who, shown, alive, agents, seconds, self.earlier)
 
     def _program(self, name: str) -> Callable:
-        return self.session.program(name, len(self.members), self.stop)
+        return self.run.program(name, len(self.members), self.stop)
 
     def _evaluate(self, population: Population):
         m = population.members
         return self._program("evaluate")(m.seed, m.agent, self.inputs, population.step)
 
     def _restore(self) -> tuple[Population, History]:
-        session, width = self.session, len(self.members)
+        run, width = self.run, len(self.members)
         fresh = self.checkpoints is None or self.checkpoints.latest() is None
-        session.prepare(width, "chunk", *(["init"] if fresh else []), "evaluate")
+        run.prepare(width, "chunk", *(["init"] if fresh else []), "evaluate")
         if self.checkpoints:
             self.checkpoints.open()
-        found = restored(session, width, self.checkpoints) if self.checkpoints else None
+        found = restored(run, width, self.checkpoints) if self.checkpoints else None
         if found is not None:
             return found
         population = self._program("init")(self.seeds, self.inputs)
-        return population, session.empty_history(width)
+        return population, run.empty_history(width)
 
     def _save(self, step: int, population: Population, history: History) -> None:
         self.checkpoints.save(step, {"population": population, "history": history.tree()})
         self.clock.keep()
 
 
-def restored(session: Session, width: int, checkpoints: Checkpoints) -> tuple[Population, History] | None:
+def restored(run: Run, width: int, checkpoints: Checkpoints) -> tuple[Population, History] | None:
     """The newest state that a wave of `width` members left, each array where it belongs; None where there is none."""
-    like = {"population": abstract_population(session, width), "history": session.empty_history(width).tree()}
+    like = {"population": abstract_population(run, width), "history": run.empty_history(width).tree()}
     where = {"population": POPULATION, "history": SAME}
-    tree = checkpoints.restore(like, shardings(session.mesh, where, like))
+    tree = checkpoints.restore(like, shardings(run.mesh, where, like))
     return None if tree is None else (tree["population"], History.of(tree["history"]))
 
 

@@ -17,7 +17,7 @@ from benchmarks.speed import limit as speed_limit
 from benchmarks.speed import page, records
 from benchmarks.speed import parts as speed_parts
 from benchmarks.speed import run as speed
-from benchmarks.speed.parts import Contestant, Size
+from benchmarks.speed.parts import Competitor, Size
 from benchmarks.speed.run import Speed
 from guided_rl.networks.mlp import MLP
 from guided_rl.runtime.errors import UserError
@@ -57,17 +57,17 @@ def test_an_updates_work_is_that_of_its_networks():
 def test_the_limit_is_what_the_machine_can_do_at_best():
     population = speed_parts.updates("InvertedPendulum-v5", "sac", Size(16, 8, 2), 4)
     names = ("matrix products", "matrix products, backward", "copying", "normals")
-    machine = [Contestant(name, lambda: 0.0, 1.0, "") for name in names]
+    machine = [Competitor(name, lambda: 0.0, 1.0, "") for name in names]
     rates = {"guided-rl": [1.0, 2.0, 9.0], **{name: [1e9, 4e9, 2e9] for name in names}, names[1]: [8e9, 1e9, 1e9]}
-    found = speed.beside_limit(population, Contestant("guided-rl", lambda: 0.0, 1.0, ""), machine, rates)
+    found = speed.beside_limit(population, Competitor("guided-rl", lambda: 0.0, 1.0, ""), machine, rates)
     work = speed_limit.count(population)
     limit = 1 / (work.flops / 8e9 + work.bytes / 4e9 + work.numbers / 4e9)
     assert found["limit"] == pytest.approx(limit, rel=1e-3) and found["share"] == pytest.approx(2.0 / limit, abs=1e-3)
 
 
 def judged(rates: dict[str, list[float]], targets: dict[str, float], **extra) -> dict:
-    contestants = [Contestant(name, lambda: 0.0, 1.0, "updates") for name in rates]
-    return records.row("loop", "ours beside theirs", targets, contestants, 0, rates, **extra)
+    competitors = [Competitor(name, lambda: 0.0, 1.0, "updates") for name in rates]
+    return records.row("loop", "ours beside theirs", targets, competitors, 0, rates, **extra)
 
 
 def test_a_ratio_is_the_median_of_each_turns_own():

@@ -7,7 +7,7 @@ import sys
 import time
 
 from guided_rl import cli
-from guided_rl.training.run import Session
+from guided_rl.training.run import Run
 
 HEAVY = 200_000_000  # a minute of hashing outside of Python
 
@@ -25,7 +25,7 @@ def compute(*_):
 
 if __name__ == "__main__":
     if sys.argv.pop(1) == "compile":
-        Session.lowered = lambda self, name, width: Slow()
+        Run.lowered = lambda self, name, width: Slow()
     else:
-        Session.__init__ = compute
+        Run.__init__ = compute
     sys.exit(cli.main())

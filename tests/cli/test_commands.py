@@ -53,8 +53,8 @@ def test_sweep_prints_every_value_and_draws_them(tmp_path, capsys):
 @pytest.mark.trains
 def test_interrupted_run_exits_with_130_and_goes_on(capsys, monkeypatch):
     @contextlib.contextmanager
-    def interrupted(session, group, folder):
-        with watching(session, group, folder) as observers:
+    def interrupted(run, group, folder):
+        with watching(run, group, folder) as observers:
             yield [*observers, lambda seen: os.kill(os.getpid(), signal.SIGINT) if seen.point == 1 else None]
 
     command = ["run", *SMALL, "--seeds", "3", "--folder", "stopped"]

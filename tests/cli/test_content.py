@@ -13,9 +13,9 @@ from guided_rl.config import RunConfig
 from guided_rl.guides import find_guide
 from guided_rl.guides.find import is_own
 from guided_rl.runtime.errors import UserError
-from guided_rl.training.checkpoint import content_changes, own
+from guided_rl.training.checkpoint import claim_folder, content_changes
 from guided_rl.training.fingerprint import guide_hash, task_hash
-from guided_rl.training.run import Session
+from guided_rl.training.run import Run
 
 TASK = """
 import jax.numpy as jnp, numpy as np
@@ -63,17 +63,17 @@ def test_a_guides_function_is_known_by_what_it_computes(tmp_path):
 def test_a_session_names_what_changed_behind_it(tmp_path):
     task = write(tmp_path)
     config = RunConfig(task=task, method="sac", steps=20, evaluations=1, seeds=1, hidden=(8,), batch=8)
-    first = Session(config).advice()
-    assert first.keys() == {"task"} and Session(config).advice() == first
+    first = Run(config).advice()
+    assert first.keys() == {"task"} and Run(config).advice() == first
     write(tmp_path, bonus=-7.0)
-    second = Session(config).advice()
-    with own(tmp_path / "run", config.to_json(), first):
+    second = Run(config).advice()
+    with claim_folder(tmp_path / "run", config.to_json(), first):
         pass
     assert not content_changes(tmp_path / "run", first) and not content_changes(tmp_path / "run", {})
     assert "whose task had another content" in content_changes(tmp_path / "run", second)
     with (
         pytest.raises(UserError, match="whose task had another content"),
-        own(tmp_path / "run", config.to_json(), second),
+        claim_folder(tmp_path / "run", config.to_json(), second),
     ):
         raise AssertionError("it must not be had")
 
@@ -94,7 +94,7 @@ def test_a_method_of_ones_own_is_known_by_what_it_computes(tmp_path):
             hidden=(8,),
             batch=8,
         )
-        found.append(Session(config).advice()["method"])
+        found.append(Run(config).advice()["method"])
     assert found[0] == found[1] != found[2]
 
 

@@ -20,7 +20,7 @@ from guided_rl.envs import make
 from guided_rl.envs.reference_returns import REFERENCES, normalised
 from guided_rl.guides.expert_weights import LEVELS, write_weights
 from guided_rl.runtime.errors import UserError
-from guided_rl.training.run import Session
+from guided_rl.training.run import Run
 from tests.guides.test_find import layers
 
 TASK = "InvertedPendulum-v5"
@@ -90,10 +90,10 @@ def test_medium_replay_is_what_the_run_itself_stored(env):
     """Each expert's buffer as a run of its own has it; the longer one is thinned by whole trajectories."""
     rows = find_dataset("medium-replay", env, LAYOUT)
     assert rows.shape == (2, 200, LAYOUT.width)
-    session = Session(dataclasses.replace(RUN, seeds=1))
-    (members,) = session.plan.waves()
-    inputs, seeds = session.inputs(members), jnp.asarray(session.seeds[members])
-    init, chunk = (session.program(name, len(members)) for name in ("init", "chunk"))
+    run = Run(dataclasses.replace(RUN, seeds=1))
+    (members,) = run.plan.waves()
+    inputs, seeds = run.inputs(members), jnp.asarray(run.seeds[members])
+    init, chunk = (run.program(name, len(members)) for name in ("init", "chunk"))
     population = init(seeds, inputs)
     while int(population.step) < 200:
         population, _ = chunk(population, inputs)

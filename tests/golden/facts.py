@@ -26,9 +26,9 @@ from guided_rl.datasets import demonstrations
 from guided_rl.datasets.lookup import find_dataset
 from guided_rl.runtime.rng import KEYS
 from guided_rl.training.plan import abstract_population
-from guided_rl.training.run import Session
+from guided_rl.training.run import Run
 from guided_rl.training.streams import STREAMS
-from tests.golden.runs import session
+from tests.golden.runs import run_of
 
 ROOT = Path(__file__).parents[2]
 FREE = ("failed", "files", "grid")  # objects of a record whose keys are names that a run chose
@@ -108,8 +108,8 @@ def dataset_digests() -> dict[str, list[str]]:
     return found
 
 
-def tree_paths(built: Session) -> list[str]:
-    """`path dtype[shape]` of every array of the session's checkpoint."""
+def tree_paths(built: Run) -> list[str]:
+    """`path dtype[shape]` of every array of the run's checkpoint."""
     width = 2  # not the plan's, which follows the machine
     tree = {"population": abstract_population(built, width), "history": built.empty_history(width).tree()}
     leaves, _ = jax.tree_util.tree_flatten_with_path(tree)
@@ -119,7 +119,7 @@ def tree_paths(built: Session) -> list[str]:
 
 def checkpoint_trees() -> dict[str, list[str]]:
     """A method of every sort to what its checkpoint holds."""
-    return {method: tree_paths(session(method)) for method in CHECKPOINTED}
+    return {method: tree_paths(run_of(method)) for method in CHECKPOINTED}
 
 
 def random_streams() -> dict[str, Any]:

@@ -15,7 +15,7 @@ import numpy as np
 from guided_rl.data.replay import Layout
 from guided_rl.guides.base import Guide
 from guided_rl.methods import METHODS
-from guided_rl.training.run import Result, Session
+from guided_rl.training.run import Result, Run
 from tests.methods.offline_agents import ensemble_guide, offline_guide
 from tests.training.small import small
 
@@ -46,9 +46,9 @@ def rows() -> np.ndarray:
     return np.random.default_rng(0).uniform(-0.2, 0.2, (2, 40, Layout.of(4, 1).width)).astype(np.float32)
 
 
-def session(method: str) -> Session:
+def run_of(method: str) -> Run:
     """The method's short run, before anything is compiled."""
-    return Session(small(method=method, options=OPTIONS.get(method, {})), adviser(method), rows())
+    return Run(small(method=method, options=OPTIONS.get(method, {})), adviser(method), rows())
 
 
 def digest(tree: Any) -> str:
@@ -68,7 +68,7 @@ def outcome(result: Result) -> dict[str, str]:
 
 def run(method: str) -> dict[str, str]:
     """Train the method shortly."""
-    result = session(method).run(None, (), 0.0)
+    result = run_of(method).execute(None, (), 0.0)
     assert result.history.training["updates"].sum() > 0 or method == "bc"
     return outcome(result)
 

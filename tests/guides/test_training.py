@@ -8,7 +8,7 @@ import pytest
 from guided_rl.api import train
 from guided_rl.config import RunConfig
 from guided_rl.runtime.errors import UserError
-from guided_rl.training.run import Session
+from guided_rl.training.run import Run
 
 OWN = f"{Path(__file__).parent / 'advisers.py'}:"
 TINY = {
@@ -57,4 +57,4 @@ def test_own_demonstrations_reach_the_learner(tmp_path):
 
 def test_bad_advice_is_refused_before_anything_trains():
     with pytest.raises(UserError, match="outside"):
-        Session(RunConfig(method="dai-sac", guide=OWN + "too_far", **TINY))
+        Run(RunConfig(method="dai-sac", guide=OWN + "too_far", **TINY))

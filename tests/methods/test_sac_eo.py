@@ -36,7 +36,7 @@ from guided_rl.methods.observations.sac_eo import adaptive
 from guided_rl.networks.distributions import sample_squashed
 from guided_rl.runtime.errors import UserError
 from guided_rl.training.plan import abstract_population
-from guided_rl.training.run import Session
+from guided_rl.training.run import Run
 
 OBS, ACTION, PAIRS = 4, 2, 16
 SETUP = Setup(OBS, Box(ACTION), (8, 8), 1000)
@@ -391,7 +391,7 @@ def test_switches_that_make_no_sense_are_refused(options, hint):
 @pytest.mark.parametrize("options, hparams", [({}, {"beta": -1.0}), ({"weight": "fixed"}, {"epsilon": 1.5})])
 def test_weights_out_of_range_are_refused(options, hparams):
     with pytest.raises(UserError, match="outside"):
-        Session(RunConfig(method="sac-eo", **TASK, hparams=hparams, options=options), None, demonstrations())
+        Run(RunConfig(method="sac-eo", **TASK, hparams=hparams, options=options), None, demonstrations())
 
 
 def told_apart() -> tuple[jax.Array, np.ndarray]:
@@ -528,12 +528,12 @@ SHAPES = {
 def test_switches_fit_into_the_loop(options):
     """Traced, not compiled: what a learner remembers keeps its shapes, and nothing is asked for that is not there."""
     config = RunConfig(method="sac-eo", **TASK, options={**SWITCHES, **options})
-    session = Session(config, None, demonstrations())
-    population = abstract_population(session, session.plan.width)
-    inputs = jax.eval_shape(lambda: session.inputs(np.zeros(session.plan.width, int)))
-    trained = jax.eval_shape(session._jitted("chunk"), population, inputs)[0]
+    run = Run(config, None, demonstrations())
+    population = abstract_population(run, run.plan.width)
+    inputs = jax.eval_shape(lambda: run.inputs(np.zeros(run.plan.width, int)))
+    trained = jax.eval_shape(run._jitted("chunk"), population, inputs)[0]
     assert jax.tree.map(lambda x: x.shape, trained) == jax.tree.map(lambda x: x.shape, population)
-    jax.eval_shape(session._jitted("evaluate"), population.members.seed, trained.members.agent, inputs, trained.step)
+    jax.eval_shape(run._jitted("evaluate"), population.members.seed, trained.members.agent, inputs, trained.step)
 
 
 def test_sampling_is_the_actors():

@@ -19,8 +19,8 @@ from guided_rl.cli.watch import watching
 from guided_rl.results.wandb_log import Logger
 from guided_rl.results.wandb_variables import give_cache
 from guided_rl.runtime.errors import Interrupted
-from guided_rl.training.run import Result, Session
-from tests.training.small import session_of, small
+from guided_rl.training.run import Result, Run
+from tests.training.small import run_of, small
 
 GROUP = "dai/HalfCheetah-v5/dai-sac"
 POINTS = [{"t_change": 0.1}, {"t_change": 0.5}]
@@ -150,22 +150,22 @@ def nobody(monkeypatch, tmp_path):
         monkeypatch.setenv(name, str(tmp_path / "nowhere"))
 
 
-def train(session: Session, checkpoints: Path, curves: Path, *more) -> Result:
-    with watching(session, GROUP, curves) as observers:
-        return session.run(checkpoints, [*observers, *more], checkpoint_seconds=0.0)
+def train(run: Run, checkpoints: Path, curves: Path, *more) -> Result:
+    with watching(run, GROUP, curves) as observers:
+        return run.execute(checkpoints, [*observers, *more], checkpoint_seconds=0.0)
 
 
-def two_waves(monkeypatch) -> Session:
+def two_waves(monkeypatch) -> Run:
     monkeypatch.setenv("GUIDED_RL_MEMORY_GB", "1e-6")
-    session = session_of(small())
-    assert [len(np.unique(members)) for members in session.plan.waves()] == [2, 1]
-    return session
+    run = run_of(small())
+    assert [len(np.unique(members)) for members in run.plan.waves()] == [2, 1]
+    return run
 
 
 @pytest.mark.trains
 def test_training_in_two_waves_is_one_run_per_seed_and_one_for_the_population(tmp_path, monkeypatch, nobody):
-    session = two_waves(monkeypatch)
-    result = train(session, tmp_path / "run", tmp_path)
+    run = two_waves(monkeypatch)
+    result = train(run, tmp_path / "run", tmp_path)
     assert len(list(tmp_path.glob("wandb/offline-run-*"))) == 4 and not list(tmp_path.glob("wandb/run-*"))
     found = runs(tmp_path)
     assert len(found) == 4 and {run["group"] for run in found.values()} == {GROUP}
@@ -173,7 +173,7 @@ def test_training_in_two_waves_is_one_run_per_seed_and_one_for_the_population(tm
     for seed in range(3):
         run = found[f"{GROUP} seed {seed}"]
         assert run["kind"] == "seed" and run["config"]["seed"] == seed
-        assert run["config"].items() >= session.config.to_json().items()
+        assert run["config"].items() >= run.config.to_json().items()
         assert [row["_step"] for row in run["history"]] == [60, 120, 180, 240]
         np.testing.assert_allclose([row["return/policy"] for row in run["history"]], returns[:, seed], rtol=1e-6)
     whole = found[f"{GROUP} population"]

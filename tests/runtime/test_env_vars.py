@@ -14,7 +14,7 @@ import pytest
 
 from guided_rl.runtime import env_vars
 from guided_rl.runtime.errors import UserError
-from guided_rl.training.checkpoint import own, wait_for_owner
+from guided_rl.training.checkpoint import claim_folder, wait_for_owner
 
 
 def command(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -72,7 +72,7 @@ def test_where_nothing_can_be_locked_a_run_goes_on_and_says_so(tmp_path, monkeyp
         raise OSError(errno.ENOLCK, "No locks available")
 
     monkeypatch.setattr(fcntl, "flock", refuse)
-    with own(tmp_path / "run", {"task": "t"}):
+    with claim_folder(tmp_path / "run", {"task": "t"}):
         assert "cannot be locked (No locks available)" in capsys.readouterr().err
     wait_for_owner(tmp_path / "run", 60.0)
 

@@ -11,21 +11,21 @@ import sys
 from pathlib import Path
 
 from guided_rl.runtime.errors import Interrupted
-from guided_rl.training.processes import leads
-from guided_rl.training.run import Session
+from guided_rl.training.processes import is_main_process
+from guided_rl.training.run import Run
 from tests.training.small import SEEDS, everything, small
 
 
 def main(folder: str, stop_at: str, out: str) -> None:
     def stop(progress):
-        if progress.step == int(stop_at) and not leads():
+        if progress.step == int(stop_at) and not is_main_process():
             os.kill(os.getpid(), signal.SIGTERM)
 
     try:
-        result = Session(small(seeds=SEEDS)).run(folder, (stop,), checkpoint_seconds=1e9)
+        result = Run(small(seeds=SEEDS)).execute(folder, (stop,), checkpoint_seconds=1e9)
     except Interrupted:
         return
-    if leads():
+    if is_main_process():
         Path(out).write_bytes(pickle.dumps(everything(result)))
 
 

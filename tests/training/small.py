@@ -10,7 +10,7 @@ import jax
 import numpy as np
 
 from guided_rl.config import RunConfig
-from guided_rl.training.run import Result, Session
+from guided_rl.training.run import Result, Run
 
 SMALL = {
     "task": "InvertedPendulum-v5",
@@ -32,22 +32,22 @@ def small(**changes: Any) -> RunConfig:
 
 @functools.lru_cache(maxsize=6)
 def programs(kind: str) -> dict[Any, Any]:
-    """What sessions of one kind have compiled; the kinds used last are remembered."""
+    """What runs of one kind have compiled; the kinds used last are remembered."""
     return {}
 
 
-def session_of(config: RunConfig) -> Session:
-    """A session that shares its programs with those that differ from it in traced numbers alone."""
-    session = Session(config)
+def run_of(config: RunConfig) -> Run:
+    """A run that shares its programs with those that differ from it in traced numbers alone."""
+    run = Run(config)
     static = {k: v for k, v in config.to_json().items() if k not in ("seeds", "first_seed", "grid", "hparams")}
-    kind = {**static, "chunk": session.plan.chunk, "devices": session.plan.devices}
-    session._programs = programs(json.dumps(kind, sort_keys=True))
-    return session
+    kind = {**static, "chunk": run.plan.chunk, "devices": run.plan.devices}
+    run._programs = programs(json.dumps(kind, sort_keys=True))
+    return run
 
 
 def run(config: RunConfig, **settings: Any) -> Result:
     """Train without a folder, quickly."""
-    return session_of(config).run(settings.pop("folder", None), settings.pop("observers", ()), checkpoint_seconds=0.0)
+    return run_of(config).execute(settings.pop("folder", None), settings.pop("observers", ()), checkpoint_seconds=0.0)
 
 
 def member(result: Result, seed: int, point: int = 0) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import pytest
 from jax._src.lru_cache import LRUCache
 from jax.experimental.compilation_cache import compilation_cache
 
-from guided_rl.training.run import Session
+from guided_rl.training.run import Run
 
 
 @pytest.fixture
@@ -32,12 +32,12 @@ def entries(tmp_path, monkeypatch):
 
 
 def compiled() -> None:
-    """A session compiles the same small program each time, which only the persistent cache knows."""
-    session = object.__new__(Session)
+    """A run compiles the same small program each time, which only the persistent cache knows."""
+    run = object.__new__(Run)
     program = jax.jit(lambda x: jnp.sin(x) @ jnp.cos(x)).lower(jax.ShapeDtypeStruct((5, 5), jnp.float32))
-    session._compilers = ThreadPoolExecutor(1)
-    session._programs, session.compile_seconds, session.lowered = {}, 0.0, lambda name, width: program
-    session.program("chunk", 1)
+    run._compilers = ThreadPoolExecutor(1)
+    run._programs, run.compile_seconds, run.lowered = {}, 0.0, lambda name, width: program
+    run.program("chunk", 1)
 
 
 def cut(path: Path) -> None:

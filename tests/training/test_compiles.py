@@ -11,7 +11,7 @@ from pathlib import Path
 import jax
 import pytest
 
-from guided_rl.training.run import Session
+from guided_rl.training.run import Run
 from tests.training.small import small
 
 pytestmark = pytest.mark.trains
@@ -21,35 +21,35 @@ COMPILED = "/jax/core/compile/backend_compile_duration"
 PROGRAMS = ["chunk", "evaluate", "init"]
 
 
-def counted(session: Session, monkeypatch) -> list[str]:
-    """Names of the programs that `session` compiles from here on."""
+def counted(run: Run, monkeypatch) -> list[str]:
+    """Names of the programs that `run` compiles from here on."""
     names: list[str] = []
-    jitted = session._jitted
-    monkeypatch.setattr(session, "_jitted", lambda name: names.append(name) or jitted(name))
+    jitted = run._jitted
+    monkeypatch.setattr(run, "_jitted", lambda name: names.append(name) or jitted(name))
     return names
 
 
 def test_a_grid_over_several_chunks_compiles_each_program_once(monkeypatch):
-    session = Session(small(seeds=2, grid={"gamma": (0.9, 0.99)}))
-    names, compiles = counted(session, monkeypatch), []
+    run = Run(small(seeds=2, grid={"gamma": (0.9, 0.99)}))
+    names, compiles = counted(run, monkeypatch), []
     listen = lambda event, seconds, **_: compiles.append(event) if event == COMPILED else None
     jax.monitoring.register_event_duration_secs_listener(listen)
     at_points = []
     try:
-        session.run(None, [lambda seen: at_points.append(len(compiles))], 0.0)
+        run.execute(None, [lambda seen: at_points.append(len(compiles))], 0.0)
     finally:
         jax.monitoring.unregister_event_duration_listener(listen)
     assert sorted(names) == PROGRAMS
-    assert len(at_points) == session.config.evaluations
+    assert len(at_points) == run.config.evaluations
     assert len(set(at_points)) == 1, "something compiled after the first evaluation"
 
 
 def test_waves_share_their_programs(monkeypatch):
     monkeypatch.setenv("GUIDED_RL_MEMORY_GB", "1e-6")
-    session = Session(small(seeds=3))
-    names = counted(session, monkeypatch)
-    session.run(None, (), 0.0)
-    assert len(session.plan.waves()) > 1
+    run = Run(small(seeds=3))
+    names = counted(run, monkeypatch)
+    run.execute(None, (), 0.0)
+    assert len(run.plan.waves()) > 1
     assert sorted(names) == PROGRAMS
 
 

@@ -7,7 +7,7 @@ import pytest
 from guided_rl.cli import planning
 from guided_rl.runtime.errors import UserError
 from guided_rl.training import engines
-from guided_rl.training.run import Session
+from guided_rl.training.run import Run
 from tests.training.small import small
 
 
@@ -20,25 +20,25 @@ def accelerator(monkeypatch, tmp_path):
 
 
 def test_both_engines_are_timed_once_and_the_faster_one_is_taken(accelerator, monkeypatch):
-    session = Session(small())
-    assert session.engine_rates.keys() == {"native", "mjx"} and min(session.engine_rates.values()) > 0
-    assert session.env.engine.name == max(session.engine_rates, key=session.engine_rates.get)
-    shown = dict(planning.run_table(session).rows)["engine"]
-    assert shown.startswith(session.env.engine.name) and "mjx" in shown
+    run = Run(small())
+    assert run.engine_rates.keys() == {"native", "mjx"} and min(run.engine_rates.values()) > 0
+    assert run.env.engine.name == max(run.engine_rates, key=run.engine_rates.get)
+    shown = dict(planning.run_table(run).rows)["engine"]
+    assert shown.startswith(run.env.engine.name) and "mjx" in shown
     monkeypatch.setattr(engines, "rate", lambda env, simulations: pytest.fail("measured again"))
-    assert engines.choose(small()) == (session.env.engine.name, session.engine_rates)
+    assert engines.choose(small()) == (run.env.engine.name, run.engine_rates)
 
 
 @pytest.mark.trains
 def test_a_run_keeps_the_engine_that_it_began_with(accelerator, monkeypatch, tmp_path):
     rates = {"native": 2.0, "mjx": 1.0}
     monkeypatch.setattr(engines, "rates", lambda task, simulations: rates)
-    Session(small(steps=4, evaluations=1, warmup=1.0)).run(tmp_path / "run", (), 0.0)
+    Run(small(steps=4, evaluations=1, warmup=1.0)).execute(tmp_path / "run", (), 0.0)
     rates["mjx"] = 3.0
-    session = Session(small(steps=4, evaluations=1, warmup=1.0))
-    assert session.env.engine.name == "mjx"
+    run = Run(small(steps=4, evaluations=1, warmup=1.0))
+    assert run.env.engine.name == "mjx"
     with pytest.raises(UserError, match="engine: native -> mjx"):
-        session.run(tmp_path / "run", (), 0.0)
+        run.execute(tmp_path / "run", (), 0.0)
 
 
 @pytest.mark.parametrize("changes", [{"physics": "native"}, {"task": "PointFall", "physics": "auto"}])
@@ -58,5 +58,5 @@ def test_an_engine_that_lacks_something_is_left_out(accelerator, monkeypatch):
 
 
 def test_on_a_cpu_it_is_native_without_a_measurement():
-    session = Session(small())
-    assert (session.env.engine.name, session.engine_rates) == ("native", {})
+    run = Run(small())
+    assert (run.env.engine.name, run.engine_rates) == ("native", {})

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from guided_rl.training.run import Session
+from guided_rl.training.run import Run
 from tests.training.small import small
 
 pytestmark = pytest.mark.trains
@@ -16,10 +16,10 @@ pytestmark = pytest.mark.trains
 
 def returns(act) -> np.ndarray:
     """Returns [points, ...] where the policy's action is `act(step)`, whatever was learned."""
-    session = Session(small(seeds=2))
+    run = Run(small(seeds=2))
     policies = {"policy": lambda agent, obs, key, ctx: jnp.full(1, act(ctx.step))}
-    session.method = dataclasses.replace(session.method, policies=policies)
-    return session.run(None, (), 1e9).history.evaluation["episode_return"]
+    run.method = dataclasses.replace(run.method, policies=policies)
+    return run.execute(None, (), 1e9).history.evaluation["episode_return"]
 
 
 def test_schedules_are_those_of_the_last_step_taken():

@@ -19,7 +19,7 @@ from guided_rl.runtime.errors import Interrupted, UserError
 from guided_rl.training import waves
 from guided_rl.training.checkpoint import Clock
 from guided_rl.training.loops import offline
-from guided_rl.training.run import Session
+from guided_rl.training.run import Run
 from guided_rl.training.stopping import Stop
 from tests.methods.offline_agents import context
 from tests.training.small import assert_same, everything, learned, member, small
@@ -40,32 +40,32 @@ def rows(experts: int = 2, count: int = 300) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def session():
-    return Session(CONFIG, offline=rows())
+def run():
+    return Run(CONFIG, offline=rows())
 
 
 @pytest.fixture(scope="module")
-def result(session):
-    return session.run(None, (), 1e9)
+def result(run):
+    return run.execute(None, (), 1e9)
 
 
-def test_every_step_is_a_gradient_step_and_none_an_environment_step(result, session):
+def test_every_step_is_a_gradient_step_and_none_an_environment_step(result, run):
     training = result.history.training
     np.testing.assert_array_equal(training["updates"], CONFIG.interval)
     assert not training["episodes"].any()
     assert np.isfinite(result.history.evaluation["episode_return"]).all()
     members = np.arange(2)
-    population = jax.eval_shape(session.trainer._init, np.zeros(2, np.int32), session.inputs(members))
+    population = jax.eval_shape(run.trainer._init, np.zeros(2, np.int32), run.inputs(members))
     assert population.replay.shape[1] == 1
 
 
-def test_the_environments_stay_at_their_first_state(session):
-    wave = waves.Wave(session, np.arange(2), None, (), Stop(), 1e9, Clock(None))
+def test_the_environments_stay_at_their_first_state(run):
+    wave = waves.Wave(run, np.arange(2), None, (), Stop(), 1e9, Clock(None))
     population, _ = wave._restore()
     before = np.asarray(population.members.env.obs)
-    after, _ = session.program("chunk", 2)(population, wave.inputs)
+    after, _ = run.program("chunk", 2)(population, wave.inputs)
     np.testing.assert_array_equal(after.members.env.obs, before)
-    assert int(after.step) == session.plan.chunk
+    assert int(after.step) == run.plan.chunk
     assert wave.inputs.offline is not None
 
 
@@ -77,17 +77,17 @@ def test_each_learner_reads_its_own_experts_rows(result):
 
 @pytest.mark.skipif(jax.default_backend() != "cpu", reason="bit for bit is a promise for CPU")
 def test_a_seed_alone_and_in_a_crowd_are_the_same(result):
-    one = Session(dataclasses.replace(CONFIG, seeds=1, first_seed=1), offline=rows()).run(None, (), 1e9)
-    many = Session(dataclasses.replace(CONFIG, seeds=5), offline=rows()).run(None, (), 1e9)
+    one = Run(dataclasses.replace(CONFIG, seeds=1, first_seed=1), offline=rows()).execute(None, (), 1e9)
+    many = Run(dataclasses.replace(CONFIG, seeds=5), offline=rows()).execute(None, (), 1e9)
     assert learned(one)
     assert_same(member(result, 1), member(one, 1))
     assert_same(member(many, 1), member(one, 1))
 
 
-def test_gradient_steps_are_those_of_one_after_the_other(session, result):
+def test_gradient_steps_are_those_of_one_after_the_other(run, result):
     """The chunk's steps are what the method's own update does, on the rows that each step's key draws."""
-    wave = waves.Wave(session, np.arange(2), None, (), Stop(), 1e9, Clock(None))
-    trainer, hp = session.trainer, {name: value[0] for name, value in wave.inputs.hp.items()}
+    wave = waves.Wave(run, np.arange(2), None, (), Stop(), 1e9, Clock(None))
+    trainer, hp = run.trainer, {name: value[0] for name, value in wave.inputs.hp.items()}
     population, _ = wave._restore()
     key, agent = population.members.key[0], jax.tree.map(lambda leaf: leaf[0], population.members.agent)
 
@@ -96,25 +96,25 @@ def test_gradient_steps_are_those_of_one_after_the_other(session, result):
         drawn = offline.sample(trainer, key, 0, wave.inputs.offline, step)
         return trainer.gradient_step(key, agent, hp, None, drawn, step)[0]
 
-    for step in range(session.plan.chunk):
+    for step in range(run.plan.chunk):
         agent = one(agent, step)
-    after, totals = session.program("chunk", 2)(population, wave.inputs)
+    after, totals = run.program("chunk", 2)(population, wave.inputs)
     jax.tree.map(
         lambda ours, theirs: np.testing.assert_allclose(ours[0], theirs, rtol=1e-3, atol=1e-5),
         after.members.agent.params,
         agent.params,
     )
-    assert int(totals.updates) == session.plan.chunk
+    assert int(totals.updates) == run.plan.chunk
 
 
-def test_a_broken_off_offline_run_ends_as_an_unbroken_one(result, session, tmp_path):
+def test_a_broken_off_offline_run_ends_as_an_unbroken_one(result, run, tmp_path):
     def stop(progress):
         if progress.step == 2 * CONFIG.interval:
             raise Interrupted("enough")
 
     with pytest.raises(Interrupted):
-        session.run(tmp_path / "run", [stop], 0.0)
-    again = session.run(tmp_path / "run", (), 0.0)
+        run.execute(tmp_path / "run", [stop], 0.0)
+    again = run.execute(tmp_path / "run", (), 0.0)
     assert_same(everything(result), everything(again))
 
 
@@ -165,4 +165,4 @@ def test_spoiled_or_foreign_agents_are_refused(result, tmp_path):
 
 def test_an_offline_run_without_a_dataset_is_refused():
     with pytest.raises(UserError, match="learns from a dataset"):
-        Session(CONFIG)
+        Run(CONFIG)

@@ -7,7 +7,7 @@ import functools
 import jax
 import pytest
 
-from guided_rl.training.run import Result, Session
+from guided_rl.training.run import Result, Run
 from tests.training.small import assert_same, learned, member, run, small
 
 SEED = 2
@@ -53,9 +53,9 @@ def test_wide_networks_on_a_walking_task_are_the_same_in_a_crowd(method, width):
 
 
 def test_order_does_not_matter():
-    session = Session(small(seeds=3))
-    session.seeds = session.seeds[::-1].copy()
-    backwards = session.run(None, (), 0.0)
+    run = Run(small(seeds=3))
+    run.seeds = run.seeds[::-1].copy()
+    backwards = run.execute(None, (), 0.0)
     for seed in range(3):
         assert_same(member(backwards, seed), member(crowd(3), seed))
 
@@ -70,21 +70,21 @@ def test_waves_do_not_matter(monkeypatch):
 
 @pytest.mark.skipif(len(jax.devices()) != 2, reason="three members fill two devices with one row to spare")
 def test_what_fills_up_a_device_is_neither_trained_nor_seen():
-    session, seen = Session(small(seeds=3)), []
-    result = session.run(None, [seen.append], 0.0)
-    assert session.plan.width == 4
+    run, seen = Run(small(seeds=3)), []
+    result = run.execute(None, [seen.append], 0.0)
+    assert run.plan.width == 4
     assert all(p.seeds.tolist() == [0, 1, 2] and p.alive.shape == (3,) for p in seen)
     assert seen[-1].history.evaluation["episode_return"].shape[1] == 3
     assert_same(jax.tree.map(lambda leaf: leaf[:3], seen[-1].agents), result.agents)
-    inputs = session.inputs(session.plan.waves()[0])
-    population = session.program("init", 4)(jax.numpy.arange(4) % 3, inputs)
+    inputs = run.inputs(run.plan.waves()[0])
+    population = run.program("init", 4)(jax.numpy.arange(4) % 3, inputs)
     for _ in range(2):  # the first only fills the replay
-        population, totals = session.program("chunk", 4)(population, inputs)
+        population, totals = run.program("chunk", 4)(population, inputs)
     updated = jax.tree.leaves(population.members.agent.params)
     assert all(not leaf[3].any() for leaf in updated) and any(leaf[2].any() for leaf in updated)
     assert totals.metrics["critic_loss"].tolist()[3] == 0.0
     members = population.members
-    played = session.program("evaluate", 4)(members.seed, members.agent, inputs, population.step).length
+    played = run.program("evaluate", 4)(members.seed, members.agent, inputs, population.step).length
     assert not played[3].any() and (played[:3] > 0).all()
 
 

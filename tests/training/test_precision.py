@@ -6,7 +6,7 @@ import jax
 import numpy as np
 import pytest
 
-from guided_rl.training.run import Session
+from guided_rl.training.run import Run
 from tests.training.small import learned, run, small
 
 
@@ -16,7 +16,7 @@ def parameters(result) -> np.ndarray:
 
 @pytest.mark.parametrize("kept", ["float16", "bfloat16"])
 def test_half_precision_halves_the_replay(kept):
-    whole, half = (Session(small(capacity=100_000, **more)) for more in ({}, {"replay_dtype": kept}))
+    whole, half = (Run(small(capacity=100_000, **more)) for more in ({}, {"replay_dtype": kept}))
     saved = whole.plan.state_bytes - half.plan.state_bytes
     assert saved == 2 * whole.plan.width * 100_000 * whole.trainer.layout.width
     assert "replay_dtype" not in whole.config.to_json()
@@ -34,7 +34,7 @@ def test_half_precision_rounds_what_is_learned_from_and_little_else():
 
 @pytest.mark.parametrize(("asked", "products"), [("default", "DEFAULT"), ("highest", "HIGHEST")])
 def test_the_precision_of_products_reaches_the_program(asked, products):
-    session = Session(small(matmul_precision=asked))
-    text = session.lowered("chunk", session.plan.width).as_text()
+    run = Run(small(matmul_precision=asked))
+    text = run.lowered("chunk", run.plan.width).as_text()
     found = {line.split("precision = [")[1].split(",")[0] for line in text.splitlines() if "precision = [" in line}
     assert found == {products}

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from guided_rl.runtime.errors import Interrupted, UserError
-from guided_rl.training.checkpoint import Checkpoints, Clock, own
+from guided_rl.training.checkpoint import Checkpoints, Clock, claim_folder
 from guided_rl.training.run import Result
 from tests.training.killed_run import LONG
 from tests.training.small import assert_same, everything, run, small
@@ -81,11 +81,11 @@ def test_another_configuration_is_refused_by_the_names_of_what_differs(tmp_path)
 
 def test_a_population_split_up_otherwise_is_refused_before_its_checkpoint_is_read(tmp_path):
     """As on a machine with other memory or other cores."""
-    with own(tmp_path, CONFIG.to_json(), plan={"width": 4, "chunk": 60}):
+    with claim_folder(tmp_path, CONFIG.to_json(), plan={"width": 4, "chunk": 60}):
         pass
     with (
         pytest.raises(UserError, match=r"split up otherwise \(width: 4 -> 2\)"),
-        own(tmp_path, CONFIG.to_json(), plan={"width": 2, "chunk": 60}),
+        claim_folder(tmp_path, CONFIG.to_json(), plan={"width": 2, "chunk": 60}),
     ):
         pass
 
@@ -118,7 +118,7 @@ def test_a_run_that_goes_on_under_other_code_says_who_took_part(tmp_path, monkey
 
 @pytest.mark.trains
 def test_two_processes_on_one_folder_are_refused(tmp_path):
-    with own(tmp_path, CONFIG.to_json()), pytest.raises(UserError, match="another process is running in"):
+    with claim_folder(tmp_path, CONFIG.to_json()), pytest.raises(UserError, match="another process is running in"):
         run(CONFIG, folder=tmp_path)
 
 

@@ -20,7 +20,7 @@ from guided_rl.methods.base import Act, Agent, Method, Needs, Setup
 from guided_rl.methods.bases.sac import SAC
 from guided_rl.runtime.errors import UserError
 from guided_rl.training.population import Trainer
-from guided_rl.training.run import Session
+from guided_rl.training.run import Run
 from guided_rl.training.sharding import SPLIT, place, population_mesh
 from guided_rl.training.state import INPUTS, Inputs, Loop
 from tests.training.small import small
@@ -97,7 +97,7 @@ def test_a_method_is_refused_where_it_cannot_act_before_anything_compiles(monkey
         check_actions(dataclasses.replace(LAST_ARM, needs=Needs(actions="any")), env)
     monkeypatch.setattr(envs, "make", lambda task, engine: Arms())
     with pytest.raises(UserError, match=r"'sac' acts in continuous action spaces, but that of Arms is Discrete\(n=3\)"):
-        Session(small(method=SAC.name))
+        Run(small(method=SAC.name))
 
 
 def test_the_command_line_says_it_in_one_sentence(capsys):

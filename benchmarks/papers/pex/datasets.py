@@ -32,7 +32,7 @@ from guided_rl.envs.mazes import LAYOUTS, maze_of
 from guided_rl.results import plot_style
 from guided_rl.results.scales import scale_of
 from guided_rl.results.tables import Table, number, to_json, to_markdown
-from guided_rl.runtime.errors import UserError, unknown
+from guided_rl.runtime.errors import UserError, unknown_name
 from guided_rl.runtime.files import replace_file
 from guided_rl.training.cache import enable_compile_cache
 
@@ -162,10 +162,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     enable_compile_cache()
     try:
         if options.preset not in PRESETS:
-            raise unknown("preset", options.preset, PRESETS)
+            raise unknown_name("preset", options.preset, PRESETS)
         for task in options.tasks:
             if task not in known_tasks():
-                raise unknown("task with datasets", task, known_tasks())
+                raise unknown_name("task with datasets", task, known_tasks())
         tasks = options.tasks or known_tasks()
         table = table_of(tasks, options.preset, pictures=options.out)
         show(table)

@@ -25,7 +25,7 @@ import jax.numpy as jnp
 from guided_rl.methods.base import Act, Agent, Context, Method
 from guided_rl.methods.bases import sac, td3
 from guided_rl.methods.hparams import share_of_budget
-from guided_rl.runtime.errors import UserError, unknown
+from guided_rl.runtime.errors import UserError, unknown_name
 
 Alpha = Callable[[Agent, Context], jax.Array]
 Advice = Callable[[Agent, jax.Array, jax.Array | None, Context], jax.Array]
@@ -91,7 +91,7 @@ def dai(
         ("target", target, TARGET),
     ):
         if value not in known:
-            raise unknown(kind, value, known)
+            raise unknown_name(kind, value, known)
     alpha = linear if schedule == "linear" else step
     method = interpolated(base, alpha, one_adviser, stored=stored, noise=noise, stochastic_expert=stochastic_expert)
     return dataclasses.replace(

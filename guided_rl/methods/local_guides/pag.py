@@ -53,7 +53,7 @@ from guided_rl.methods.local_guides.local_guidance import (
 )
 from guided_rl.methods.local_guides.sag import switched_target
 from guided_rl.networks.distributions import EDGE, sample_squashed
-from guided_rl.runtime.errors import unknown
+from guided_rl.runtime.errors import unknown_name
 
 TARGETS = ("kept", "theta")
 HPARAMS = {
@@ -66,7 +66,7 @@ HPARAMS = {
 def pag(*, target: str = "kept") -> Method:
     """PAG; `target` bootstraps where λ(s') = 1 from the kept a_PAG' (`kept`), or always from π_θ (`theta`)."""
     if target not in TARGETS:
-        raise unknown("target", target, TARGETS)
+        raise unknown_name("target", target, TARGETS)
     loss = functools.partial(
         perturbation_loss, from_state, base=lambda batch, key, ctx: batch["guided"], span=lambda ctx: ctx.hp["phi"]
     )

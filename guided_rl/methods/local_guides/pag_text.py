@@ -34,7 +34,7 @@ from guided_rl.methods.local_guides.pag import (
     switch,
 )
 from guided_rl.methods.local_guides.sag import switched_target
-from guided_rl.runtime.errors import unknown
+from guided_rl.runtime.errors import unknown_name
 
 TARGETS = ("sag", "pag", "theta")
 
@@ -48,7 +48,7 @@ def pag_text(*, target: str = "sag", sees_advice: bool = True) -> Method:
       sees_advice: ξ_φ reads (s, a_g), or s alone.
     """
     if target not in TARGETS:
-        raise unknown("target", target, TARGETS)
+        raise unknown_name("target", target, TARGETS)
     head = from_state_and_advice if sees_advice else from_state
     loss = functools.partial(
         perturbation_loss, head, base=lambda batch, key, ctx: advice_for(batch["obs"], key, ctx), span=reach

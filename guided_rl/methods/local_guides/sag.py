@@ -27,7 +27,7 @@ from guided_rl.methods.base import Act, Agent, Batch, Context, Method, Needs, Of
 from guided_rl.methods.bases import sac
 from guided_rl.methods.local_guides.local_guidance import Trust, advice, advice_for, guide_acts, stated
 from guided_rl.networks.distributions import sample_squashed
-from guided_rl.runtime.errors import unknown
+from guided_rl.runtime.errors import unknown_name
 
 TARGETS = ("sag", "theta")
 
@@ -75,7 +75,7 @@ def switched(trust: Trust = stated) -> Method:
 def sag(*, target: str = "sag") -> Method:
     """SAG; `target` bootstraps from π_SAG (`sag`), or from π_θ alone (`theta`)."""
     if target not in TARGETS:
-        raise unknown("target", target, TARGETS)
+        raise unknown_name("target", target, TARGETS)
     update = functools.partial(sac.update, critic_target=switched_target)
     return dataclasses.replace(
         switched(),

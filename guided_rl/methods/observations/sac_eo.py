@@ -30,7 +30,7 @@ from guided_rl.methods.base import Agent, Context, Method
 from guided_rl.methods.hparams import HParam
 from guided_rl.methods.observations.dynamics import MODELS, Fitting
 from guided_rl.methods.observations.imitation import Imitation, imitating
-from guided_rl.runtime.errors import UserError, unknown
+from guided_rl.runtime.errors import UserError, unknown_name
 
 BETA = HParam(100.0, 0.0, doc="β, how fast ε falls with the models' disagreement; 0: imitation alone")
 EPSILON = HParam(0.01, 0.0, 1.0, doc="share ε of imitation in the actor's loss")
@@ -107,7 +107,7 @@ def sac_eo(
         ("number of models", models, (1, MODELS)),
     ):
         if value not in known:
-            raise unknown(kind, str(value), [str(k) for k in known])
+            raise unknown_name(kind, str(value), [str(k) for k in known])
     if expert_batch < 2 or expert_batch % 2:
         raise UserError(f"expert_batch={expert_batch} cannot be halved between two models; give an even number")
     if not 0 <= drop < 1 or noise < 0:

@@ -31,7 +31,7 @@ from guided_rl.methods.base import Agent, Batch, Context, Method, Metrics, Needs
 from guided_rl.methods.bases import iql, unsquashed
 from guided_rl.methods.hparams import OFFLINE_RATIO, HParam, learning_rate
 from guided_rl.methods.policy_expansion.composite_policy import chosen, compose, expanded
-from guided_rl.runtime.errors import UserError, unknown
+from guided_rl.runtime.errors import UserError, unknown_name
 
 SWITCHES = {
     "actor_target": ("composite", "replay"),
@@ -88,7 +88,7 @@ def pex(
     given = dict(zip(SWITCHES, given, strict=True))
     for switch, value in given.items():
         if value not in SWITCHES[switch]:
-            raise unknown(f"{switch} of pex", value, SWITCHES[switch])
+            raise unknown_name(f"{switch} of pex", value, SWITCHES[switch])
     if policies < 1:
         raise UserError(f"policies={policies}, but a policy set has at least the learner's own; give 1 or more")
     if offline_policy == "free" and policies != 2:

@@ -18,14 +18,14 @@ from guided_rl.methods.bases import sac
 from guided_rl.methods.hparams import OFFLINE_RATIO, REWARD_SHIFT
 from guided_rl.methods.policy_expansion.composite_policy import chosen, expanded
 from guided_rl.methods.policy_expansion.pex import HPARAMS, SWITCHES, transferred
-from guided_rl.runtime.errors import unknown
+from guided_rl.runtime.errors import unknown_name
 
 
 def pex_sac(*, critic: str = "transfer", weights: str = "softmax", offline_proposal: str = "mode") -> Method:
     """PEX on SAC; the switches are `pex`'s."""
     for switch, value in (("critic", critic), ("weights", weights), ("offline_proposal", offline_proposal)):
         if value not in SWITCHES[switch]:
-            raise unknown(f"{switch} of pex-sac", value, SWITCHES[switch])
+            raise unknown_name(f"{switch} of pex-sac", value, SWITCHES[switch])
 
     def init(key: jax.Array, ctx: Context, dataset: jax.Array | None = None) -> Agent:
         agent = sac.init(key, ctx)

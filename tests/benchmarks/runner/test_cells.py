@@ -24,7 +24,7 @@ from guided_rl.guides.base import Guide
 from guided_rl.guides.offline_agents import propose
 from guided_rl.runtime.errors import UserError
 from guided_rl.training.plan import abstract_population
-from guided_rl.training.run import Session
+from guided_rl.training.run import Run
 
 ONE_ACTION = "cartpole-safe"  # where what is a vector elsewhere has a single entry
 
@@ -64,7 +64,7 @@ def rows(config: RunConfig) -> np.ndarray | None:
 
 def untrained(config: RunConfig) -> Guide:
     """An offline cell's agents as it would leave them, all zeros."""
-    agent = Session(config, offline=rows(config)).one_member.members.agent
+    agent = Run(config, offline=rows(config)).one_member.members.agent
     networks = {**agent.params, "target": agent.targets["critic"]}
     kept = {name: networks[name] for name in ("actor", "critic", "target", "value") if name in networks}
     return Guide(jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), kept), propose, name="offline", size=1, source="")
@@ -77,15 +77,15 @@ def test_every_cell_can_be_traced(cell, monkeypatch):
     monkeypatch.setattr("guided_rl.guides.find.refuse_bad_advice", lambda guide, env: None)
     try:
         guide = None if cell.needs is None else untrained(cell.needs.config)
-        session = Session(cell.config, guide, rows(cell.config))
+        run = Run(cell.config, guide, rows(cell.config))
     except UserError as error:
         if "there are no experts of" not in str(error):
             raise
         pytest.skip(str(error))
-    width = session.plan.width
-    population = abstract_population(session, width)
-    inputs = jax.eval_shape(lambda: session.inputs(np.zeros(width, int)))
-    trained, _ = jax.eval_shape(session._jitted("chunk"), population, inputs)
+    width = run.plan.width
+    population = abstract_population(run, width)
+    inputs = jax.eval_shape(lambda: run.inputs(np.zeros(width, int)))
+    trained, _ = jax.eval_shape(run._jitted("chunk"), population, inputs)
     shapes = functools.partial(jax.tree.map, lambda x: (x.shape, x.dtype))
     assert shapes(trained) == shapes(population)
-    jax.eval_shape(session._jitted("evaluate"), population.members.seed, trained.members.agent, inputs, trained.step)
+    jax.eval_shape(run._jitted("evaluate"), population.members.seed, trained.members.agent, inputs, trained.step)

@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.runner import evidence, priorities, rates, tables
 from benchmarks.runner.cells import PRESETS, Cell, PaperTable
-from benchmarks.runner.paths import Place, standing
+from benchmarks.runner.paths import CellPaths, cell_status
 from benchmarks.runner.priorities import Wanted
 from benchmarks.runner.running import join
 from guided_rl.runtime.errors import UserError
@@ -61,18 +61,18 @@ def test_everything_missing_is_run_in_order_and_committed_one_by_one(root):
     ]
     clean = subprocess.run(["git", "status", "--porcelain"], cwd=root, capture_output=True, text=True)
     assert clean.stdout == ""
-    assert (Place("one", "long", root).record(SWEEP) / "choice.json").exists()
+    assert (CellPaths("one", "long", root).record(SWEEP) / "choice.json").exists()
 
 
 def test_it_goes_on_where_it_was_stopped_and_says_what_to_commit(root):
     said = []
     gather(root, said, cells=2)
-    place = Place("one", "long", root)
-    assert standing(place, WHOLE) == "2 of 5 seeds" and sum("to commit: git add" in line for line in said) == 2
+    place = CellPaths("one", "long", root)
+    assert cell_status(place, WHOLE) == "2 of 5 seeds" and sum("to commit: git add" in line for line in said) == 2
     gather(root, said, cells=1)
-    assert standing(place, WHOLE) == "4 of 5 seeds" and subjects(root) == []
+    assert cell_status(place, WHOLE) == "4 of 5 seeds" and subjects(root) == []
     gather(root, said, hours=0.0)
-    assert standing(place, WHOLE) == "4 of 5 seeds"
+    assert cell_status(place, WHOLE) == "4 of 5 seeds"
 
 
 def test_a_commit_that_git_refuses_stops_nothing(root):

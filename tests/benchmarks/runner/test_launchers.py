@@ -19,8 +19,8 @@ import pytest
 from benchmarks.papers.pex import table
 from benchmarks.runner import launchers
 from benchmarks.runner.cells import Cell, Tuning, cells_of
-from benchmarks.runner.launchers import LAUNCHERS, Share, share_of, submit
-from benchmarks.runner.paths import Place
+from benchmarks.runner.launchers import LAUNCHERS, Resources, resources_of, submit
+from benchmarks.runner.paths import CellPaths
 from guided_rl.results import records
 from guided_rl.results.records import TUNING_SEED
 from guided_rl.runtime.errors import Interrupted, UserError
@@ -33,8 +33,8 @@ LONG = {"steps": 12_000, "evaluations": 40}
 GIB = 2**30
 
 
-def place(folder: Path) -> Place:
-    return Place("tiny", "quick", folder, checkpoint_seconds=0.0)
+def place(folder: Path) -> CellPaths:
+    return CellPaths("tiny", "quick", folder, checkpoint_seconds=0.0)
 
 
 def cells(**settings) -> list[Cell]:
@@ -49,7 +49,7 @@ def leave(path: Path) -> None:
 # What runs before what
 
 
-def order(place: Place, cells: list[Cell]) -> list[tuple[str, str | None, bool]]:
+def order(place: CellPaths, cells: list[Cell]) -> list[tuple[str, str | None, bool]]:
     """Name, what it waits for, and whether others wait for it, as started."""
     started = []
 
@@ -89,23 +89,23 @@ def test_what_chooses_a_cells_settings_is_started_once_and_before_it(tmp_path):
 
 def test_a_cell_takes_all_cpus_of_the_smallest_node_that_has_two():
     nodes = [{"CPU": 8, "memory": 30 * GIB}, {"CPU": 4, "memory": 17 * GIB}, {"CPU": 1, "memory": GIB}, {}]
-    assert share_of(nodes) == Share(4, 0, 8 * GIB)
-    assert share_of(nodes, cpus=2) == Share(2, 0, 4 * GIB)
-    assert share_of(nodes[2:]) == Share(1, 0, GIB)
+    assert resources_of(nodes) == Resources(4, 0, 8 * GIB)
+    assert resources_of(nodes, cpus=2) == Resources(2, 0, 4 * GIB)
+    assert resources_of(nodes[2:]) == Resources(1, 0, GIB)
 
 
 def test_a_cell_takes_one_gpu_where_there_are_any():
     nodes = [{"CPU": 8, "GPU": 4, "memory": 64 * GIB}, {"CPU": 64, "memory": 64 * GIB}]
-    assert share_of(nodes) == Share(2, 1, 16 * GIB)
+    assert resources_of(nodes) == Resources(2, 1, 16 * GIB)
 
 
 def test_more_than_any_node_has_is_one_sentence():
     with pytest.raises(UserError, match=r"16 CPUs.*GUIDED_RL_THREADS"):
-        share_of([{"CPU": 8, "memory": GIB}], cpus=16)
+        resources_of([{"CPU": 8, "memory": GIB}], cpus=16)
     with pytest.raises(UserError, match=r"64.0 GiB.*GUIDED_RL_MEMORY_GB"):
-        share_of([{"CPU": 8, "memory": GIB}], memory=64 * GIB)
+        resources_of([{"CPU": 8, "memory": GIB}], memory=64 * GIB)
     with pytest.raises(UserError, match="no node"):
-        share_of([{}])
+        resources_of([{}])
 
 
 # A Ray that runs every task at once, in this process
@@ -262,7 +262,7 @@ def test_a_dead_workers_lock_is_waited_for(tmp_path):
 # Ray itself
 
 
-def assert_same_records(one: Place, other: Place, cells: list[Cell]) -> None:
+def assert_same_records(one: CellPaths, other: CellPaths, cells: list[Cell]) -> None:
     """All that was measured, bit for bit; times and machines may differ."""
     for cell in cells:
         ours, theirs = one.record(cell), other.record(cell)
@@ -275,7 +275,7 @@ def assert_same_records(one: Place, other: Place, cells: list[Cell]) -> None:
         assert facts[0] == facts[1]
 
 
-def saved(place: Place, cell: Cell) -> int:
+def saved(place: CellPaths, cell: Cell) -> int:
     """Step of the cell's last checkpoint, 0 if there is none."""
     path = Checkpoints(place.run_folder(cell) / "wave_0").latest()
     return 0 if path is None else int(path.name.removeprefix("step_"))
@@ -308,7 +308,7 @@ def test_a_node_that_is_lost_midway_costs_nothing_but_time(tmp_path, monkeypatch
     monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
     from ray.cluster_utils import Cluster
 
-    there, here = (Place("tiny", "quick", tmp_path / name, checkpoint_seconds=0.0) for name in ("ray", "local"))
+    there, here = (CellPaths("tiny", "quick", tmp_path / name, checkpoint_seconds=0.0) for name in ("ray", "local"))
     there.root.mkdir()
     given = [*cells(**LONG), Cell(small(method="dai-sac", guide="nowhere.npz"))]
     node = {"num_cpus": 2, "object_store_memory": 100 * 2**20}

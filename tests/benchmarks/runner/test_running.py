@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks.runner import running, tables
 from benchmarks.runner.cells import Cell, PaperTable, agents_file, changed
-from benchmarks.runner.paths import Place, changes, finished, shipped_experts, standing
+from benchmarks.runner.paths import CellPaths, cell_status, changes, finished, shipped_experts
 from benchmarks.runner.running import run_cell
 from guided_rl.results import records
 from guided_rl.runtime.errors import UserError
@@ -20,7 +20,7 @@ ONLINE = Cell(small(method="pex", dataset="demos", guide=f"offline:{agents_file(
 CELLS = [Cell(small()), OFFLINE, ONLINE]
 
 
-def keep(place: Place, cell: Cell, engine: str | None = "native", **options) -> None:
+def keep(place: CellPaths, cell: Cell, engine: str | None = "native", **options) -> None:
     """A finished cell's record."""
     made = make_record(cell.config.method, cell.config.task, seeds=cell.seeds)
     made_by = {"engine": engine, "engine_options": options}
@@ -29,8 +29,8 @@ def keep(place: Place, cell: Cell, engine: str | None = "native", **options) -> 
 
 
 @pytest.fixture
-def place(tmp_path) -> Place:
-    return Place("tiny", "quick", tmp_path)
+def place(tmp_path) -> CellPaths:
+    return CellPaths("tiny", "quick", tmp_path)
 
 
 @pytest.fixture
@@ -61,17 +61,17 @@ def otherwise(cell: Cell, **settings) -> Cell:
 
 def test_where_a_cell_stands(place):
     for cell in CELLS:
-        assert (changes(place, cell), standing(place, cell)) == (None, "to run")
+        assert (changes(place, cell), cell_status(place, cell)) == (None, "to run")
         keep(place, otherwise(cell, evaluations=2))
-        assert standing(place, cell) == "to run again (evaluations: 2 -> 4)" and not finished(place, cell)
+        assert cell_status(place, cell) == "to run again (evaluations: 2 -> 4)" and not finished(place, cell)
         keep(place, cell)
-        assert standing(place, cell) == "done" and finished(place, cell)
-    assert standing(place, otherwise(CELLS[0], seeds=2)) == "done"  # nothing is lost by what is there besides
-    assert standing(place, otherwise(CELLS[0], seeds=2, evaluations=2)).startswith(
+        assert cell_status(place, cell) == "done" and finished(place, cell)
+    assert cell_status(place, otherwise(CELLS[0], seeds=2)) == "done"  # nothing is lost by what is there besides
+    assert cell_status(place, otherwise(CELLS[0], seeds=2, evaluations=2)).startswith(
         "in the way (evaluations: 4 -> 2; se"
     )
-    assert standing(place, otherwise(CELLS[0], seeds=4)) == "to extend (seeds: 3 -> 4)"
-    assert standing(place, otherwise(OFFLINE, seeds=4)) == "to run again (seeds: 3 -> 4)"  # its agents lie in one file
+    assert cell_status(place, otherwise(CELLS[0], seeds=4)) == "to extend (seeds: 3 -> 4)"
+    assert cell_status(place, otherwise(OFFLINE, seeds=4)) == "to run again (seeds: 3 -> 4)"
 
 
 def test_a_cell_whose_guide_alone_differs_says_so(place):
@@ -106,7 +106,7 @@ def test_the_engine_that_ran_counts_and_not_its_name(engine, options, stored, as
     for cell in CELLS:
         keep(place, otherwise(cell, physics=stored), engine, **options)
         assert finished(place, otherwise(cell, physics=asked)) == same
-    assert same or standing(place, otherwise(CELLS[0], physics=asked)).startswith("in the way (physics: ")
+    assert same or cell_status(place, otherwise(CELLS[0], physics=asked)).startswith("in the way (physics: ")
 
 
 def test_a_table_runs_again_what_it_asks_for_otherwise_and_says_so(place, table):
@@ -168,7 +168,7 @@ def test_words_that_the_records_agree_with_are_taken(place, table):
 def test_a_sweep_replaces_no_record_by_a_commands_words(place, monkeypatch):
     swept = PaperTable("tiny", "Tiny", lambda preset: [], (), (), (), {"gamma": lambda preset, task: CELLS[0]})
     monkeypatch.setitem(tables.TABLES, "tiny", swept)
-    monkeypatch.setattr(tables, "Place", lambda name, preset: place)
+    monkeypatch.setattr(tables, "CellPaths", lambda name, preset: place)
     monkeypatch.setitem(tables.LAUNCHERS, "local", lambda place, cells, say: keep(place, *cells))
     said = []
     sweep = lambda **words: tables.run_sweep("tiny", "gamma", "quick", CELLS[0].config.task, say=said.append, **words)
@@ -183,7 +183,7 @@ def test_the_committed_page_is_of_committed_records_alone(tmp_path, monkeypatch)
     with pytest.raises(UserError, match="no records"):
         tables.write_pages(root=tmp_path)
     for preset in ("cpu", "paper"):
-        keep(Place("tiny", preset, tmp_path), CELLS[0])
+        keep(CellPaths("tiny", preset, tmp_path), CELLS[0])
     (committed,) = tables.write_pages(root=tmp_path)
     assert committed == tmp_path / "results" / "report.html"
     ledgers = sorted(path.relative_to(tmp_path / "results" / "tiny") for path in tmp_path.rglob("claims.md"))
@@ -192,7 +192,7 @@ def test_the_committed_page_is_of_committed_records_alone(tmp_path, monkeypatch)
     ) == 3
     before = {path: path.read_bytes() for path in (tmp_path / "results").rglob("*") if path.is_file()}
     for preset in ("smoke", "quick"):
-        keep(Place("tiny", preset, tmp_path), CELLS[0])
+        keep(CellPaths("tiny", preset, tmp_path), CELLS[0])
     scratch = tmp_path / "runs" / "records" / "report.html"
     assert tables.write_pages(root=tmp_path) == [committed, scratch]
     assert {path: path.read_bytes() for path in (tmp_path / "results").rglob("*") if path.is_file()} == before
@@ -214,6 +214,6 @@ def test_the_old_record_stays_until_the_new_one_is_whole(place, monkeypatch):
         patch.setattr(running.collect, "from_result", broken)
         with pytest.raises(UserError, match="disk"):
             run_cell(place, cell, lambda sentence: None)
-    assert standing(place, cell).startswith("to run again")
+    assert cell_status(place, cell).startswith("to run again")
     run_cell(place, cell, lambda sentence: None)
     assert finished(place, cell)

@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.runner import running
 from benchmarks.runner.cells import Cell, PaperTable, Tuning, cells_of, in_shards
-from benchmarks.runner.paths import Place, chosen, finished, kept, pieces, standing
+from benchmarks.runner.paths import CellPaths, cell_status, chosen, finished, kept, missing_parts
 from benchmarks.runner.running import join, next_piece, run_cell, with_choice
 from benchmarks.runner.tuning import CHOICE, choice, choose
 from guided_rl.results import records
@@ -24,11 +24,11 @@ TUNED = Cell(small(), "chosen", tuning=Tuning(SWEEP))
 
 
 @pytest.fixture
-def place(tmp_path) -> Place:
-    return Place("tiny", "quick", tmp_path)
+def place(tmp_path) -> CellPaths:
+    return CellPaths("tiny", "quick", tmp_path)
 
 
-def keep(place: Place, cell: Cell, curve=None, **changes) -> None:
+def keep(place: CellPaths, cell: Cell, curve=None, **changes) -> None:
     """The record that a cell or shard would leave."""
     settings = {"seeds": cell.seeds, "grid": dict(cell.config.grid), "config": cell.config.to_json()}
     record = make_record(cell.config.method, cell.config.task, curve, **settings, variant=cell.variant)
@@ -40,12 +40,12 @@ def spans(cells: list[Cell]) -> list[tuple[int, int]]:
 
 
 def test_a_cell_is_left_in_shards_until_each_is_there_and_is_one_record_then(place):
-    assert spans(pieces(place, WHOLE)) == [(0, 1), (2, 3), (4, 4)]
-    first, second, third = pieces(place, WHOLE)
+    assert spans(missing_parts(place, WHOLE)) == [(0, 1), (2, 3), (4, 4)]
+    first, second, third = missing_parts(place, WHOLE)
     assert {cell.name for cell in (first, second, WHOLE)} == {WHOLE.name}
     keep(place, second)
     join(place, WHOLE)
-    assert standing(place, WHOLE) == "2 of 5 seeds" and spans(pieces(place, WHOLE)) == [(0, 1), (4, 4)]
+    assert cell_status(place, WHOLE) == "2 of 5 seeds" and spans(missing_parts(place, WHOLE)) == [(0, 1), (4, 4)]
     assert records.read_all(place.root / "runs" / "records", "tiny", "quick") == []  # a shard is no cell
     keep(place, first)
     keep(place, third)
@@ -58,26 +58,26 @@ def test_a_cell_is_left_in_shards_until_each_is_there_and_is_one_record_then(pla
 
 def test_shards_of_other_settings_or_sizes_are_no_part(place):
     other = dataclasses.replace(WHOLE, config=dataclasses.replace(WHOLE.config, evaluations=2))
-    keep(place, pieces(place, other)[0])
-    assert kept(place, WHOLE) == [] and len(pieces(place, WHOLE)) == 3
-    keep(place, pieces(place, dataclasses.replace(WHOLE, seeds_per_shard=3))[0])
-    assert spans(pieces(place, WHOLE)) == [(3, 4)]
+    keep(place, missing_parts(place, other)[0])
+    assert kept(place, WHOLE) == [] and len(missing_parts(place, WHOLE)) == 3
+    keep(place, missing_parts(place, dataclasses.replace(WHOLE, seeds_per_shard=3))[0])
+    assert spans(missing_parts(place, WHOLE)) == [(3, 4)]
 
 
 def test_a_record_is_extended_by_the_seeds_that_it_lacks(place):
     few = Cell(small(seeds=3))
     keep(place, few)
     more = dataclasses.replace(few, config=dataclasses.replace(few.config, seeds=8))
-    assert standing(place, more) == "to extend (seeds: 3 -> 8)" and spans(pieces(place, more)) == [(3, 7)]
-    assert spans(pieces(place, dataclasses.replace(more, seeds_per_shard=2))) == [(3, 4), (5, 6), (7, 7)]
-    keep(place, pieces(place, more)[0])
+    assert cell_status(place, more) == "to extend (seeds: 3 -> 8)" and spans(missing_parts(place, more)) == [(3, 7)]
+    assert spans(missing_parts(place, dataclasses.replace(more, seeds_per_shard=2))) == [(3, 4), (5, 6), (7, 7)]
+    keep(place, missing_parts(place, more)[0])
     assert finished(place, few)
     join(place, more)
     assert records.read(place.record(more)).seeds == tuple(range(8)) and finished(place, more)
 
 
 def test_a_shard_whose_experts_are_others_is_refused_before_it_is_trained(place, monkeypatch):
-    first, second, _ = pieces(place, WHOLE)
+    first, second, _ = missing_parts(place, WHOLE)
     keep(place, first)
     monkeypatch.setattr(running, "experts_behind", lambda *_, **__: (Expert("bc", 1.0, 1, "c"),))
     with pytest.raises(UserError, match=r"have changed since seeds 0 to 1 .* move .* away"):
@@ -102,7 +102,7 @@ def test_a_shard_takes_at_most_its_time_and_seeds_come_in_pairs():
 def test_a_cell_run_in_shards_is_the_cell_run_whole(place, tmp_path):
     cell = Cell(small(seeds=4), seeds_per_shard=2)
     run_cell(place, cell, lambda sentence: None)
-    other = Place("tiny", "quick", tmp_path / "other")
+    other = CellPaths("tiny", "quick", tmp_path / "other")
     run_cell(other, dataclasses.replace(cell, seeds_per_shard=None), lambda sentence: None)
     sharded, whole = (records.read(p.record(cell)) for p in (place, other))
     assert repr(sharded.returns.to_pydict()) == repr(whole.returns.to_pydict())
@@ -130,16 +130,16 @@ def test_the_best_point_by_its_healthy_seeds_is_chosen():
 
 def test_a_tuned_cell_waits_for_its_choice_and_then_has_it(place):
     assert chosen(place, TUNED) is None and not finished(place, TUNED)
-    assert standing(place, TUNED) == f"waits for the choice of {SWEEP.name}"
+    assert cell_status(place, TUNED) == f"waits for the choice of {SWEEP.name}"
     assert next_piece(place, TUNED) == SWEEP
     keep(place, SWEEP, by_gamma)
     assert next_piece(place, TUNED).config.hparams == {"gamma": 0.99}
     assert with_choice(place, TUNED).config.hparams == {"gamma": 0.99}
     told = json.loads((place.record(SWEEP) / CHOICE).read_text())
     assert told["chosen"] == {"gamma": 0.99} and len(told["returns_sha256"]) == 64
-    assert standing(place, TUNED) == "to run"
+    assert cell_status(place, TUNED) == "to run"
     keep(place, chosen(place, TUNED))
-    assert standing(place, TUNED) == "done" and next_piece(place, TUNED) is None
+    assert cell_status(place, TUNED) == "done" and next_piece(place, TUNED) is None
 
 
 def test_a_sweep_whose_choice_larger_presets_take_over_is_kept_among_those_of_its_own(place):
