@@ -45,7 +45,7 @@ POINTS = 40
 
 
 @dataclass(frozen=True)
-class Recipe:
+class MediumRecipe:
     """How a task's medium guide is trained, and what it must then be.
 
     Attributes:
@@ -62,9 +62,11 @@ class Recipe:
 
 
 RECIPES = {
-    "PointFall": Recipe("PointFall-block", 40_000, (32, 32), {"left": (0.63, 0.10)}),
-    "point_mass-sparse": Recipe("point_mass-easy", 60_000, (64, 64), {"left": (0.725, 0.10), "return": (3.6, 11.0)}),
-    "ball_in_cup-low": Recipe("ball_in_cup-catch", 80_000, (64, 64), {"return": (621.0, 372.0)}),
+    "PointFall": MediumRecipe("PointFall-block", 40_000, (32, 32), {"left": (0.63, 0.10)}),
+    "point_mass-sparse": MediumRecipe(
+        "point_mass-easy", 60_000, (64, 64), {"left": (0.725, 0.10), "return": (3.6, 11.0)}
+    ),
+    "ball_in_cup-low": MediumRecipe("ball_in_cup-catch", 80_000, (64, 64), {"return": (621.0, 372.0)}),
 }
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from benchmarks.speed.parts import Competitor, Population, Size, timed
+from benchmarks.speed.parts import Competitor, Size, TimedPopulation, timed
 from guided_rl.methods.base import Context
 from guided_rl.runtime.rng import KEYS, normal
 from guided_rl.training.checkpoint import tree_bytes
@@ -36,7 +36,7 @@ class Work:
     numbers: float
 
 
-def count(population: Population) -> Work:
+def count(population: TimedPopulation) -> Work:
     """What one update of one member does."""
     trainer, inputs = population.trainer, population.inputs
     batch, width = population.size.batch, trainer.layout.width

@@ -130,7 +130,7 @@ def engine_alone(task: str, steps: int) -> Competitor:
     return Competitor("C MuJoCo alone", run, steps * len(worlds), "env steps")
 
 
-class Population:
+class TimedPopulation:
     """A population past warm-up, with the compiled program that advances it by `steps`."""
 
     def __init__(
@@ -188,20 +188,20 @@ class Population:
 
 
 def loop(task: str, algorithm: str, size: Size, steps: int, name: str = OURS, **how: str) -> Competitor:
-    """Our whole loop at one update per environment step; `how` says what is not as usual, as for `Population`."""
+    """Our whole loop at one update per environment step; `how` says what is not as usual, as for `TimedPopulation`."""
     return learning(task, algorithm, size, steps, **{"execution": default_execution(), **how}).competitor(name)
 
 
 @functools.cache  # rows that time the same population share it, since most of a row's time is compilation
-def learning(task: str, algorithm: str, size: Size, steps: int, **how: Any) -> Population:
+def learning(task: str, algorithm: str, size: Size, steps: int, **how: Any) -> TimedPopulation:
     """The population of `loop`."""
-    return Population(task, methods.build(algorithm), size, steps, **how)
+    return TimedPopulation(task, methods.build(algorithm), size, steps, **how)
 
 
-def updates(task: str, algorithm: str, size: Size, steps: int, **how: str) -> Population:
+def updates(task: str, algorithm: str, size: Size, steps: int, **how: str) -> TimedPopulation:
     """Our gradient steps alone, on a frozen buffer."""
     method = dataclasses.replace(methods.build(algorithm), loop=Offline(), needs=Needs(dataset=True))
-    return Population(task, method, size, steps, **how)
+    return TimedPopulation(task, method, size, steps, **how)
 
 
 @contextlib.contextmanager
@@ -248,7 +248,7 @@ def grid(task: str, size: Size, steps: int) -> tuple[list[Competitor], int]:
     network = DeterministicActor((64, 64), env.action_size)
     params = network.init(jax.random.key(0), jnp.zeros(env.observation_size))
     expert = Guide(params, lambda p, obs, key: network.apply(p, obs), name="random network")
-    population = Population(task, methods.build("dai-sac"), size, steps, expert)
+    population = TimedPopulation(task, methods.build("dai-sac"), size, steps, expert)
     same = population.inputs
     values = np.repeat(np.float32([0.1, 0.25, 0.5, 1.0]), size.members // 4)
     varied = place(dataclasses.replace(same, hp={**same.hp, "t_change": jnp.asarray(values)}), population.mesh, INPUTS)

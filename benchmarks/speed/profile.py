@@ -21,7 +21,7 @@ import tyro
 
 from benchmarks import ROOT
 from benchmarks.speed import limit
-from benchmarks.speed.parts import Population, Size
+from benchmarks.speed.parts import Size, TimedPopulation
 from guided_rl import methods
 from guided_rl.results.provenance import provenance
 from guided_rl.runtime.files import replace_file
@@ -80,7 +80,7 @@ def _group(opcodes: set[str]) -> str:
     return LAYOUT if opcodes - CONTROL <= MOVING else REST
 
 
-def spent(population: Population) -> dict[str, float]:
+def spent(population: TimedPopulation) -> dict[str, float]:
     """Microseconds of one member's step by group, one call of the program after two that do not count."""
     competitor = population.competitor("")
     competitor.run()
@@ -102,7 +102,7 @@ def spent(population: Population) -> dict[str, float]:
 
 def case(task: str, size: Size, steps: int) -> dict[str, Any]:
     """One column of the page."""
-    population = Population(task, methods.build("sac"), size, steps)
+    population = TimedPopulation(task, methods.build("sac"), size, steps)
     found = spent(population)
     flops = limit.count(population).flops
     return {

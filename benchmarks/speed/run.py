@@ -30,7 +30,7 @@ from benchmarks.speed import compile, sac_eo
 from benchmarks.speed import limit as speed_limit
 from benchmarks.speed import parts as speed_parts
 from benchmarks.speed import runs as speed_runs
-from benchmarks.speed.parts import Competitor, Population, Size
+from benchmarks.speed.parts import Competitor, Size, TimedPopulation
 from benchmarks.speed.records import FOLDER, measure, row
 from guided_rl.datasets import recipes
 from guided_rl.envs import make
@@ -98,7 +98,7 @@ def collect_rows(options: Speed) -> Iterator[dict]:
 
 
 def beside_limit(
-    population: Population, own: Competitor, machine: list[Competitor], rates: Mapping[str, list[float]]
+    population: TimedPopulation, own: Competitor, machine: list[Competitor], rates: Mapping[str, list[float]]
 ) -> dict[str, Any]:
     """The limit of updates alone on this machine, our share of it, and what both are made of.
 

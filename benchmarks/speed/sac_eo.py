@@ -12,7 +12,7 @@ import itertools
 import jax
 import jax.numpy as jnp
 
-from benchmarks.speed.parts import OURS, STEPS, Competitor, Population, Size, timed, updates
+from benchmarks.speed.parts import OURS, STEPS, Competitor, Size, TimedPopulation, timed, updates
 from guided_rl import methods
 from guided_rl.methods.base import Context
 from guided_rl.methods.observations.dynamics import MODELS, Fitting
@@ -28,7 +28,7 @@ def loop_and_floor(size: Size, window: int, model_hidden: int, epochs: int, step
     """Our whole loop past `window` steps, and its floor; both work `steps` steps of every member."""
     options = {"window": window, "model_hidden": (model_hidden, model_hidden), "epochs": epochs}
     options["expert_batch"] = size.batch
-    loop = Population(TASK, methods.build("sac-eo", options), size, steps)
+    loop = TimedPopulation(TASK, methods.build("sac-eo", options), size, steps)
     past = jnp.int32(max(EPISODE, window // EPISODE * EPISODE))
     loop.state = loop.state.replace(step=place(past, loop.mesh, SAME))
     fitting = Fitting((model_hidden, model_hidden), epochs=epochs, window=window)
@@ -41,7 +41,7 @@ def loop_and_floor(size: Size, window: int, model_hidden: int, epochs: int, step
     return [loop.competitor(OURS), floor]
 
 
-def imitation(population: Population, fitting: Fitting, times: int):
+def imitation(population: TimedPopulation, fitting: Fitting, times: int):
     """The gradient of the imitation term, `times` times for every member, as a call without arguments."""
     trainer, batch = population.trainer, population.size.batch
     rows = trainer.layout.unpack(population.inputs.offline[0, :batch])
@@ -66,7 +66,7 @@ def imitation(population: Population, fitting: Fitting, times: int):
     return lambda: program(*read)
 
 
-def products(population: Population, fitting: Fitting):
+def products(population: TimedPopulation, fitting: Fitting):
     """The matrix products of one refit of every member, forward and back, as a call without arguments."""
     setup = population.trainer.setup
     widths = (setup.observation_size + setup.action_size, *fitting.hidden, setup.observation_size + 1)

@@ -10,14 +10,14 @@ from typing import Annotated
 
 import tyro
 
-from guided_rl.cli.settings import Physics, Population, Task, default_folder, floats
+from guided_rl.cli.settings import Physics, RunOptions, Task, default_folder, floats
 from guided_rl.runtime.errors import UserError
 
 Positional = tyro.conf.Positional
 
 
 @dataclass(frozen=True, kw_only=True)
-class Run(Population):
+class Run(RunOptions):
     """Train one population; the same command goes on where it was stopped.
 
     Writes a record to FOLDER/record, curves to W&B (offline unless you are logged in) and prints
@@ -39,7 +39,7 @@ class Run(Population):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sweep(Population):
+class Sweep(RunOptions):
     """Sweep one hyper-parameter: all values × seeds in one compile, a table and a plot.
 
     For example:
@@ -72,7 +72,7 @@ class Sweep(Population):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Plan(Population):
+class Plan(RunOptions):
     """Say what a run will take before anything compiles: memory, waves, time, schedules in steps.
 
     Takes the options of `run`, and lists the method's hyper-parameters and switches with what they may be.
@@ -92,7 +92,7 @@ class Plan(Population):
         from guided_rl.cli import planning
 
         if self.table is None:
-            seeds = Population.seeds if self.seeds is None else self.seeds
+            seeds = RunOptions.seeds if self.seeds is None else self.seeds
             planning.show_run(replace(self, seeds=seeds).config())
         else:
             planning.show_table(self.table, self.preset, self.seeds, self.physics)

@@ -33,7 +33,7 @@ Physics = Annotated[str, tyro.conf.arg(help=named(("auto", *ENGINES), "auto is n
 
 
 @dataclass(frozen=True, kw_only=True)
-class Population(RunConfig):
+class RunOptions(RunConfig):
     """One population: a method on a task for every seed and grid point.
 
     Attributes:

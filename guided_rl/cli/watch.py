@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from guided_rl.results.wandb_log import Logger
-from guided_rl.runtime.progress import Progress as Bar
+from guided_rl.runtime.progress import ProgressBar
 from guided_rl.training.history import History
 from guided_rl.training.run import Observer, Progress, Run
 
@@ -23,7 +23,7 @@ def watching(run: Run, group: str, folder: Path) -> Iterator[list[Observer]]:
     """
     config = run.config
     waves = -(-run.plan.population // run.plan.width)
-    bar = Bar(f"{config.method} on {config.task}", waves * config.steps, min(len(run.seeds), run.plan.width))
+    bar = ProgressBar(f"{config.method} on {config.task}", waves * config.steps, min(len(run.seeds), run.plan.width))
     curves = _Curves(run, group, folder, bar)
     with bar:
         try:
@@ -38,7 +38,7 @@ def _wave(run: Run, seen: Progress) -> int:
     return int(np.flatnonzero(same)[0]) // run.plan.width
 
 
-def _move(bar: Bar, run: Run, seen: Progress) -> None:
+def _move(bar: ProgressBar, run: Run, seen: Progress) -> None:
     lost = np.count_nonzero(~seen.alive)
     bar.update(
         _wave(run, seen) * run.config.steps + seen.step,
@@ -53,7 +53,7 @@ class _Curves:
     The population's own curve begins with the last wave, since W&B takes the steps of a run in order only.
     """
 
-    def __init__(self, run: Run, group: str, folder: Path, bar: Bar):
+    def __init__(self, run: Run, group: str, folder: Path, bar: ProgressBar):
         self.run, self.group, self.folder, self.bar = run, group, folder, bar
         self.logger = None
 

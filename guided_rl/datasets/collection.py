@@ -11,7 +11,7 @@ import numpy as np
 
 from guided_rl.data.replay import Layout, transition
 from guided_rl.envs.base import Env
-from guided_rl.runtime.progress import Progress
+from guided_rl.runtime.progress import ProgressBar
 
 BLOCKS = 10
 
@@ -55,7 +55,7 @@ def collect(actor: Actor, env: Env, rows: int, seed: int, title: str) -> np.ndar
     first, later = jax.random.split(jax.random.key(seed))
     state = jax.jit(lambda key: both(env.reset)(keys_of(key)))(first)
     out = np.empty((actor.size, streams, steps, layout.width), np.float32)
-    with Progress(f"{title} of {env.name}", steps, actor.size * streams) as bar:
+    with ProgressBar(f"{title} of {env.name}", steps, actor.size * streams) as bar:
         for part, keys in enumerate(jax.random.split(later, (BLOCKS, steps // BLOCKS))):
             state, block = advance(state, keys)
             place = slice(part * steps // BLOCKS, (part + 1) * steps // BLOCKS)

@@ -119,7 +119,7 @@ def replay_up_to_medium(env: Env) -> np.ndarray:
         diverges where it did not when they were made.
     """
     from guided_rl.config import RunConfig
-    from guided_rl.runtime.progress import Progress
+    from guided_rl.runtime.progress import ProgressBar
     from guided_rl.training.run import Run  # a run reads datasets; only this recipe makes one by a run
 
     facts = _facts(env)
@@ -139,7 +139,7 @@ def replay_up_to_medium(env: Env) -> np.ndarray:
     inputs, seeds = run.inputs(members), jnp.asarray(run.seeds[members])
     init, chunk = (run.program(name, len(members)) for name in ("init", "chunk"))
     population = init(seeds, inputs)
-    with Progress(f"medium-replay of {env.name}", max(until), len(members)) as bar:
+    with ProgressBar(f"medium-replay of {env.name}", max(until), len(members)) as bar:
         while int(population.step) < max(until):
             population, _ = chunk(population, inputs)
             bar.update(min(int(population.step), max(until)))

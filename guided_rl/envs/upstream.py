@@ -16,7 +16,7 @@ from guided_rl.envs import TASKS
 
 
 @dataclass(frozen=True)
-class Outcome:
+class UpstreamStep:
     """One step of a twin; `terms` are the parts of the reward that it reports."""
 
     observation: np.ndarray
@@ -45,7 +45,7 @@ class Twin(Protocol):
         """A fresh episode from a start that float32 holds exactly; its observation."""
         ...
 
-    def step(self, control: np.ndarray) -> Outcome: ...
+    def step(self, control: np.ndarray) -> UpstreamStep: ...
 
 
 def twin_of(name: str) -> Twin:
@@ -81,10 +81,10 @@ class GymnasiumTwin:
         self._env.unwrapped.set_state(qpos, qvel)
         return self._env.unwrapped._get_obs()
 
-    def step(self, control: np.ndarray) -> Outcome:
+    def step(self, control: np.ndarray) -> UpstreamStep:
         observation, reward, terminated, truncated, info = self._env.step(control)
         terms = {name: value for name, value in info.items() if name.startswith("reward_")}
-        return Outcome(observation, reward, terminated, truncated, terms)
+        return UpstreamStep(observation, reward, terminated, truncated, terms)
 
 
 class SuiteTwin:
@@ -113,9 +113,9 @@ class SuiteTwin:
             self.data.qpos[:], self.data.qvel[:] = qpos, qvel
         return _flat(self._env.task.get_observation(self._env.physics))
 
-    def step(self, control: np.ndarray) -> Outcome:
+    def step(self, control: np.ndarray) -> UpstreamStep:
         after = self._env.step(control)
-        return Outcome(_flat(after.observation), after.reward, after.discount == 0, after.last(), {})
+        return UpstreamStep(_flat(after.observation), after.reward, after.discount == 0, after.last(), {})
 
 
 @contextlib.contextmanager

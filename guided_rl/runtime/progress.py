@@ -17,7 +17,7 @@ SHARE_BETWEEN_LINES = 0.1
 SECONDS_BETWEEN_LINES = 30.0
 
 
-class Progress:
+class ProgressBar:
     """Follows one population through its budget; use it as a context manager.
 
     The speed is that of all members together, without what happened before the first `update`
@@ -48,7 +48,7 @@ class Progress:
         self._seen_first = False
         self._bar = self._make_bar(start) if self._stream.isatty() else None
 
-    def __enter__(self) -> Progress:
+    def __enter__(self) -> ProgressBar:
         if self._bar:
             self._bar.start()
         else:

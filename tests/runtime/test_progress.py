@@ -1,4 +1,4 @@
-"""Progress: a bar for a person, sparse lines for a log."""
+"""ProgressBar: a bar for a person, sparse lines for a log."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import io
 
 import pytest
 
-from guided_rl.runtime.progress import Progress, duration
+from guided_rl.runtime.progress import ProgressBar, duration
 
 
 class Clock:
@@ -23,7 +23,7 @@ class Terminal(io.StringIO):
 
 def test_a_log_gets_few_lines_with_speed_and_time_left():
     clock, log = Clock(), io.StringIO()
-    with Progress("sac", total=1000, members=4, stream=log, clock=clock) as progress:
+    with ProgressBar("sac", total=1000, members=4, stream=log, clock=clock) as progress:
         for step in range(0, 1001, 10):
             clock.now += 1.0
             progress.update(step, {"policy": 12.34, "switched": -5.0})
@@ -39,7 +39,7 @@ def test_a_log_gets_few_lines_with_speed_and_time_left():
 
 def test_a_resumed_run_counts_only_its_own_steps():
     clock, log = Clock(), io.StringIO()
-    with Progress("sac", total=1000, start=500, stream=log, clock=clock) as progress:
+    with ProgressBar("sac", total=1000, start=500, stream=log, clock=clock) as progress:
         for step in (500, 600, 1000):
             clock.now += 50.0
             progress.update(step)
@@ -48,7 +48,7 @@ def test_a_resumed_run_counts_only_its_own_steps():
 
 def test_a_person_sees_a_bar_and_sentences_stay_whole():
     screen = Terminal()
-    with Progress("dai-sac on HalfCheetah-v5", total=100, stream=screen) as progress:
+    with ProgressBar("dai-sac on HalfCheetah-v5", total=100, stream=screen) as progress:
         progress.update(0)
         progress.say("W&B is [offline]")
         progress.update(100, {"policy": 1.0})
