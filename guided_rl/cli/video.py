@@ -25,6 +25,7 @@ from guided_rl.methods.base import Context
 from guided_rl.runtime import opengl
 from guided_rl.runtime.errors import UserError
 from guided_rl.training.checkpoint import Checkpoints
+from guided_rl.training.outcomes import as_act
 from guided_rl.training.waves import restored
 
 
@@ -76,7 +77,7 @@ def _learner(folder: Path, task: str, seed: int) -> Player:
     mine = jax.tree.map(lambda x: x[0], (inputs.hp, inputs.guide))
     context = Context(mine[0], jnp.int32(population.step), mine[1], run.setup)
     policy = run.method.policies["policy"]
-    return Player(run.env, lambda obs, key: policy(agent, obs, key, context))
+    return Player(run.env, lambda obs, key: as_act(policy(agent, obs, key, context)).action)
 
 
 def _config(stored: dict[str, Any]) -> RunConfig:

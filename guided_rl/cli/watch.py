@@ -72,7 +72,8 @@ class _Curves:
         """What one wave measured at an evaluation point, [members] each."""
         evaluation = history.evaluation["episode_return"][point]
         metrics = {f"return/{n}": evaluation[:, i].mean(-1) for i, n in enumerate(self.run.method.policies)}
-        return {**metrics, **{name: values[point] for name, values in history.training_means().items()}}
+        means = history.training_means(self.run.config.interval)
+        return {**metrics, **{name: values[point] for name, values in means.items()}}
 
     def _open(self) -> Logger:
         run, points = self.run, self.run.config.points()

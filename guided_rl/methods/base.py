@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import optax
 from flax import struct
 
@@ -24,6 +25,7 @@ HParams = dict[str, jax.Array]
 Batch = dict[str, jax.Array]
 Metrics = dict[str, jax.Array]
 ADAM = optax.scale_by_adam()
+EXPERT_QUERIES, EXPERT_SHARE = "expert_queries", "expert_share"
 
 
 @dataclass(frozen=True)
@@ -82,11 +84,19 @@ class Context:
 class Act(NamedTuple):
     """An action to execute, and transition columns to store beside or instead of it.
 
-    What is named here but in no column is not stored; `after_step` sees it all the same.
+    What is named here but in no column is not stored; `after_step` sees it all the same. Two names are counted and
+    reported: `expert_queries`, how often an expert was asked, and `expert_share`, how much of the action is the
+    expert's, in [0, 1].
     """
 
     action: jax.Array
     extras: Mapping[str, jax.Array] = {}
+
+
+def expert_outcomes(share: jax.Array, asked: jax.Array | None = None) -> dict[str, jax.Array]:
+    """Extras of an `Act` of which `share` is the expert's; it was asked wherever that is not 0, or where `asked`."""
+    share = jnp.float32(share)
+    return {EXPERT_SHARE: share, EXPERT_QUERIES: jnp.float32(share > 0 if asked is None else asked)}
 
 
 @dataclass(frozen=True)
@@ -193,8 +203,8 @@ class Method:
       init: `(key, ctx, dataset) -> Agent`; `dataset` are this member's offline rows [rows, width], or None.
       act: `(agent, obs, key, ctx) -> Act`, the behaviour that collects data.
       update: `(agent, batch, key, ctx) -> (Agent, metrics)`, one gradient step.
-      policies: evaluation protocols, `(agent, obs, key, ctx) -> action`; `policy` is the
-        learner's own deterministic policy.
+      policies: evaluation protocols, `(agent, obs, key, ctx) -> action`, or an `Act` whose extras are
+        counted; `policy` is the learner's own deterministic policy.
       loop: how steps and updates take turns.
       needs: what it must be given.
       events: what it does besides.

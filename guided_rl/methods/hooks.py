@@ -30,9 +30,9 @@ class Update(Protocol):
 
 
 class Policy(Protocol):
-    """The action that is taken at one `obs` [obs] in an evaluation."""
+    """The action that is taken at one `obs` [obs] in an evaluation, alone or as an `Act`."""
 
-    def __call__(self, agent: Agent, obs: jax.Array, key: jax.Array, ctx: Context, /) -> jax.Array: ...
+    def __call__(self, agent: Agent, obs: jax.Array, key: jax.Array, ctx: Context, /) -> jax.Array | Act: ...
 
 
 class AfterStep(Protocol):

@@ -25,7 +25,7 @@ def from_result(
 ) -> records.Record:
     """The record of one `guided_rl.train` result; its task is `task/setting` where there is a setting."""
     config, history = result.config, result.history
-    by_protocol = lambda name: {p: history.evaluation[name][:, :, i] for i, p in enumerate(result.protocols)}
+    by_protocol = lambda values: {p: values[:, :, i] for i, p in enumerate(result.protocols)}
     members = (result.seeds, result.points)
     failed = {
         f"{seed}/{point}": int(step)
@@ -45,9 +45,10 @@ def from_result(
             config.grid,
             *members,
             result.steps,
-            *(by_protocol(name) for name in ("episode_return", "length", "failed")),
+            *(by_protocol(history.evaluation[name]) for name in ("episode_return", "length", "failed")),
+            {name: by_protocol(values) for name, values in history.evaluation_outcomes().items()},
         ),
-        training=records.training_table(*members, result.steps, history.training_means()),
+        training=records.training_table(*members, result.steps, history.training_means(config.interval)),
         experts=tuple(experts),
         variant=variant,
         failed=failed,

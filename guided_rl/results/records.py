@@ -46,6 +46,7 @@ POLICY = "policy"
 TUNING_SEED = 10_000  # seeds from here on choose settings, and judge nothing
 NOT_IN_JSON = ("nan", "inf", "-inf")
 _RESERVED = ("seed", "point", "protocol", "step", "episode", "episode_return", "episode_length", "episode_failed")
+_RESERVED += ("success", "expert_queries", "expert_share")
 _DATA = ("returns", "training")
 
 
@@ -152,6 +153,7 @@ def returns_table(
     episode_return: Mapping[str, np.ndarray],
     episode_length: Mapping[str, np.ndarray],
     episode_failed: Mapping[str, np.ndarray] | None = None,
+    outcomes: Mapping[str, Mapping[str, np.ndarray]] | None = None,
 ) -> pa.Table:
     """One row per evaluation episode.
 
@@ -163,6 +165,8 @@ def returns_table(
       episode_length: protocol to lengths in control steps, the same shape.
       episode_failed: protocol to 1 where an episode ended in a terminal state, the same shape;
         records of version 0.1 before it was kept lack the column.
+      outcomes: name (`success`, `expert_queries`, `expert_share`) to the same again; a column each, NaN where a
+        protocol does not tell.
     """
     if clash := [name for name in grid if name in _RESERVED]:
         raise ValueError(f"grid names {clash} are columns of every record")
@@ -184,6 +188,8 @@ def returns_table(
         }
         if episode_failed is not None:
             columns["episode_failed"] = np.asarray(episode_failed[protocol]).ravel().astype(np.float32)
+        for name, of in (outcomes or {}).items():
+            columns[name] = np.asarray(of[protocol]).ravel().astype(np.float32)
         parts.append(pa.table(columns))
     return pa.concat_tables(parts).unify_dictionaries() if parts else _empty_returns(grid)
 

@@ -16,6 +16,7 @@ from guided_rl.guides.base import Guide
 from guided_rl.methods.base import Agent, Context, HParams, Method, Setup
 from guided_rl.runtime.rng import KEYS
 from guided_rl.training.execution import over_members
+from guided_rl.training.outcomes import as_act, of_act, of_task
 from guided_rl.training.sharding import SAME, SPLIT, sharded
 from guided_rl.training.state import INPUTS, Inputs
 
@@ -24,11 +25,16 @@ EVALUATION_STREAM = 1_000_003
 
 @struct.dataclass
 class Episodes:
-    """Outcome of evaluation episodes, each [population, protocol, episode]."""
+    """Evaluation episodes, each [population, protocol, episode].
+
+    `outcomes` are of the task, 1 where an episode had one, and of the method, summed over its steps; NaN under a
+    protocol that does not tell.
+    """
 
     episode_return: jax.Array
     length: jax.Array
     failed: jax.Array
+    outcomes: dict[str, jax.Array] = struct.field(default_factory=dict)
 
 
 def evaluator(env: Env, method: Method, setup: Setup, episodes: int, execution: str, mesh: Mesh):
@@ -45,15 +51,17 @@ def evaluator(env: Env, method: Method, setup: Setup, episodes: int, execution: 
 
     def run(seeds: jax.Array, agents: Agent, inputs: Inputs, step: jax.Array) -> Episodes:
         def act(agent: Agent, hp: HParams, guide: Guide | None, obs, key):
-            """Actions [protocol, episode, action] of one member."""
+            """Actions [protocol, episode, action] of one member, and their outcomes [protocol, episode]."""
             ctx = Context(hp, step - 1, guide, setup)  # schedules as in the last step that was taken
             keys = jax.random.split(key, episodes)
-            return jnp.stack(
-                [
-                    jax.vmap(lambda o, k, policy=policy: policy(agent, o, k, ctx))(obs[i], keys)
-                    for i, policy in enumerate(protocols)
-                ]
-            )
+            acts = [
+                jax.vmap(lambda o, k, policy=policy: as_act(policy(agent, o, k, ctx)))(obs[i], keys)
+                for i, policy in enumerate(protocols)
+            ]
+            counted, uncounted = [of_act(act.extras) for act in acts], jnp.full(episodes, jnp.nan)
+            names = {name for counts in counted for name in counts}
+            counts = {name: jnp.stack([counts.get(name, uncounted) for counts in counted]) for name in names}
+            return jnp.stack([act.action for act in acts]), counts
 
         each = over_members(execution, jnp.sum(inputs.real))
         state, keys = jax.vmap(start, in_axes=(0, None))(seeds, step)
@@ -65,15 +73,20 @@ def evaluator(env: Env, method: Method, setup: Setup, episodes: int, execution: 
         def advance(carry):
             state, result, active, time = carry
             step_keys = jax.vmap(lambda k: jax.random.fold_in(k, time))(keys)
-            actions = each(act)(agents, inputs.hp, inputs.guide, state.obs, step_keys)
+            actions, counts = each(act)(agents, inputs.hp, inputs.guide, state.obs, step_keys)
             state = jax.vmap(jax.vmap(jax.vmap(env.step)))(state, actions, active)
             live = active.astype(jnp.float32)
             failed = live * state.done * (1.0 - state.info["truncation"])
-            result = Episodes(result.episode_return + live * state.reward, result.length + live, result.failed + failed)
+            had = {n: jnp.maximum(result.outcomes[n], live * value) for n, value in of_task(state.metrics).items()}
+            done = {n: result.outcomes[n] + jnp.where(active, value, 0.0) for n, value in counts.items()}
+            total, length = result.episode_return + live * state.reward, result.length + live
+            result = Episodes(total, length, result.failed + failed, {**had, **done})
             return state, result, active & (state.done == 0) & (time + 1 < env.episode_length), time + 1
 
         active = jnp.broadcast_to(inputs.real[:, None, None], state.reward.shape)
-        carry = (state, Episodes(zeros, zeros, zeros), active, jnp.int32(0))
+        counted = jax.eval_shape(each(act), agents, inputs.hp, inputs.guide, state.obs, keys)[1]
+        none = dict.fromkeys((*of_task(state.metrics), *counted), zeros)
+        carry = (state, Episodes(zeros, zeros, zeros, none), active, jnp.int32(0))
         return jax.lax.while_loop(running, advance, carry)[1]
 
     return sharded(run, mesh, (SPLIT, SPLIT, INPUTS, SAME), SPLIT)

@@ -8,7 +8,24 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from guided_rl.training.evaluation import Episodes
+from guided_rl.training.outcomes import OF_METHODS, OF_TASKS, shares
 from guided_rl.training.state import Totals
+
+EPISODE = ("episode_return", "length", "failed")
+SUMS = ("episodes", "episode_return", "failures")
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Names of what a run measures besides return, length and failure.
+
+    Attributes:
+      metrics: what the updates report. outcomes: of training. evaluated: outcomes of evaluations.
+    """
+
+    metrics: Sequence[str] = ()
+    outcomes: Sequence[str] = ()
+    evaluated: Sequence[str] = ()
 
 
 @dataclass
@@ -16,7 +33,7 @@ class History:
     """Measurements of one population, NaN where there is none yet.
 
     Attributes:
-      evaluation: `episode_return`, `length`, `failed`, each [points, population, protocol, episode].
+      evaluation: `episode_return`, `length`, `failed` and the outcomes, each [points, population, protocol, episode].
       training: sums over each interval, each [points, population]; `updates` is [points].
     """
 
@@ -24,12 +41,12 @@ class History:
     training: dict[str, np.ndarray] = field(default_factory=dict)
 
     @classmethod
-    def empty(cls, points: int, population: int, protocols: int, episodes: int, metrics: tuple[str, ...]) -> History:
+    def empty(cls, points: int, population: int, protocols: int, episodes: int, measured: Measured) -> History:
         shape = (points, population, protocols, episodes)
-        names = ("episodes", "episode_return", "failures", *metrics)
+        names = (*SUMS, *measured.metrics, *measured.outcomes)
         training = {name: np.zeros((points, population), np.float32) for name in names}
         training["updates"] = np.zeros(points, np.float32)
-        evaluation = {n: np.full(shape, np.nan, np.float32) for n in ("episode_return", "length", "failed")}
+        evaluation = {n: np.full(shape, np.nan, np.float32) for n in (*EPISODE, *measured.evaluated)}
         return cls(evaluation, training)
 
     def add(self, point: int, totals: Totals) -> None:
@@ -40,6 +57,7 @@ class History:
             "failures": totals.failures,
             "updates": totals.updates,
             **totals.metrics,
+            **totals.outcomes,
         }
         for name, value in sums.items():
             self.training[name][point] += np.asarray(value)
@@ -47,24 +65,34 @@ class History:
     def record(self, point: int, episodes: Episodes) -> None:
         """Keep one evaluation's outcomes."""
         for name, array in self.evaluation.items():
-            array[point] = np.asarray(getattr(episodes, name))
+            array[point] = np.asarray(getattr(episodes, name) if name in EPISODE else episodes.outcomes[name])
 
     def mean_returns(self, point: int, protocols: Sequence[str], alive: np.ndarray) -> dict[str, float]:
         """Each protocol's mean return over healthy members (`alive`, [population]); empty if all failed."""
         returns = self.evaluation["episode_return"][point][alive]
         return {name: float(returns[:, i].mean()) for i, name in enumerate(protocols)} if returns.size else {}
 
-    def training_means(self) -> dict[str, np.ndarray]:
-        """Per interval and member [points, population]: mean return and losses, counts as they are."""
+    def training_means(self, interval: int) -> dict[str, np.ndarray]:
+        """Per interval and member [points, population]: mean return, losses and shares, counts as they are.
+
+        Args:
+          interval: environment steps between two points.
+        """
         sums = self.training
+        counted = shares({name: value for name, value in sums.items() if name in (*OF_TASKS, *OF_METHODS)}, interval)
         with np.errstate(invalid="ignore", divide="ignore"):
             means = {
                 name: value / sums["updates"][:, None]
                 for name, value in sums.items()
-                if name not in ("episodes", "episode_return", "failures", "updates")
+                if name not in (*SUMS, *counted, "updates")
             }
             means["training_return"] = sums["episode_return"] / sums["episodes"]
-        return {**means, "episodes": sums["episodes"], "failures": sums["failures"]}
+        return {**means, **counted, "episodes": sums["episodes"], "failures": sums["failures"]}
+
+    def evaluation_outcomes(self) -> dict[str, np.ndarray]:
+        """Per evaluation episode [points, population, protocol, episode]: the outcomes, shares per step."""
+        named = {name: value for name, value in self.evaluation.items() if name not in EPISODE}
+        return shares(named, self.evaluation["length"])
 
     def of_first(self, count: int) -> History:
         """The same arrays, of the first `count` members."""

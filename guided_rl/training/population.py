@@ -17,8 +17,9 @@ from jax.sharding import Mesh
 from guided_rl.data.replay import Layout
 from guided_rl.envs.base import Env
 from guided_rl.guides.base import Guide
-from guided_rl.methods.base import Agent, Batch, Context, HParams, Method, Setup
+from guided_rl.methods.base import Act, Agent, Batch, Context, HParams, Method, Setup
 from guided_rl.runtime.rng import KEYS
+from guided_rl.training import outcomes
 from guided_rl.training.execution import over_members
 from guided_rl.training.loops import ADVANCE
 from guided_rl.training.loops.dataset import rows_of
@@ -62,8 +63,9 @@ class Trainer:
         key = jax.random.fold_in(jax.random.key(0, impl=KEYS), seed)
         agent_key, env_key, key = jax.random.split(key, 3)
         agent = self.method.init(agent_key, self.context(hp, jnp.int32(0), guide), rows)
-        zero = jnp.float32(0)
-        return Members(seed, key, agent, self.env.reset(env_key), zero, jnp.bool_(True), jnp.int32(-1))
+        zero, env = jnp.float32(0), self.env.reset(env_key)
+        none = jax.tree.map(jnp.zeros_like, outcomes.of_task(env.metrics))
+        return Members(seed, key, agent, env, zero, jnp.bool_(True), jnp.int32(-1), none)
 
     def _chunk(self, population: Population, inputs: Inputs, steps: int) -> tuple[Population, Totals]:
         """`steps` environment steps and their updates, or offline updates alone; sums of what happened."""
@@ -92,6 +94,24 @@ class Trainer:
         batch = self.layout.unpack(rows)
         return {**batch, "action": batch["action"].astype(self.setup.action_space.dtype)}
 
+    def act_extras(self, population: Population, inputs: Inputs) -> dict[str, jax.Array]:
+        """Shapes of what acting brings besides the action, none where no environment is stepped."""
+        if self.method.offline:
+            return {}
+        return jax.eval_shape(functools.partial(self.play, self.method.act), population, inputs).extras
+
+    def policies(self, population: Population, inputs: Inputs) -> list[Act]:
+        """What every evaluation protocol would do in the members' present states."""
+        return [self.play(policy, population, inputs) for policy in self.method.policies.values()]
+
+    def play(self, policy: Callable[..., Act | jax.Array], population: Population, inputs: Inputs) -> Act:
+        """What `policy` would do in the members' present states, leaves [population, ...]."""
+
+        def one(m: Members, hp: HParams, guide: Guide | None) -> Act:
+            return outcomes.as_act(policy(m.agent, m.env.obs, m.key, self.context(hp, population.step, guide)))
+
+        return jax.vmap(one)(population.members, inputs.hp, inputs.guide)
+
     def no_totals(self, population: Population, inputs: Inputs) -> Totals:
         """Sums of nothing, a zero for each of the update's metrics."""
         size = population.members.seed.shape
@@ -105,4 +125,5 @@ class Trainer:
         m = population.members
         shapes = jax.eval_shape(jax.vmap(metrics_of), m.agent, inputs.hp, inputs.guide, m.key, probe)
         metrics = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
-        return Totals(zero, zero, zero, jnp.int32(0), metrics)
+        counted = (*m.outcomes, *outcomes.of_act(self.act_extras(population, inputs)))
+        return Totals(zero, zero, zero, jnp.int32(0), metrics, dict.fromkeys(counted, zero))

@@ -34,12 +34,12 @@ from guided_rl.runtime.errors import UserError
 from guided_rl.runtime.hashing import content_hash
 from guided_rl.runtime.plugin_loader import is_plugin
 from guided_rl.runtime.versions import code
-from guided_rl.training import engines
+from guided_rl.training import engines, outcomes
 from guided_rl.training.cache import enable_compile_cache, repair_cache
 from guided_rl.training.checkpoint import Checkpoints, Clock, claim_folder
 from guided_rl.training.evaluation import evaluator
 from guided_rl.training.fingerprint import guide_hash, has_task, program_hash, task_hash
-from guided_rl.training.history import History
+from guided_rl.training.history import History, Measured
 from guided_rl.training.plan import Plan, abstract_population, make_plan
 from guided_rl.training.population import Trainer
 from guided_rl.training.processes import held_by_lead
@@ -206,14 +206,17 @@ class Run:
         return jax.eval_shape(self.trainer._init, jax.ShapeDtypeStruct((1,), jnp.int32), self.inputs(one))
 
     @functools.cached_property
-    def metrics(self) -> tuple[str, ...]:
-        """Names of what the method's updates report."""
-        one = self.inputs(np.zeros(1, int))
-        return tuple(jax.eval_shape(self.trainer.no_totals, self.one_member, one).metrics)
+    def measured(self) -> Measured:
+        """Names of what this run measures."""
+        one, population = self.inputs(np.zeros(1, int)), self.one_member
+        totals = jax.eval_shape(self.trainer.no_totals, population, one)
+        acts = jax.eval_shape(self.trainer.policies, population, one)
+        evaluated = dict.fromkeys(name for act in acts for name in outcomes.of_act(act.extras))
+        return Measured(tuple(totals.metrics), tuple(totals.outcomes), (*population.members.outcomes, *evaluated))
 
     def empty_history(self, width: int) -> History:
         config = self.config
-        return History.empty(config.evaluations, width, len(self.method.policies), config.episodes, self.metrics)
+        return History.empty(config.evaluations, width, len(self.method.policies), config.episodes, self.measured)
 
     def execute(self, folder: str | Path | None, observers: Sequence[Observer], checkpoint_seconds: float) -> Result:
         with contextlib.ExitStack() as stack:

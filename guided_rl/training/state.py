@@ -47,6 +47,7 @@ class Totals:
     failures: jax.Array
     updates: jax.Array
     metrics: dict[str, jax.Array]
+    outcomes: dict[str, jax.Array] = struct.field(default_factory=dict)
 
 
 @struct.dataclass
@@ -60,6 +61,7 @@ class Members:
     running_return: jax.Array
     alive: jax.Array
     died_at: jax.Array
+    outcomes: dict[str, jax.Array] = struct.field(default_factory=dict)  # which the running episode has had
 
 
 @struct.dataclass
@@ -86,4 +88,4 @@ class Inputs:
 
 POPULATION = Population(members=SPLIT, replay=SPLIT, step=SAME)
 INPUTS = Inputs(hp=SPLIT, guide=SPLIT, real=SPLIT, offline=SAME)
-TOTALS = Totals(episodes=SPLIT, episode_return=SPLIT, failures=SPLIT, updates=SAME, metrics=SPLIT)
+TOTALS = Totals(episodes=SPLIT, episode_return=SPLIT, failures=SPLIT, updates=SAME, metrics=SPLIT, outcomes=SPLIT)

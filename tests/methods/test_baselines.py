@@ -95,7 +95,7 @@ def test_half_of_every_batch_is_demonstrations_and_none_at_ratio_zero():
         result = train(config, offline=offline)
     finally:
         del methods.METHODS["spy"]
-    marked = result.history.training_means()["marked"][-1]
+    marked = result.history.training_means(result.config.interval)["marked"][-1]
     np.testing.assert_allclose(marked, np.repeat([0.0, 0.25, 0.5], 2), atol=1e-6)
 
 

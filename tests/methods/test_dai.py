@@ -85,7 +85,7 @@ def test_alpha_zero_is_the_expert_and_the_mixture_protocol_says_so():
     ctx, key, obs = context(0.0), jax.random.key(0), jnp.ones(4)
     agent = method.init(key, ctx)
     assert float(method.act(agent, obs, key, ctx).action[0]) == 0.25
-    assert float(method.policies["mixture"](agent, obs, key, ctx)[0]) == 0.25
+    assert float(method.policies["mixture"](agent, obs, key, ctx).action[0]) == 0.25
     own = method.policies["policy"](agent, obs, key, ctx)
     np.testing.assert_array_equal(own, SAC.policies["policy"](agent, obs, key, ctx))
 

@@ -151,7 +151,7 @@ def test_iql_finds_the_best_action_of_a_bandit_and_high_expectiles_its_value():
         warmup=None,
     )
     result = train(config, offline=bandit())
-    v = result.history.training_means()["v"][-1]
+    v = result.history.training_means(result.config.interval)["v"][-1]
     agents = jax.tree.map(jnp.asarray, result.agents)
     setup = Setup(4, Box(1), (16, 16), 2_000)
     obs = jnp.asarray(np.random.default_rng(1).normal(size=(256, 4)), jnp.float32)

@@ -296,11 +296,11 @@ def test_who_acts_is_lambda(name):
     inside, outside = jnp.ones(5), -jnp.ones(5)
     ctx = context(method)
     np.testing.assert_allclose(method.act(agent, inside, key, ctx).action, ADVICE, rtol=1e-6)
-    np.testing.assert_allclose(method.policies["switched"](agent, inside, key, ctx), ADVICE, rtol=1e-6)
+    np.testing.assert_allclose(method.policies["switched"](agent, inside, key, ctx).action, ADVICE, rtol=1e-6)
     own = sac.act(agent, outside, key, ctx).action
     np.testing.assert_array_equal(method.act(agent, outside, key, ctx).action, own)
     mode = sac.mode(agent, outside, key, ctx)
-    np.testing.assert_array_equal(method.policies["switched"](agent, outside, key, ctx), mode)
+    np.testing.assert_array_equal(method.policies["switched"](agent, outside, key, ctx).action, mode)
     np.testing.assert_array_equal(method.policies["policy"](agent, inside, key, ctx), sac.mode(agent, inside, key, ctx))
 
 

@@ -295,7 +295,7 @@ def test_an_ensemble_trained_offline_is_kept_and_learns_online(tmp_path):
             assert_same(guide.of(seed).params[name], member(result.agents.params[name], seed))
     online = train(small(method="off2on", seeds=2, guide=f"offline:{path}", options={"members": 2}), offline=table())
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(online.agents))
-    means = online.history.training_means()
+    means = online.history.training_means(online.config.interval)
     assert means["ratio_online"][-1].min() > 0
     assert 0 < means["offline_share"][-1].mean() < 1
     moved = online.agents.params["actor"]["params"]["MLP_0"]["Dense_0"]["kernel"]

@@ -100,13 +100,13 @@ def test_evaluation_is_greedy_or_left_to_chance_one_time_in_ten():
     method, agent, ctx = setting()
     obs = states(1)[0]
     keys = jax.random.split(jax.random.key(5), 4000)
-    greedy = jax.vmap(lambda k: method.policies["policy"](agent, obs, k, ctx))(keys)
+    greedy = jax.vmap(lambda k: method.policies["policy"](agent, obs, k, ctx).action)(keys)
     assert float(jnp.ptp(greedy)) == 0.0
     own = unsquashed.mode(agent, obs, None, ctx)
     candidates = composite_policy.proposals(agent, obs[None], own[None], ctx)
     best = jnp.argmax(composite_policy.values(agent, obs[None], candidates, ctx)[0])
     np.testing.assert_allclose(greedy[0], candidates[0, best], rtol=1e-5)
-    explored = jax.vmap(lambda k: method.policies["epsilon"](agent, obs, k, ctx))(keys)
+    explored = jax.vmap(lambda k: method.policies["epsilon"](agent, obs, k, ctx).action)(keys)
     share = float(jnp.mean(explored[:, 0] != greedy[:, 0]))
     assert 0.02 < share < 0.19  # ε of each choice, and most of them change nothing or one thing
 
@@ -188,7 +188,7 @@ def test_offline_policies_propose_samples_where_asked_to_but_never_in_evaluation
         agent = method.init(jax.random.key(0), ctx)
         executed, stored = jax.vmap(lambda k, m=method, a=agent: m.act(a, obs, k, ctx))(keys)
         offline[proposal] = np.unique(executed[stored["chosen"][:, 0] == 1])
-        choices = jax.vmap(lambda k, m=method, a=agent: m.policies["policy"](a, obs, k, ctx))(keys)
+        choices = jax.vmap(lambda k, m=method, a=agent: m.policies["policy"](a, obs, k, ctx).action)(keys)
         evaluated[proposal] = np.unique(choices)
     np.testing.assert_allclose(offline["mode"], ctx.guide.action(obs), rtol=1e-6)
     assert len(offline["sample"]) > 20
@@ -238,7 +238,7 @@ ONLINE = ("pex", "pex-sac", "jsrl", "direct", "awac")
 )
 def test_online_methods_learn_from_an_offline_agent_and_say_who_acted(name):
     result = train(small(method=name), guide=offline_guide(3), offline=spy_batch())
-    means = result.history.training_means()
+    means = result.history.training_means(result.config.interval)
     assert np.isfinite(result.history.evaluation["episode_return"]).all()
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(result.agents))
     if name.startswith("pex"):

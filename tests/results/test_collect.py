@@ -9,13 +9,13 @@ import numpy as np
 from guided_rl.config import RunConfig
 from guided_rl.results import collect, records, summaries
 from guided_rl.runtime.versions import code
-from guided_rl.training.history import History
+from guided_rl.training.history import History, Measured
 
 
 def finished(config: RunConfig, codes: tuple = ()) -> SimpleNamespace:
     """Stands in for `guided_rl.train`'s result; returns encode evaluation point, member and protocol."""
     seeds, points = config.members()
-    history = History.empty(config.evaluations, len(seeds), 2, config.episodes, ("critic_loss",))
+    history = History.empty(config.evaluations, len(seeds), 2, config.episodes, Measured(metrics=("critic_loss",)))
     shape = history.evaluation["episode_return"].shape
     at, member, protocol, _ = np.indices(shape)
     history.evaluation["episode_return"][:] = 100 * at + member + 0.5 * protocol

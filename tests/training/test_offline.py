@@ -71,7 +71,7 @@ def test_the_environments_stay_at_their_first_state(run):
 
 def test_each_learner_reads_its_own_experts_rows(result):
     """Rewards are 0 for the first expert and 1 for the second, so only the second one's values rise."""
-    v = result.history.training_means()["q"][-1]
+    v = result.history.training_means(result.config.interval)["q"][-1]
     assert v[1] > v[0] + 0.1
 
 

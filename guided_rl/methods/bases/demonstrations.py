@@ -16,15 +16,27 @@ import jax
 import jax.numpy as jnp
 
 from guided_rl.data.replay import Layout, sample_indices
-from guided_rl.methods.base import Act, Agent, Batch, Context, Method, Metrics, Needs, OffPolicy, descend, optimizer
+from guided_rl.methods.base import (
+    Act,
+    Agent,
+    Batch,
+    Context,
+    Method,
+    Metrics,
+    Needs,
+    OffPolicy,
+    descend,
+    expert_outcomes,
+    optimizer,
+)
 from guided_rl.methods.bases import sac
 from guided_rl.methods.hparams import OFFLINE_RATIO
 
 CLONING_STEPS, CLONING_BATCH, CLONING_RATE = 5_000, 256, 1e-3
 
 
-def _follow(agent: Agent, obs: jax.Array, key: jax.Array, ctx: Context) -> jax.Array:
-    return ctx.guide.action(obs)
+def _follow(agent: Agent, obs: jax.Array, key: jax.Array, ctx: Context) -> Act:
+    return Act(ctx.guide.action(obs), expert_outcomes(1.0))
 
 
 def _learn_nothing(agent: Agent, batch: Batch, key: jax.Array, ctx: Context) -> tuple[Agent, Metrics]:
@@ -35,7 +47,7 @@ BC = Method(
     name="bc",
     hparams={},
     init=lambda key, ctx, dataset: Agent({}, {}, {}),
-    act=lambda agent, obs, key, ctx: Act(ctx.guide.action(obs)),
+    act=_follow,
     update=_learn_nothing,
     policies={"policy": _follow},
     loop=OffPolicy(warmup=1.0, random_warmup=False),

@@ -22,7 +22,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from guided_rl.methods.base import Act, Agent, Context, Method
+from guided_rl.methods.base import Act, Agent, Context, Method, expert_outcomes
 from guided_rl.methods.bases import sac, td3
 from guided_rl.methods.hparams import share_of_budget
 from guided_rl.runtime.errors import UserError, unknown_name
@@ -117,6 +117,11 @@ def interpolated(
     The evaluated mixture is always deterministic: both take their modes.
     """
 
+    def heard(agent: Agent, ctx: Context) -> dict[str, jax.Array]:
+        """1 - α, computed apart from the mixture, whose last bits would else depend on being counted."""
+        apart = ctx.replace(step=jax.lax.optimization_barrier(ctx.step))
+        return expert_outcomes(1.0 - alpha(agent, apart))
+
     def act(agent: Agent, obs: jax.Array, key: jax.Array, ctx: Context) -> Act:
         choice = base.act(agent, obs, key, ctx)
         expert_key = jax.random.fold_in(key, EXPERT_STREAM) if stochastic_expert else None
@@ -127,11 +132,11 @@ def interpolated(
             mode = base.policies["policy"](agent, obs, key, ctx)
             executed = jnp.clip(interpolate(weight, advice, mode) + (choice.action - mode), -1.0, 1.0)
         kept = executed if stored == "executed" else choice.action
-        return Act(executed, {**choice.extras, "action": kept})
+        return Act(executed, {**choice.extras, "action": kept, **heard(agent, ctx)})
 
-    def mixture(agent: Agent, obs: jax.Array, key: jax.Array, ctx: Context) -> jax.Array:
-        own = base.policies["policy"](agent, obs, key, ctx)
-        return interpolate(alpha(agent, ctx), advise(agent, obs, None, ctx), own)
+    def mixture(agent: Agent, obs: jax.Array, key: jax.Array, ctx: Context) -> Act:
+        own, weight = base.policies["policy"](agent, obs, key, ctx), alpha(agent, ctx)
+        return Act(interpolate(weight, advise(agent, obs, None, ctx), own), heard(agent, ctx))
 
     return dataclasses.replace(
         base,

@@ -39,6 +39,7 @@ from guided_rl.methods.base import (
     OffPolicy,
     Setup,
     descend,
+    expert_outcomes,
     optimizer,
 )
 from guided_rl.methods.bases import sac
@@ -77,7 +78,8 @@ def pag(*, target: str = "kept") -> Method:
 
     def act(agent: Agent, obs: jax.Array, key: jax.Array, ctx: Context) -> Act:
         guided = perturbed(from_state, agent, obs, key, ctx)
-        return Act(switch(guided, agent, obs, key, ctx), {"guided": guided})
+        choice = switch(guided, agent, obs, key, ctx)
+        return Act(choice.action, {**choice.extras, "guided": guided})
 
     def after_next_obs(agent: Agent, next_obs: jax.Array, key: jax.Array, ctx: Context) -> dict[str, jax.Array]:
         return {"next_guided": perturbed(from_state, agent, next_obs, key, ctx)}
@@ -118,10 +120,10 @@ def perturbed_guidance(head: Head, sees_advice: bool, learn: Callable, loss: Cal
         fresh = {name: optimizer(p) for name, p in new.items()}
         return agent.replace(params={**agent.params, **new}, optimizers={**agent.optimizers, **fresh})
 
-    def switched(agent: Agent, obs: jax.Array, key: jax.Array, ctx: Context) -> jax.Array:
+    def switched(agent: Agent, obs: jax.Array, key: jax.Array, ctx: Context) -> Act:
         """Deterministic: a_PAG with modes where λ(s) ≥ ½, tanh(μ_θ(s)) elsewhere."""
-        guided = perturbed_mode(head, agent, obs, ctx.guide.action(obs), ctx)
-        return jnp.where(stated(agent, obs, ctx) >= 0.5, guided, sac.mode(agent, obs, key, ctx))
+        guided, acts = perturbed_mode(head, agent, obs, ctx.guide.action(obs), ctx), stated(agent, obs, ctx) >= 0.5
+        return Act(jnp.where(acts, guided, sac.mode(agent, obs, key, ctx)), expert_outcomes(acts))
 
     def update(agent: Agent, batch: Batch, key: jax.Array, ctx: Context) -> tuple[Agent, Metrics]:
         agent, metrics = learn(agent, batch, key, ctx)
@@ -160,10 +162,10 @@ def perturbed_mode(head: Head, agent: Agent, obs: jax.Array, guided: jax.Array, 
     return perturb(guided, jnp.tanh(head(agent.params["perturbation"], obs, guided, ctx)[0]), reach(ctx))
 
 
-def switch(guided: jax.Array, agent: Agent, obs: jax.Array, key: jax.Array, ctx: Context) -> jax.Array:
-    """`guided` [action] with probability λ(s), else a ~ π_θ(·|s)."""
-    own = sac.act(agent, obs, key, ctx).action
-    return jnp.where(guide_acts(stated(agent, obs, ctx), key), guided, own)
+def switch(guided: jax.Array, agent: Agent, obs: jax.Array, key: jax.Array, ctx: Context) -> Act:
+    """`guided` [action] with probability λ(s), else a ~ π_θ(·|s); a perturbed action counts as the guide's."""
+    own, acts = sac.act(agent, obs, key, ctx).action, guide_acts(stated(agent, obs, ctx), key)
+    return Act(jnp.where(acts, guided, own), expert_outcomes(acts))
 
 
 def perturbation_loss(

@@ -64,7 +64,7 @@ def pag_text(*, target: str = "sag", sees_advice: bool = True) -> Method:
         learn = functools.partial(sac.update, critic_target=functools.partial(switched_target, advise=bootstrapped))
 
     def act(agent: Agent, obs: jax.Array, key: jax.Array, ctx: Context) -> Act:
-        return Act(switch(perturbed(head, agent, obs, key, ctx), agent, obs, key, ctx))
+        return switch(perturbed(head, agent, obs, key, ctx), agent, obs, key, ctx)
 
     return dataclasses.replace(perturbed_guidance(head, sees_advice, learn, loss), name="pag-text", act=act)
 

@@ -23,7 +23,7 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
-from guided_rl.methods.base import Act, Agent, Batch, Context, Method, Needs, OffPolicy
+from guided_rl.methods.base import Act, Agent, Batch, Context, Method, Needs, OffPolicy, expert_outcomes
 from guided_rl.methods.bases import sac
 from guided_rl.methods.local_guides.local_guidance import Trust, advice, advice_for, guide_acts, stated
 from guided_rl.networks.distributions import sample_squashed
@@ -56,12 +56,13 @@ def switched(trust: Trust = stated) -> Method:
     """SAC acting and evaluated by π_SAG, with whatever λ(s) `trust` gives; its losses are still SAC's."""
 
     def act(agent: Agent, obs: jax.Array, key: jax.Array, ctx: Context) -> Act:
-        own = sac.act(agent, obs, key, ctx).action
-        return Act(jnp.where(guide_acts(trust(agent, obs, ctx), key), advice(obs, key, ctx), own))
+        own, guided = sac.act(agent, obs, key, ctx).action, guide_acts(trust(agent, obs, ctx), key)
+        return Act(jnp.where(guided, advice(obs, key, ctx), own), expert_outcomes(guided))
 
-    def evaluated(agent: Agent, obs: jax.Array, key: jax.Array, ctx: Context) -> jax.Array:
+    def evaluated(agent: Agent, obs: jax.Array, key: jax.Array, ctx: Context) -> Act:
         """Deterministic: the guide's mode where λ(s) ≥ ½, tanh(μ_θ(s)) elsewhere."""
-        return jnp.where(trust(agent, obs, ctx) >= 0.5, ctx.guide.action(obs), sac.mode(agent, obs, key, ctx))
+        guided = trust(agent, obs, ctx) >= 0.5
+        return Act(jnp.where(guided, ctx.guide.action(obs), sac.mode(agent, obs, key, ctx)), expert_outcomes(guided))
 
     return dataclasses.replace(
         sac.SAC,

@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 
 from guided_rl.guides.offline_agents import networks_of
-from guided_rl.methods.base import Act, Agent, Batch, Context, Events, Needs, OffPolicy, optimizer
+from guided_rl.methods.base import Act, Agent, Batch, Context, Events, Needs, OffPolicy, expert_outcomes, optimizer
 from guided_rl.methods.bases import iql, unsquashed
 from guided_rl.methods.hparams import OFFLINE_RATIO, share_of_budget
 
@@ -51,7 +51,8 @@ def rolled_in(ctx: Context) -> jax.Array:
 def _jump_start(agent: Agent, obs: jax.Array, key: jax.Array, ctx: Context) -> Act:
     """The guide's mode for the first h steps, then the learner's sample."""
     own = unsquashed.act(agent, obs, key, ctx).action
-    return Act(jnp.where(agent.memory["time"] < rolled_in(ctx), ctx.guide.action(obs), own))
+    guided = agent.memory["time"] < rolled_in(ctx)
+    return Act(jnp.where(guided, ctx.guide.action(obs), own), expert_outcomes(guided))
 
 
 def _count(agent: Agent, seen: Batch, ctx: Context) -> Agent:

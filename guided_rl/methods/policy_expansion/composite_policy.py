@@ -16,7 +16,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from guided_rl.methods.base import Act, Agent, Batch, Context, Events, Method, Metrics
+from guided_rl.methods.base import Act, Agent, Batch, Context, Events, Method, Metrics, expert_outcomes
 from guided_rl.methods.bases import iql, unsquashed
 
 CHOICE_STREAM, PROPOSAL_STREAM = 0x7065, 0x7070  # beyond any counter that the base draws from the same key
@@ -83,13 +83,18 @@ def pick(candidates: jax.Array, w: jax.Array) -> jax.Array:
     return jnp.take_along_axis(candidates, w[:, None, None], axis=1)[:, 0]
 
 
+def by_offline(w: jax.Array, policies: int) -> dict[str, jax.Array]:
+    """Whether an offline policy was chosen (w < K - 1); each of them is asked at every step."""
+    return expert_outcomes(w < policies - 1, asked=policies - 1)
+
+
 def evaluate(base: Method, weights: str, epsilon: float):
     """The composite for evaluation: own mode and highest Q, each left to chance with probability `epsilon`.
 
     A uniform choice has no mode and is always left to chance; offline policies never are.
     """
 
-    def policy(agent: Agent, obs: jax.Array, key: jax.Array, ctx: Context) -> jax.Array:
+    def policy(agent: Agent, obs: jax.Array, key: jax.Array, ctx: Context) -> Act:
         explore = jax.random.bernoulli(jax.random.fold_in(key, CHOICE_STREAM + 1), epsilon, (2,))
         own = base.policies["policy"](agent, obs, key, ctx)
         if epsilon:
@@ -98,7 +103,8 @@ def evaluate(base: Method, weights: str, epsilon: float):
         q = values(agent, obs[None], candidates, ctx)
         drawn = draw(distribution(q, inverse_temperature(agent, ctx), weights), key)
         by_chance = explore[1] | (weights == "uniform")
-        return pick(candidates, jnp.where(by_chance, drawn, jnp.argmax(q, axis=-1)))[0]
+        w = jnp.where(by_chance, drawn, jnp.argmax(q, axis=-1))
+        return Act(pick(candidates, w)[0], by_offline(w[0], q.shape[-1]))
 
     return policy
 
@@ -109,7 +115,7 @@ def expanded(base: Method, weights: str, proposal: str = "mode") -> dict[str, An
     def act(agent: Agent, obs: jax.Array, key: jax.Array, ctx: Context) -> Act:
         own = base.act(agent, obs, key, ctx).action
         action, w, p = compose(agent, obs[None], own[None], key, ctx, weights, proposal)
-        return Act(action[0], {"chosen": jax.nn.one_hot(w[0], p.shape[-1])})
+        return Act(action[0], {"chosen": jax.nn.one_hot(w[0], p.shape[-1]), **by_offline(w[0], p.shape[-1])})
 
     def after_step(agent: Agent, seen: Batch, ctx: Context) -> Agent:
         share = agent.memory["chosen"]

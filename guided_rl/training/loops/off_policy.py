@@ -16,6 +16,7 @@ from guided_rl.envs.base import State
 from guided_rl.guides.base import Guide
 from guided_rl.methods.base import Agent, HParams
 from guided_rl.training.loops.dataset import drawn_rows, rows_of
+from guided_rl.training.outcomes import has_had
 from guided_rl.training.state import Inputs, Members, Population, Totals
 from guided_rl.training.streams import keys_for
 
@@ -68,6 +69,7 @@ def env_steps(trainer: Trainer, carry, inputs: Inputs):
         episodes=totals.episodes + ended["episode"],
         episode_return=totals.episode_return + ended["return"],
         failures=totals.failures + ended["failure"],
+        outcomes={name: total + ended[name] for name, total in totals.outcomes.items()},
     )
     return Population(members, replay, population.step + 1), totals
 
@@ -103,8 +105,10 @@ def env_step(trainer: Trainer, member: Members, action: jax.Array, extras: dict[
         **extras,
     }
     total = member.running_return + after.reward
+    had = has_had(member.outcomes, after.metrics)
     ended = {
         **extras,
+        **{name: after.done * value for name, value in had.items()},
         "reward": after.reward,
         "length": after.info["step"],
         "episode": after.done,
@@ -114,6 +118,7 @@ def env_step(trainer: Trainer, member: Members, action: jax.Array, extras: dict[
     # A reset would hide that the world failed on the way, so it is kept until the chunk's end.
     sound = member.alive & jnp.isfinite(after.obs).all() & jnp.isfinite(after.reward)
     member = member.replace(env=after, running_return=total * (1.0 - after.done), alive=sound)
+    member = member.replace(outcomes={name: value * (1.0 - after.done) for name, value in had.items()})
     return member, row, ended
 
 
