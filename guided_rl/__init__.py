@@ -26,6 +26,7 @@ _HOMES = {
     "Interrupted": "guided_rl.runtime.errors",
     "Result": "guided_rl.training.run",
     "RunConfig": "guided_rl.config",
+    "compare": "guided_rl.comparison",
     "UserError": "guided_rl.runtime.errors",
     "make": "guided_rl.envs",
     "train": "guided_rl.api",

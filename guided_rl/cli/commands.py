@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Annotated
 import tyro
 
 from guided_rl.cli.settings import Physics, RunOptions, Task, default_folder, floats
+from guided_rl.cli.table_commands import Evidence, Merge, Report, Table
 from guided_rl.runtime.errors import UserError
 
 Positional = tyro.conf.Positional
@@ -71,6 +71,58 @@ class Sweep(RunOptions):
             save_sweep(record, self.parameter, folder)
 
 
+@dataclass(frozen=True)
+class Compare:
+    """Does guidance help on this task? Train what is missing, then judge every competitor against the first.
+
+    A competitor is a method, such as dai-sac, also with settings of its own, as in dai-sac:t_change=0.25, or the
+    folder of a finished run. Demonstrations and offline agents that a method needs are made from the guide. The same
+    command goes on where it was stopped, and trains only what is new. For example:
+
+        guided-rl compare sac dai-sac bc-finetune-sac pex --task my_task.py:make --guide my_expert.py:act --seeds 20
+
+    Attributes:
+      competitors: the first is what the others are compared with.
+      guide: who advises, as in `run`.
+      dataset: offline rows; 20 episodes of the guide, where a method needs rows, if not given.
+      steps: environment steps per seed.
+      seeds: of each competitor; ten at least for a verdict.
+      metric: of the learner's own policy, that decides: auc, early or final.
+      until_decided: add ten seeds at a time until there is a verdict on every competitor, or --max-seeds.
+      max_seeds: the most that --until-decided adds up to.
+      offline_steps: updates of the offline agents that some methods go on from; as many as --steps if not given.
+      evaluations: evenly spaced evaluation points. episodes: at each, per seed.
+      hidden: widths of the networks. batch: transitions per update.
+      folder: of runs and results; runs/compare/<task>__<hash> if not given.
+    """
+
+    competitors: Positional[tuple[str, ...]]
+    task: Task = "HalfCheetah-v5"
+    guide: str | None = None
+    dataset: str | None = None
+    steps: int = 100_000
+    seeds: int = 10
+    metric: str = "auc"
+    until_decided: bool = False
+    max_seeds: int = 100
+    offline_steps: int | None = None
+    evaluations: int = 20
+    episodes: int = 10
+    hidden: tuple[int, ...] = (64, 64)
+    batch: int = 128
+    physics: Physics = "auto"
+    folder: Path | None = None
+
+    def execute(self) -> None:
+        from guided_rl.cli import comparing
+        from guided_rl.config import RunConfig
+
+        shared = ("task", "guide", "dataset", "steps", "seeds", "evaluations", "episodes", "hidden", "batch", "physics")
+        how = ("metric", "until_decided", "max_seeds", "offline_steps")
+        config = RunConfig(**{name: getattr(self, name) for name in shared})
+        comparing.run(self.competitors, config, self.folder, **{name: getattr(self, name) for name in how})
+
+
 @dataclass(frozen=True, kw_only=True)
 class Plan(RunOptions):
     """Say what a run will take before anything compiles: memory, waves, time, schedules in steps.
@@ -96,118 +148,6 @@ class Plan(RunOptions):
             planning.show_run(replace(self, seeds=seeds).config())
         else:
             planning.show_table(self.table, self.preset, self.seeds, self.physics)
-
-
-@dataclass(frozen=True)
-class Table:
-    """Run a paper's table: the cells without a record, then returns, gains and claims.
-
-    Attributes:
-      name: of the paper, such as dai.
-      preset: smoke (seconds), quick (minutes), cpu (hours), long (a day or more) or paper (an accelerator).
-      seeds: per cell; the preset's own number if not given.
-      launcher: local, one cell after another, or ray, as many as a Ray cluster takes at once.
-      tasks: only these.
-      cells: only those whose name matches one of these patterns, such as 'PointFall__*'; `plan --table` lists them.
-      sweep: run nothing but the paper's grid over this hyper-parameter, on the one task named.
-    """
-
-    name: Positional[str]
-    preset: str = "quick"
-    seeds: int | None = None
-    physics: Physics = "auto"
-    launcher: str = "local"
-    tasks: tuple[str, ...] = ()
-    cells: tuple[str, ...] = ()
-    sweep: str | None = None
-
-    def execute(self) -> None:
-        from guided_rl.cli.running import show, show_sweep
-        from guided_rl.runtime.checkout import tables
-
-        if os.environ.get("GUIDED_RL_PROCESSES"):
-            raise UserError("each cell of a table has one process; unset GUIDED_RL_PROCESSES and use --launcher ray")
-        how = (self.seeds, self.physics, self.launcher)
-        if self.sweep is not None:
-            if len(self.tasks) != 1:
-                raise UserError("a sweep runs on one task; name it, such as --tasks HalfCheetah-v5")
-            if self.cells:
-                raise UserError("--sweep is a cell by itself; leave out --cells")
-            found = tables().run_sweep(self.name, self.sweep, self.preset, *self.tasks, *how)
-            show_sweep(found, self.sweep, Path("runs") / "sweeps" / self.name / self.preset / self.tasks[0])
-            return
-        content = tables().run_table(self.name, self.preset, *how, self.tasks, self.cells)
-        show(content.overview, content.returns, content.gains, content.claims)
-
-
-@dataclass(frozen=True)
-class Merge:
-    """Put records of one run on different seeds together, as if all had been trained at once.
-
-    For example, after `guided-rl run --seeds 5 --folder a` and `guided-rl run --seeds 5 --first-seed 5 --folder b`:
-
-        guided-rl merge a b --out whole
-
-    Attributes:
-      parts: folders of runs or of records.
-      out: folder of the merged record; not one that holds a record already.
-    """
-
-    parts: Positional[tuple[Path, ...]]
-    out: Path
-
-    def execute(self) -> None:
-        from guided_rl.cli.running import merge
-
-        merge(self.parts, self.out)
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """Run what the papers' tables still lack at presets cpu, long and paper, the most wanted first, until stopped.
-
-    The same command goes on after a stop.
-
-    Attributes:
-      list: only say what is missing, and how many hours it will take.
-      commit: commit each finished cell or shard of results/ by itself.
-      hours: begin nothing after so many.
-      cells: run at most so many cells or shards.
-    """
-
-    list: bool = False
-    commit: bool = False
-    hours: float | None = None
-    cells: int | None = None
-
-    def execute(self) -> None:
-        from guided_rl.cli.running import show
-        from guided_rl.runtime.checkout import module
-
-        evidence = module("runner.evidence")
-        if self.list:
-            show(evidence.missing_table())
-        else:
-            evidence.gather(self.commit, self.hours, self.cells)
-
-
-@dataclass(frozen=True)
-class Report:
-    """Recompute every table, figure and claim from the stored records, and write the HTML page.
-
-    Presets smoke and quick, whose records are scratch, have a page of their own, runs/records/report.html.
-
-    Attributes:
-      page: where to write that of presets cpu, long and paper; results/report.html of the checkout if not given.
-    """
-
-    page: Path | None = None
-
-    def execute(self) -> None:
-        from guided_rl.runtime.checkout import tables
-
-        for page in tables().write_pages(self.page):
-            print(f"wrote {page}")
 
 
 @dataclass(frozen=True)
@@ -282,6 +222,7 @@ class Doctor:
 Command = (
     Annotated[Run, tyro.conf.subcommand("run")]
     | Annotated[Sweep, tyro.conf.subcommand("sweep")]
+    | Annotated[Compare, tyro.conf.subcommand("compare")]
     | Annotated[Plan, tyro.conf.subcommand("plan")]
     | Annotated[Table, tyro.conf.subcommand("table")]
     | Annotated[Merge, tyro.conf.subcommand("merge")]

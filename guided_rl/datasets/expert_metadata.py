@@ -10,6 +10,7 @@ import numpy as np
 from guided_rl import envs
 from guided_rl.datasets.demonstrations import EPISODES
 from guided_rl.datasets.description import describe
+from guided_rl.datasets.lookup import guide_of
 from guided_rl.envs.base import Env
 from guided_rl.guides.expert_weights import UNGRADED, read_facts
 from guided_rl.guides.find import weights_file
@@ -61,6 +62,9 @@ def experts_behind(
         policy, _, episodes = dataset.replace("demos", "sac").partition(":")
         collected = int(episodes or EPISODES) * env.episode_length
         return tuple(dataclasses.replace(e, steps=e.steps + collected) for e in quoted_experts(policy, env))
+    played = guide_of(dataset) if method.needs.dataset and dataset else None
+    if played is not None and (quotes := quoted_experts(played[0], env)):
+        return tuple(dataclasses.replace(e, steps=e.steps + played[1] * env.episode_length) for e in quotes)
     if method.needs.dataset and rows is not None:
         return tuple(_behaviour(dataset or "rows", part, env) for part in rows)
     return ()

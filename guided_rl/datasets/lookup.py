@@ -4,6 +4,7 @@
 |---|---|
 | `demos`, `demos@50` | 20 episodes of this task's SAC experts, at a quality level in per cent |
 | `demos:5`, `demos@50:100` | another number of episodes, 1 to 1000 |
+| `guide:bc`, `guide:my_expert.py:act,episodes=50` | 20 episodes of any guide, see `guides.find`, or another number |
 | `random`, `medium`, `medium-replay`, `medium-expert`, `expert` | D4RL's mixtures, see `recipes` |
 | `fixed`, `play`, `diverse` | waypoints through a maze, see `maze_recipes` |
 | `medium:50000` | the same with another number of rows per expert |
@@ -55,6 +56,7 @@ OTHERS = {
     "truncations": ("truncated", "truncation", "timeout"),
 }
 HDF5 = (".hdf5", ".h5")
+OF_GUIDE = "guide:"
 IN_MINARI_FOLDER = Path("data") / "main_data.hdf5"
 NEEDED = frozenset((*COLUMNS, *ALIASES.values()))
 SHOWN = 12
@@ -78,6 +80,8 @@ def find_dataset(named: str, env: Env, layout: Layout, observations_only: bool =
     if layout != standard:
         extra = [name for name, _ in layout.columns if name not in dict(standard.columns)]
         raise UserError(f"the method stores {', '.join(extra)}, which the dataset {named!r} does not have")
+    if (played := guide_of(named)) is not None:
+        return collect(find_guide(played[0], env), env, played[1])
     path = Path(named)
     if path.suffix.lower() == ".npz":
         return _packed(_read_npz(path), named, env, observations_only)
@@ -91,6 +95,16 @@ def find_dataset(named: str, env: Env, layout: Layout, observations_only: bool =
     if name is not None:
         return recipes.dataset(name, env)
     return _demonstrations(named, env)
+
+
+def guide_of(named: str) -> tuple[str, int] | None:
+    """The guide and the number of episodes that `guide:GUIDE,episodes=20` names; None where it is no such name."""
+    if not named.startswith(OF_GUIDE):
+        return None
+    guide, _, episodes = named.removeprefix(OF_GUIDE).partition(",episodes=")
+    if not guide or (episodes and not episodes.isdigit()):
+        raise UserError(f"the dataset {named!r} names no guide and episodes; write guide:bc or guide:bc,episodes=50")
+    return guide, int(episodes or EPISODES)
 
 
 def _demonstrations(named: str, env: Env) -> np.ndarray:

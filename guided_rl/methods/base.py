@@ -136,6 +136,7 @@ class Needs:
     Attributes:
       actions: the spaces that it acts in, `continuous` (a `Box`), `discrete` or `any`.
       guide: whether an adviser, `ctx.guide`.
+      agents: the offline method whose agents that adviser must be, such as `iql-offline`; None: any adviser will do.
       dataset: whether offline rows.
       observations_only: whether it reads nothing but pairs (s, s') of the dataset, which then
         may lack the rest.
@@ -145,6 +146,7 @@ class Needs:
 
     actions: Literal["continuous", "discrete", "any"] = "continuous"
     guide: bool = False
+    agents: str | None = None
     dataset: bool = False
     observations_only: bool = False
     prepare: Callable[..., Any] | None = None

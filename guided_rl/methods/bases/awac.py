@@ -97,5 +97,5 @@ AWAC = dataclasses.replace(
     hparams={**HPARAMS, "offline_ratio": OFFLINE_RATIO},
     init=_continued,
     loop=OffPolicy(random_warmup=False, mixes_dataset=True),
-    needs=Needs(guide=True, dataset=True),
+    needs=Needs(guide=True, agents="awac-offline", dataset=True),
 )

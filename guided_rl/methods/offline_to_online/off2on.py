@@ -204,6 +204,6 @@ def off2on(*, members: int = 5, candidates: int = 4) -> Method:
         update=update,
         policies={"policy": cql.mode},
         loop=OffPolicy(random_warmup=False, draws=candidates, expert_batch=candidates * BATCH),
-        needs=Needs(guide=True, dataset=True),
+        needs=Needs(guide=True, agents="cql-offline", dataset=True),
         cost=Cost(ensemble=members),
     )

@@ -35,7 +35,9 @@ def _continued(key: jax.Array, ctx: Context, dataset: jax.Array | None = None) -
     return Agent(params, {"critic": params["critic"]}, {name: optimizer(p) for name, p in params.items()})
 
 
-DIRECT = dataclasses.replace(BUFFER, name="direct", init=_continued, needs=Needs(guide=True, dataset=True))
+DIRECT = dataclasses.replace(
+    BUFFER, name="direct", init=_continued, needs=Needs(guide=True, agents="iql-offline", dataset=True)
+)
 
 
 def _init_clock(key: jax.Array, ctx: Context, dataset: jax.Array | None = None) -> Agent:

@@ -1,0 +1,126 @@
+"""The commands of tables and their records. Heavy imports wait until a command runs."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import tyro
+
+from guided_rl.cli.settings import Physics
+from guided_rl.runtime.errors import UserError
+
+Positional = tyro.conf.Positional
+
+
+@dataclass(frozen=True)
+class Table:
+    """Run a paper's table: the cells without a record, then returns, gains and claims.
+
+    Attributes:
+      name: of the paper, such as dai.
+      preset: smoke (seconds), quick (minutes), cpu (hours), long (a day or more) or paper (an accelerator).
+      seeds: per cell; the preset's own number if not given.
+      launcher: local, one cell after another, or ray, as many as a Ray cluster takes at once.
+      tasks: only these.
+      cells: only those whose name matches one of these patterns, such as 'PointFall__*'; `plan --table` lists them.
+      sweep: run nothing but the paper's grid over this hyper-parameter, on the one task named.
+    """
+
+    name: Positional[str]
+    preset: str = "quick"
+    seeds: int | None = None
+    physics: Physics = "auto"
+    launcher: str = "local"
+    tasks: tuple[str, ...] = ()
+    cells: tuple[str, ...] = ()
+    sweep: str | None = None
+
+    def execute(self) -> None:
+        from guided_rl.cli.running import show, show_sweep
+        from guided_rl.runtime.checkout import tables
+
+        if os.environ.get("GUIDED_RL_PROCESSES"):
+            raise UserError("each cell of a table has one process; unset GUIDED_RL_PROCESSES and use --launcher ray")
+        how = (self.seeds, self.physics, self.launcher)
+        if self.sweep is not None:
+            if len(self.tasks) != 1:
+                raise UserError("a sweep runs on one task; name it, such as --tasks HalfCheetah-v5")
+            if self.cells:
+                raise UserError("--sweep is a cell by itself; leave out --cells")
+            found = tables().run_sweep(self.name, self.sweep, self.preset, *self.tasks, *how)
+            show_sweep(found, self.sweep, Path("runs") / "sweeps" / self.name / self.preset / self.tasks[0])
+            return
+        content = tables().run_table(self.name, self.preset, *how, self.tasks, self.cells)
+        show(content.overview, content.returns, content.gains, content.claims)
+
+
+@dataclass(frozen=True)
+class Merge:
+    """Put records of one run on different seeds together, as if all had been trained at once.
+
+    For example, after `guided-rl run --seeds 5 --folder a` and `guided-rl run --seeds 5 --first-seed 5 --folder b`:
+
+        guided-rl merge a b --out whole
+
+    Attributes:
+      parts: folders of runs or of records.
+      out: folder of the merged record; not one that holds a record already.
+    """
+
+    parts: Positional[tuple[Path, ...]]
+    out: Path
+
+    def execute(self) -> None:
+        from guided_rl.cli.running import merge
+
+        merge(self.parts, self.out)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Run what the papers' tables still lack at presets cpu, long and paper, the most wanted first, until stopped.
+
+    The same command goes on after a stop.
+
+    Attributes:
+      list: only say what is missing, and how many hours it will take.
+      commit: commit each finished cell or shard of results/ by itself.
+      hours: begin nothing after so many.
+      cells: run at most so many cells or shards.
+    """
+
+    list: bool = False
+    commit: bool = False
+    hours: float | None = None
+    cells: int | None = None
+
+    def execute(self) -> None:
+        from guided_rl.cli.running import show
+        from guided_rl.runtime.checkout import module
+
+        evidence = module("runner.evidence")
+        if self.list:
+            show(evidence.missing_table())
+        else:
+            evidence.gather(self.commit, self.hours, self.cells)
+
+
+@dataclass(frozen=True)
+class Report:
+    """Recompute every table, figure and claim from the stored records, and write the HTML page.
+
+    Presets smoke and quick, whose records are scratch, have a page of their own, runs/records/report.html.
+
+    Attributes:
+      page: where to write that of presets cpu, long and paper; results/report.html of the checkout if not given.
+    """
+
+    page: Path | None = None
+
+    def execute(self) -> None:
+        from guided_rl.runtime.checkout import tables
+
+        for page in tables().write_pages(self.page):
+            print(f"wrote {page}")
