@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from guided_rl.envs.base import Env
-from guided_rl.methods.base import Method
+from guided_rl.methods.base import Method, OnPolicy
 from guided_rl.methods.hparams import defaults
 from guided_rl.networks.actors import ACTOR_HEADS
 from guided_rl.networks.mlp import ACTIVATIONS
@@ -197,6 +197,22 @@ def check_actions(method: Method, env: Env) -> None:
         raise UserError(
             f"method {method.name!r} acts in {works} action spaces, but that of {env.name} is {space}; "
             f"use a method for {space.kind} actions, or another task"
+        )
+
+
+def check_groups(config: RunConfig, method: Method, env: Env) -> None:
+    """Refuse evaluations between which not even one group of roll-outs is sure to fit.
+
+    Raises:
+      UserError: how many steps there must be.
+    """
+    if not isinstance(method.loop, OnPolicy):
+        return
+    most = method.loop.group * env.episode_length
+    if config.interval < most:
+        raise UserError(
+            f"there are {config.interval} steps between two evaluations, but a group of {method.name!r} on {env.name} "
+            f"may take {most}; give at least {most * config.evaluations} steps, or fewer evaluations"
         )
 
 

@@ -35,6 +35,8 @@ PRIORITIES = (
     Wanted("h", "pex", "long", "AntMaze-umaze*"),
     Wanted("h", "pex", "long", "AntMaze-medium*"),
     Wanted("i", "pex", "long", "*__medium-replay__*"),
+    Wanted("–", "bread", "cpu"),
+    Wanted("–", "mentor", "cpu"),
     Wanted("–", "dai", "cpu"),
     Wanted("–", "pex", "cpu"),
     Wanted("–", "dai", "long"),

@@ -26,7 +26,7 @@ from benchmarks.peers.environment import HERE, peer_variables, peers_python
 from guided_rl import methods
 from guided_rl.envs import make
 from guided_rl.guides.base import Guide
-from guided_rl.methods.base import Method, Needs, Offline, Setup
+from guided_rl.methods.base import Method, Needs, Offline, OffPolicy, OnPolicy, Setup
 from guided_rl.methods.hparams import defaults
 from guided_rl.networks.actors import DeterministicActor
 from guided_rl.runtime.devices import cores
@@ -39,6 +39,7 @@ from guided_rl.training.state import INPUTS, Inputs, Loop
 
 WARMUP, CAPACITY, FROZEN = 512, 100_000, 10_000
 OURS, STEPS, UPDATES = "guided-rl", "env steps with update", "updates"
+GROUPED = "env steps, groups learned from"
 
 
 @dataclass(frozen=True)
@@ -147,7 +148,7 @@ class TimedPopulation:
     ):
         env = make(task, engine)
         setup = Setup(env.observation_size, env.action_space, (size.width, size.width), capacity)
-        capacity, warmup = (1, 0) if method.offline else (capacity, WARMUP)
+        capacity, warmup = (capacity, WARMUP) if isinstance(method.loop, OffPolicy) else (1, 0)
         loop = Loop(size.batch, capacity, warmup, warmup, execution=execution or default_execution())
         self.trainer = trainer = Trainer(env, method, setup, loop)
         devices = devices_for(size.members, loop.execution)
@@ -183,7 +184,7 @@ class TimedPopulation:
         """The population under its own or other hyper-parameters; work in steps, each with its update."""
         chosen = self.inputs if inputs is None else inputs
         run = lambda: timed(lambda: self.advance(chosen))
-        unit = UPDATES if self.trainer.method.offline else STEPS
+        unit = {Offline: UPDATES, OnPolicy: GROUPED}.get(type(self.trainer.method.loop), STEPS)
         return Competitor(name, run, self.steps * self.size.members, unit, self.compile_seconds)
 
 

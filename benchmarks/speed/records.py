@@ -22,7 +22,7 @@ from guided_rl.runtime.files import replace_file
 FOLDER = ROOT / "results" / "speed"
 README, BEGIN, END = FOLDER.parents[1] / "README.md", "<!-- by make speed -->", "<!-- end -->"
 # Of a page's parts.
-ORDER = ("physics", "collect", "updates", "iql", "loop", "brax", "members", "execution", "grid")
+ORDER = ("physics", "collect", "updates", "iql", "loop", "groups", "brax", "members", "execution", "grid")
 ORDER += ("sac-eo", "compile", "runs", "start")
 
 

@@ -46,7 +46,7 @@ class Speed:
     """Time physics, updates, the training loop and whole runs against what they are to beat.
 
     Attributes:
-      parts: any of physics, collect, updates, iql, loop, brax, members, execution, grid,
+      parts: any of physics, collect, updates, iql, loop, groups, brax, members, execution, grid,
         runs, start, and sac-eo and compile, of some ten minutes each; all but these two if none is given.
       repeats: turns per row; whole runs take one, those to the first updates, brax's and members' two at most.
       runs: how many runs of this command on this kind of machine a row tells the median of, this one included;
@@ -184,6 +184,16 @@ def loop_rows(options: Speed) -> Iterator[dict]:
             yield row("loop", named(task, size, algorithm), targets, [own, *peers], options.repeats)
 
 
+def group_rows(options: Speed) -> Iterator[dict]:
+    """GRPO from groups of roll-outs on chains: one that is soon solved, and one on which all roll-outs end early."""
+    for task in ("Chain-8", "Chain-20"):
+        size, steps = (Size(16, 16, 2), 320) if options.smoke else (Size(64, 16, 64), 8_000)
+        own = speed_parts.loop(task, "grpo", size, steps)
+        what = f"GRPO, {task}, {size.width}×{size.width}, groups of 16, {size.members} seeds"
+        rates = speed_parts.alternate([own], options.repeats)
+        yield row("groups", what, {}, [own], options.repeats, rates, least_rate=1e5)
+
+
 def brax_rows(options: Speed) -> Iterator[dict]:
     """The loop on an environment of brax, where rejax and brax's own SAC can run."""
     size, steps = (Size(16, 16, 2), 20) if options.smoke else (Size(64, 128, 16), 100)
@@ -291,6 +301,7 @@ ROWS: dict[str, Callable[[Speed], Iterator[dict]]] = {
     "updates": update_rows,
     "iql": iql_rows,
     "loop": loop_rows,
+    "groups": group_rows,
     "brax": brax_rows,
     "members": member_rows,
     "execution": execution_rows,

@@ -6,7 +6,7 @@ import functools
 
 from guided_rl.envs import dm_control_suite, gymnasium_mujoco, mazes
 from guided_rl.envs.base import Env, MujocoEnv, State, Task
-from guided_rl.envs.discrete import acrobot, cartpole, grid_maze
+from guided_rl.envs.discrete import acrobot, cartpole, chain, grid_maze, push_maze
 from guided_rl.envs.jax_env import JaxEnv
 from guided_rl.envs.local_guide_tasks import point_circle, point_fall, point_reach, safe_suite
 from guided_rl.envs.own_tasks import own_task
@@ -26,6 +26,8 @@ OWN_TASKS = {
     **cartpole.TASKS,
     **acrobot.TASKS,
     **grid_maze.TASKS,
+    **chain.TASKS,
+    **push_maze.TASKS,
 }
 
 __all__ = ["OWN_TASKS", "TASKS", "Env", "MujocoEnv", "State", "Task", "make"]

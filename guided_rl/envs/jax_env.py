@@ -32,6 +32,8 @@ class JaxTask:
       episode_length: control steps until truncation.
       dt: seconds per control step.
       discrete: actions are int32 scalars, 0 to action_size - 1.
+      demonstrated_in: the task with the same worlds in which its expert's traces are made, where the expert has
+        actions that this one lacks; empty for the task itself.
     """
 
     name: str
@@ -45,6 +47,7 @@ class JaxTask:
     episode_length: int = 1000
     dt: float = 1.0
     discrete: bool = False
+    demonstrated_in: str = ""
 
     @property
     def action_space(self) -> Space:

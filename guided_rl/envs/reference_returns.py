@@ -18,6 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from guided_rl.envs.base import Env, refuse_too_many
+from guided_rl.envs.discrete import chain
 from guided_rl.runtime.errors import UserError, unknown_name
 
 CLEAR_ERRORS = 3.0  # standard errors by which the zero action must return more than random to count as better
@@ -139,6 +140,10 @@ _WITHOUT_EXPERTS = {
         )
     },
 }
+for _n in chain.LENGTHS:  # each of n actions is one of three
+    _WITHOUT_EXPERTS[f"Chain-{_n}"] = _WITHOUT_EXPERTS[f"JumpChain-{_n}"] = Reference(
+        Return(3.0**-_n, 0.0, f"3^-{_n}, exactly"), _ALWAYS
+    )
 REFERENCES = _measured(_WITHOUT_EXPERTS)
 
 

@@ -7,6 +7,7 @@
 | `experts.npz#bc@50` | the same from a file of weights |
 | `bc@25+bc@100` | a panel: several advisers at once |
 | `local`, `local:sac@50`, `local,grow=0.3` | a task's local guide, and variants of it (`guides/local.py`) |
+| `exact`, `exact,noise=0.25` | the known expert of a small discrete task, and worse ones (`guides/exact.py`) |
 | `module:name`, `file.py:name` | a `Guide`, or a plain JAX function `obs -> action` or `(obs, key) -> action` |
 | `offline:agents.npz` | the agents of an offline run |
 | `brax:path`, `brax:file,activation=tanh` | a brax SAC or PPO policy (`guides/brax_policy.py`) |
@@ -30,6 +31,7 @@ from guided_rl import envs
 from guided_rl.envs.base import Env
 from guided_rl.envs.spaces import Discrete
 from guided_rl.guides.base import Guide, panel_of
+from guided_rl.guides.exact import exact_guide, is_exact
 from guided_rl.guides.expert_weights import ACTIONS, D4RL_LEVEL, LEVELS, UNGRADED, load_guide
 from guided_rl.guides.local import is_local, local_guide
 from guided_rl.runtime import checkout, plugin_loader
@@ -67,6 +69,8 @@ def find_guide(named: Guide | str | None, env: Env) -> Guide:
 def _find_one(named: str, env: Env) -> Guide:
     if is_local(named):
         return local_guide(named, env, lambda name, task: _find_one(name, env if task == env.name else envs.make(task)))
+    if is_exact(named):
+        return exact_guide(named, env)
     if named.startswith("brax:"):
         BRAX.require()
         from guided_rl.guides.brax import load_brax

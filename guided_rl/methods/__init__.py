@@ -12,12 +12,14 @@ from guided_rl.methods.base import Method, OffPolicy
 from guided_rl.methods.bases.awac import AWAC, AWAC_OFFLINE
 from guided_rl.methods.bases.cql import cql_offline
 from guided_rl.methods.bases.demonstrations import BC, BC_FINETUNE, DEMOS
+from guided_rl.methods.bases.grpo import grpo
 from guided_rl.methods.bases.iql import IQL, IQL_OFFLINE
 from guided_rl.methods.bases.sac import SAC
 from guided_rl.methods.bases.td3 import TD3
 from guided_rl.methods.dai.dai import dai
 from guided_rl.methods.dai.experts_dai import experts_dai
 from guided_rl.methods.dai.progress_dai import progress_dai
+from guided_rl.methods.entropy_gate.mentor_control import mentor_control
 from guided_rl.methods.hparams import HParam
 from guided_rl.methods.local_guides.learned_sag import LEARNED_SAG
 from guided_rl.methods.local_guides.pag import pag
@@ -33,6 +35,8 @@ from guided_rl.methods.offline_to_online.off2on import off2on
 from guided_rl.methods.offline_to_online.transfer import BUFFER, DIRECT, JSRL
 from guided_rl.methods.policy_expansion.pex import adaptive_pex, pex
 from guided_rl.methods.policy_expansion.pex_sac import pex_sac
+from guided_rl.methods.start_states.baselines import fixed_prefix, resets, sft, sft_grpo, uniform_resets, whole_trace
+from guided_rl.methods.start_states.bread import bread
 from guided_rl.runtime.errors import UserError, unknown_name
 from guided_rl.runtime.plugin_loader import is_plugin, load
 
@@ -70,6 +74,15 @@ METHODS: dict[str, Method | Callable[..., Method]] = {
     "modified-bco": modified_bco,
     "balanced-eo": balanced_eo,
     "gaifo-sac": GAIFO,
+    "grpo": grpo,
+    "bread": bread,
+    "uniform-resets": uniform_resets,
+    "fixed-prefix": fixed_prefix,
+    "whole-trace": whole_trace,
+    "sft": sft,
+    "sft-grpo": sft_grpo,
+    "sac-resets": functools.partial(resets, SAC),
+    "mentor-control": mentor_control,
 }
 
 COMMON = {"random_warmup": False}  # switches that every off-policy method has, as fields of its `loop`

@@ -18,7 +18,7 @@ from flax import struct
 
 from guided_rl.envs.spaces import Space
 from guided_rl.guides.base import Guide
-from guided_rl.methods.hooks import AfterNextObs, AfterStep, AtEpisode, Behaviour, Init, Policy, Update
+from guided_rl.methods.hooks import AfterNextObs, AfterStep, AtEpisode, Begin, Behaviour, Init, Policy, Update
 from guided_rl.methods.hparams import HParam
 
 HParams = dict[str, jax.Array]
@@ -60,13 +60,23 @@ class Agent:
 
 
 @struct.dataclass
+class RollOut:
+    """Which roll-out of its group acts, and which of its own steps it takes; both from 0."""
+
+    number: jax.Array
+    time: jax.Array
+
+
+@struct.dataclass
 class Context:
     """What a hook may read besides the agent.
 
     Attributes:
       hp: this member's hyper-parameters, traced floats.
-      step: environment steps taken so far, shared by the population (never batched).
+      step: environment steps taken so far, shared by the population (never batched); where learning is from
+        groups of roll-outs, this member's own.
       guide: this member's adviser, or None.
+      roll_out: who acts, where learning is from groups of roll-outs.
       setup: static shapes and budget.
     """
 
@@ -74,6 +84,7 @@ class Context:
     step: jax.Array
     guide: Guide | None
     setup: Setup = struct.field(pytree_node=False, default=None)
+    roll_out: RollOut | None = None
 
     @property
     def progress(self) -> jax.Array:
@@ -109,6 +120,7 @@ class OffPolicy:
       draws: how many batches' rows `update` is given at once, to share out or to choose from.
       mixes_dataset: whether the share `hp["offline_ratio"]` of every batch is of the dataset.
       expert_batch: rows of the dataset that every batch brings besides, as `batch["expert"]`.
+      begin: where the next episode begins in the expert's traces, see `Begin`; None: as the task begins.
     """
 
     warmup: float = 0.005
@@ -116,6 +128,7 @@ class OffPolicy:
     draws: int = 1
     mixes_dataset: bool = False
     expert_batch: int = 0
+    begin: Begin | None = None
 
 
 @dataclass(frozen=True)
@@ -129,6 +142,29 @@ class Offline:
     draws: int = 1
 
 
+class Start(NamedTuple):
+    """Where a group of roll-outs begins: before action `index` of a trace; at index 0 afresh, as the task begins."""
+
+    trace: jax.Array
+    index: jax.Array
+
+
+@dataclass(frozen=True)
+class OnPolicy:
+    """Learning from groups of roll-outs: `group` episodes from one start, then one update on them.
+
+    `update` is given columns [time, group, …]: `obs`, `action`, what `act` stores, and `mask`, 1 where a roll-out
+    still ran; and `return` [group], `start` (a `Start`) and `trace_length`, scalars.
+
+    Attributes:
+      group: roll-outs of a group.
+      begin: where the next group begins, see `Begin`; None: always afresh.
+    """
+
+    group: int = 16
+    begin: Begin | None = None
+
+
 @dataclass(frozen=True)
 class Needs:
     """What a method must be given.
@@ -138,6 +174,7 @@ class Needs:
       guide: whether an adviser, `ctx.guide`.
       agents: the offline method whose agents that adviser must be, such as `iql-offline`; None: any adviser will do.
       dataset: whether offline rows.
+      traces: how many successful traces of the guide, `data.traces`, which `init` gets as its dataset; 0 for none.
       observations_only: whether it reads nothing but pairs (s, s') of the dataset, which then
         may lack the rest.
       prepare: `(rows [experts, rows, width], layout) -> rows`, on the host, once, before
@@ -148,6 +185,7 @@ class Needs:
     guide: bool = False
     agents: str | None = None
     dataset: bool = False
+    traces: int = 0
     observations_only: bool = False
     prepare: Callable[..., Any] | None = None
 
@@ -221,7 +259,7 @@ class Method:
     act: Behaviour
     update: Update
     policies: Mapping[str, Policy]
-    loop: OffPolicy | Offline = OffPolicy()
+    loop: OffPolicy | Offline | OnPolicy = OffPolicy()
     needs: Needs = Needs()
     events: Events = Events()
     columns: Callable[[Setup], Mapping[str, int]] = lambda setup: {}

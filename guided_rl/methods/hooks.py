@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import jax
 
 if TYPE_CHECKING:
-    from guided_rl.methods.base import Act, Agent, Batch, Context, Metrics
+    from guided_rl.methods.base import Act, Agent, Batch, Context, Metrics, Start
 
 
 class Init(Protocol):
-    """The learner before its first step; `dataset` are this member's offline rows [rows, width], or None."""
+    """The learner before its first step; `dataset` are its offline rows [rows, width], its traces, or None."""
 
-    def __call__(self, key: jax.Array, ctx: Context, dataset: jax.Array | None, /) -> Agent: ...
+    def __call__(self, key: jax.Array, ctx: Context, dataset: Any, /) -> Agent: ...
 
 
 class Behaviour(Protocol):
@@ -27,6 +27,12 @@ class Update(Protocol):
     """One gradient step on a batch of named columns [batch, ...]."""
 
     def __call__(self, agent: Agent, batch: Batch, key: jax.Array, ctx: Context, /) -> tuple[Agent, Metrics]: ...
+
+
+class Begin(Protocol):
+    """Where what comes next begins, in one of the expert's traces; `lengths` are the actions in each, [traces]."""
+
+    def __call__(self, agent: Agent, key: jax.Array, ctx: Context, lengths: jax.Array, /) -> Start: ...
 
 
 class Policy(Protocol):

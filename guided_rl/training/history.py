@@ -11,6 +11,8 @@ from guided_rl.training.evaluation import Episodes
 from guided_rl.training.outcomes import OF_METHODS, OF_TASKS, shares
 from guided_rl.training.state import Totals
 
+# Where each member has its own number of updates: how many, by which other metrics are divided, and their steps.
+GROUPS, GROUP_STEPS = "groups", "group_steps"
 EPISODE = ("episode_return", "length", "failed")
 SUMS = ("episodes", "episode_return", "failures")
 
@@ -79,15 +81,18 @@ class History:
           interval: environment steps between two points.
         """
         sums = self.training
-        counted = shares({name: value for name, value in sums.items() if name in (*OF_TASKS, *OF_METHODS)}, interval)
+        counted = {name: value for name, value in sums.items() if name in (*OF_TASKS, *OF_METHODS)}
+        counted = shares(counted, sums.get(GROUP_STEPS, interval))
+        updates = sums.get(GROUPS, sums["updates"][:, None])
         with np.errstate(invalid="ignore", divide="ignore"):
             means = {
-                name: value / sums["updates"][:, None]
+                name: value / updates
                 for name, value in sums.items()
-                if name not in (*SUMS, *counted, "updates")
+                if name not in (*SUMS, *counted, "updates", GROUPS)
             }
             means["training_return"] = sums["episode_return"] / sums["episodes"]
-        return {**means, **counted, "episodes": sums["episodes"], "failures": sums["failures"]}
+        counts = {name: sums[name] for name in ("episodes", "failures", GROUPS) if name in sums}
+        return {**means, **counted, **counts}
 
     def evaluation_outcomes(self) -> dict[str, np.ndarray]:
         """Per evaluation episode [points, population, protocol, episode]: the outcomes, shares per step."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import jax
 import numpy as np
 
+from guided_rl.methods.base import OnPolicy
 from guided_rl.runtime import env_vars, limits
 from guided_rl.training.checkpoint import tree_bytes
 from guided_rl.training.processes import least_of
@@ -122,7 +123,8 @@ def temporary_bytes(run: Run) -> tuple[int, int]:
     learner = tree_bytes(abstract_population(run, 1).members.agent)
     method, units = run.method, sum(run.setup.hidden)
     rows = 4 * (run.trainer.drawn + run.trainer.expert_batch) * run.trainer.layout.width
-    batch = run.loop.batch * method.cost.ensemble
+    learns_at_once = run.trainer.drawn if isinstance(method.loop, OnPolicy) else run.loop.batch
+    batch = learns_at_once * method.cost.ensemble
     more = 4 * batch * (method.cost.critic_rows - 1) * 5 * units
     event = method.events.every_episode
     window = 0 if event is None else min(event.window, run.loop.capacity)

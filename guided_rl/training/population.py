@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -17,11 +18,11 @@ from jax.sharding import Mesh
 from guided_rl.data.replay import Layout
 from guided_rl.envs.base import Env
 from guided_rl.guides.base import Guide
-from guided_rl.methods.base import Act, Agent, Batch, Context, HParams, Method, Setup
+from guided_rl.methods.base import Act, Agent, Batch, Context, HParams, Method, OffPolicy, OnPolicy, RollOut, Setup
 from guided_rl.runtime.rng import KEYS
 from guided_rl.training import outcomes
 from guided_rl.training.execution import over_members
-from guided_rl.training.loops import ADVANCE
+from guided_rl.training.loops import ADVANCE, on_policy
 from guided_rl.training.loops.dataset import rows_of
 from guided_rl.training.quarantine import quarantine
 from guided_rl.training.sharding import SPLIT, sharded
@@ -35,8 +36,12 @@ class Trainer:
     def __init__(self, env: Env, method: Method, setup: Setup, loop: Loop):
         self.env, self.method, self.setup, self.loop = env, method, setup, loop
         self.layout = Layout.of(setup.observation_size, setup.action_space.width, method.columns(setup))
-        self.drawn = loop.batch * method.loop.draws
-        self.expert_batch = 0 if method.offline else method.loop.expert_batch
+        how, self.expert_batch = method.loop, 0
+        if isinstance(how, OnPolicy):
+            self.drawn = how.group * env.episode_length
+        else:
+            self.drawn = loop.batch * how.draws
+            self.expert_batch = how.expert_batch if isinstance(how, OffPolicy) else 0
 
     def each(self, inputs: Inputs) -> Callable[[Callable], Callable]:
         """How this device runs a function of one member for all of its members."""
@@ -54,18 +59,23 @@ class Trainer:
     def _init(self, seeds: jax.Array, inputs: Inputs) -> Population:
         """A fresh population for member seeds [population]."""
         everyone = jnp.sum(seeds >= 0)  # what only fills up a device is a proper member at first: it is stepped too
-        init = lambda seed, hp, guide: self._init_member(seed, hp, guide, rows_of(inputs.offline, seed))
+
+        def init(seed: jax.Array, hp: HParams, guide: Guide | None) -> Members:
+            known = rows_of(inputs.offline, seed) if inputs.traces is None else inputs.traces.of(seed)
+            return self._init_member(seed, hp, guide, known)
+
         members = over_members(self.loop.execution, everyone)(init)(seeds, inputs.hp, inputs.guide)
         replay = jnp.zeros((seeds.shape[0], self.loop.capacity, self.layout.width), self.loop.replay_dtype)
         return Population(members, replay, jnp.int32(0))
 
-    def _init_member(self, seed: jax.Array, hp: HParams, guide: Guide | None, rows: jax.Array | None) -> Members:
+    def _init_member(self, seed: jax.Array, hp: HParams, guide: Guide | None, known: Any) -> Members:
         key = jax.random.fold_in(jax.random.key(0, impl=KEYS), seed)
         agent_key, env_key, key = jax.random.split(key, 3)
-        agent = self.method.init(agent_key, self.context(hp, jnp.int32(0), guide), rows)
+        agent = self.method.init(agent_key, self.context(hp, jnp.int32(0), guide), known)
         zero, env = jnp.float32(0), self.env.reset(env_key)
         none = jax.tree.map(jnp.zeros_like, outcomes.of_task(env.metrics))
-        return Members(seed, key, agent, env, zero, jnp.bool_(True), jnp.int32(-1), none)
+        spent = jnp.int32(0) if isinstance(self.method.loop, OnPolicy) else None
+        return Members(seed, key, agent, env, zero, jnp.bool_(True), jnp.int32(-1), none, spent)
 
     def _chunk(self, population: Population, inputs: Inputs, steps: int) -> tuple[Population, Totals]:
         """`steps` environment steps and their updates, or offline updates alone; sums of what happened."""
@@ -76,7 +86,8 @@ class Trainer:
 
     def context(self, hp: HParams, step: jax.Array, guide: Guide | None) -> Context:
         """What one member's hooks may read at this step."""
-        return Context(hp, step, guide, self.setup)
+        groups = isinstance(self.method.loop, OnPolicy)
+        return Context(hp, step, guide, self.setup, RollOut(jnp.int32(0), jnp.int32(0)) if groups else None)
 
     def gradient_step(self, key, agent: Agent, hp: HParams, guide: Guide | None, rows, update_step: jax.Array):
         """One member's gradient step."""
@@ -123,7 +134,10 @@ class Trainer:
             return self.method.update(agent, self._batch(rows), key, self.context(hp, population.step, guide))[1]
 
         m = population.members
-        shapes = jax.eval_shape(jax.vmap(metrics_of), m.agent, inputs.hp, inputs.guide, m.key, probe)
+        if isinstance(self.method.loop, OnPolicy):
+            shapes = on_policy.metric_shapes(self, population, inputs)
+        else:
+            shapes = jax.eval_shape(jax.vmap(metrics_of), m.agent, inputs.hp, inputs.guide, m.key, probe)
         metrics = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
         counted = (*m.outcomes, *outcomes.of_act(self.act_extras(population, inputs)))
         return Totals(zero, zero, zero, jnp.int32(0), metrics, dict.fromkeys(counted, zero))

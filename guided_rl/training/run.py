@@ -21,13 +21,14 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 
 from guided_rl import envs, methods
-from guided_rl.config import RunConfig, check, check_actions
+from guided_rl.config import RunConfig, check, check_actions, check_groups
 from guided_rl.data.replay import Layout
+from guided_rl.data.traces import expert_traces
 from guided_rl.envs.base import Env, refuse_too_many
 from guided_rl.guides import find_guide
 from guided_rl.guides.base import Guide
 from guided_rl.guides.find import is_own
-from guided_rl.methods.base import Agent, Context, Method, Setup
+from guided_rl.methods.base import Agent, Context, Method, OffPolicy, Setup
 from guided_rl.runtime.devices import backend, cores
 from guided_rl.runtime.env_vars import check_jax
 from guided_rl.runtime.errors import UserError
@@ -87,11 +88,12 @@ class Result:
 
 def loop_settings(config: RunConfig, method: Method) -> Loop:
     """The training loop's static settings, schedules turned into steps."""
-    own, is_random = (0.0, False) if method.offline else (method.loop.warmup, method.loop.random_warmup)
+    how, replays = method.loop, isinstance(method.loop, OffPolicy)
+    own, is_random = (how.warmup, how.random_warmup) if replays else (0.0, False)
     starts = round((own if config.warmup is None else config.warmup) * config.steps)
     return Loop(
         batch=config.batch,
-        capacity=1 if method.offline else config.capacity or min(1_000_000, config.steps),
+        capacity=(config.capacity or min(1_000_000, config.steps)) if replays else 1,
         learning_starts=starts,
         random_steps=starts if is_random else 0,
         block=config.block,
@@ -120,6 +122,7 @@ class Run:
         engine, self.engine_rates = engines.choose(config)
         self.env = envs.make(config.task, engine)
         check_actions(self.method, self.env)
+        check_groups(config, self.method, self.env)
         self.loop = loop_settings(config, self.method)
         self.setup = Setup(
             self.env.observation_size,
@@ -140,6 +143,8 @@ class Run:
         self.hparams = config.member_hparams(self.method)
         self.trainer = Trainer(self.env, self.method, self.setup, self.loop)
         self.offline = self._offline(offline)
+        wanted = self.method.needs.traces
+        self.traces = expert_traces(self.env, self.guide, named, wanted) if wanted else None
         self.plan = make_plan(self)
         played = len(self.method.policies) * config.episodes
         refuse_too_many(self.env, -(-self.plan.width // self.plan.devices) * max(1, played))
@@ -172,6 +177,8 @@ class Run:
             found["guide"] = self.guide.source or content_hash(np.asarray(ravel_pytree(self.guide.params)[0]))
         if self.offline is not None:
             found["dataset"] = content_hash(self.offline)
+        if self.traces is not None:
+            found["traces"] = content_hash(np.asarray(self.traces.action))
         return found
 
     def _method_hash(self) -> str:
@@ -197,7 +204,7 @@ class Run:
             guide = jax.vmap(guide.of)(jnp.asarray(self.seeds[members]))
         offline = None if self.offline is None else jnp.asarray(self.offline)
         real = jnp.arange(len(members)) < len(np.unique(members))
-        return Inputs(hp, guide, real, offline)
+        return Inputs(hp, guide, real, offline, self.traces)
 
     @functools.cached_property
     def one_member(self) -> Population:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import jax
 from flax import struct
 
+from guided_rl.data.traces import Traces
 from guided_rl.envs.base import State
 from guided_rl.guides.base import Guide
 from guided_rl.methods.base import Agent, HParams
@@ -52,7 +53,11 @@ class Totals:
 
 @struct.dataclass
 class Members:
-    """One learner each; leaves are [population, ...]."""
+    """One learner each; leaves are [population, ...].
+
+    Attributes:
+      spent: steps of the member's own clock, where members take them in groups; None where all share the population's.
+    """
 
     seed: jax.Array
     key: jax.Array
@@ -62,6 +67,7 @@ class Members:
     alive: jax.Array
     died_at: jax.Array
     outcomes: dict[str, jax.Array] = struct.field(default_factory=dict)  # which the running episode has had
+    spent: jax.Array | None = None
 
 
 @struct.dataclass
@@ -84,8 +90,9 @@ class Inputs:
     guide: Guide | None
     real: jax.Array
     offline: jax.Array | None = None
+    traces: Traces | None = None
 
 
 POPULATION = Population(members=SPLIT, replay=SPLIT, step=SAME)
-INPUTS = Inputs(hp=SPLIT, guide=SPLIT, real=SPLIT, offline=SAME)
+INPUTS = Inputs(hp=SPLIT, guide=SPLIT, real=SPLIT, offline=SAME, traces=SAME)
 TOTALS = Totals(episodes=SPLIT, episode_return=SPLIT, failures=SPLIT, updates=SAME, metrics=SPLIT, outcomes=SPLIT)

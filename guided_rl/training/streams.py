@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import jax
 
-STREAMS = ("act", "random", "reset", "sample", "offline", "update", "refit", "arrive")
+STREAMS = ("act", "random", "reset", "sample", "offline", "update", "refit", "arrive", "start")
 
 
 def keys_for(key: jax.Array, step: jax.Array, *names: str) -> list[jax.Array]:

@@ -32,7 +32,7 @@ from tests.golden.runs import run_of
 
 ROOT = Path(__file__).parents[2]
 FREE = ("failed", "files", "grid")  # objects of a record whose keys are names that a run chose
-CHECKPOINTED = ("sac", "td3", "dai-sac", "pag", "iql-offline", "pex", "off2on", "sac-eo", "gaifo-sac")
+CHECKPOINTED = ("sac", "td3", "dai-sac", "pag", "iql-offline", "pex", "off2on", "sac-eo", "gaifo-sac", "bread")
 
 
 def key_paths(value: Any, depth: int = 2, path: str = "") -> Iterator[str]:

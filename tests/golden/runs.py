@@ -28,6 +28,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "balanced-eo": FEW,
 }
 
+ON_POLICY = ("grpo", "bread", "uniform-resets", "fixed-prefix", "whole-trace", "sft", "sft-grpo", "mentor-control")
+
 
 def adviser(method: str) -> Guide | None:
     """A guide of the kind that the method takes; the others are given none."""
@@ -48,6 +50,9 @@ def rows() -> np.ndarray:
 
 def run_of(method: str) -> Run:
     """The method's short run, before anything is compiled."""
+    if method in ON_POLICY:
+        groups = {"on": 2, "mixed": 2} if method == "mentor-control" else {"group": 4}
+        return Run(small(task="Chain-6", method=method, guide="exact", steps=400, options=groups))
     return Run(small(method=method, options=OPTIONS.get(method, {})), adviser(method), rows())
 
 

@@ -28,6 +28,7 @@ OFF = {  # method: (its hyper-parameters, its options, the base)
     "progress-dai-sac": ({"hold": 0.0}, WARM, "sac"),
     "experts-dai-sac": ({"t_change": 0.0}, WARM, "sac"),
     "demos-sac": ({"offline_ratio": 0.0}, {}, "sac"),
+    "sac-resets": ({"reach": 0.0}, {}, "sac"),
     "buffer": ({"offline_ratio": 0.0}, {}, "iql"),
     "jsrl": ({"offline_ratio": 0.0, "handover": 0.0}, {}, "iql"),
 }
@@ -42,7 +43,7 @@ def adviser(method: str) -> Guide | None:
     """Somebody whose advice would be noticed."""
     constant = Guide(jnp.float32(0.5), lambda params, obs, key: jnp.full(1, params), name="constant")
     guides = {"experts-dai-sac": panel(), "jsrl": offline_guide(3)}
-    return guides.get(method, constant if "dai" in method else None)
+    return guides.get(method, constant if "dai" in method or "resets" in method else None)
 
 
 def rows() -> np.ndarray:

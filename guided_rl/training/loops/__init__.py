@@ -5,7 +5,11 @@ Each has an `advance(trainer, population, totals, inputs, steps)`, traced inside
 
 from __future__ import annotations
 
-from guided_rl.methods.base import Offline, OffPolicy
-from guided_rl.training.loops import off_policy, offline
+from guided_rl.methods.base import Offline, OffPolicy, OnPolicy
+from guided_rl.training.loops import off_policy, offline, on_policy
 
-ADVANCE = {OffPolicy: off_policy.env_steps_and_updates, Offline: offline.offline_updates}
+ADVANCE = {
+    OffPolicy: off_policy.env_steps_and_updates,
+    Offline: offline.offline_updates,
+    OnPolicy: on_policy.group_updates,
+}

@@ -1,10 +1,13 @@
-"""A member's part of the dataset that all members share."""
+"""A member's part of the dataset, or of the traces, that all members share."""
 
 from __future__ import annotations
 
 import jax
 
 from guided_rl.data.replay import sample_indices
+from guided_rl.data.traces import Traces
+from guided_rl.envs.base import State, restore_where
+from guided_rl.methods.base import Start
 
 
 def rows_of(dataset: jax.Array | None, seed: jax.Array) -> jax.Array | None:
@@ -16,3 +19,8 @@ def drawn_rows(dataset: jax.Array, seed: jax.Array, key: jax.Array, count: int) 
     """`count` of those rows, uniform with replacement."""
     expert, size = seed % dataset.shape[0], dataset.shape[1]
     return dataset[expert, sample_indices(key, count, size)]
+
+
+def start_state(fresh: State, start: Start, seed: jax.Array, traces: Traces) -> State:
+    """`fresh`, or the state of the expert's trace that `start` names."""
+    return restore_where(start.index > 0, fresh, traces.state(seed, *start))

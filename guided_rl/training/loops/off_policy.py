@@ -15,7 +15,8 @@ from guided_rl.data.replay import insert, newest, sample_indices
 from guided_rl.envs.base import State
 from guided_rl.guides.base import Guide
 from guided_rl.methods.base import Agent, HParams
-from guided_rl.training.loops.dataset import drawn_rows, rows_of
+from guided_rl.physics.base import select
+from guided_rl.training.loops.dataset import drawn_rows, rows_of, start_state
 from guided_rl.training.outcomes import has_had
 from guided_rl.training.state import Inputs, Members, Population, Totals
 from guided_rl.training.streams import keys_for
@@ -63,7 +64,10 @@ def env_steps(trainer: Trainer, carry, inputs: Inputs):
         hook = functools.partial(after_step, trainer, step=step)
         agents = trainer.each(inputs)(hook)(members.agent, ended, inputs.hp, inputs.guide)
         members = members.replace(agent=agents)
+    over = members.env.done > 0
     members = members.replace(env=reset_ended(trainer, members, step))
+    if trainer.method.loop.begin is not None:
+        members = members.replace(env=begun_in_traces(trainer, members, over, inputs, step))
     replay = insert(population.replay, rows, population.step)
     totals = totals.replace(
         episodes=totals.episodes + ended["episode"],
@@ -144,6 +148,20 @@ def reset_ended(trainer: Trainer, members: Members, step: jax.Array) -> State:
         return jax.vmap(trainer.env.reset_where)(env.done > 0, env, keys)
 
     return jax.lax.cond(jnp.any(members.env.done > 0), reset, lambda env: env, members.env)
+
+
+def begun_in_traces(trainer: Trainer, members: Members, over: jax.Array, inputs: Inputs, step: jax.Array) -> State:
+    """Where an episode was `over`, the next one's start as the method's `begin` has it."""
+
+    def one(member: Members, over: jax.Array, hp: HParams, guide: Guide | None) -> State:
+        (key,) = keys_for(member.key, step, "start")
+        lengths = inputs.traces.lengths(member.seed)
+        start = trainer.method.loop.begin(member.agent, key, trainer.context(hp, step, guide), lengths)
+        begun = start_state(member.env, start, member.seed, inputs.traces)
+        return select(over, begun, member.env)
+
+    everyone = lambda env: jax.vmap(one)(members.replace(env=env), over, inputs.hp, inputs.guide)
+    return jax.lax.cond(jnp.any(over), everyone, lambda env: env, members.env)
 
 
 def every_episode(trainer: Trainer, population: Population, inputs: Inputs) -> Population:
