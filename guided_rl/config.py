@@ -200,6 +200,16 @@ def check_actions(method: Method, env: Env) -> None:
         )
 
 
+def check_task(config: RunConfig, method: Method, env: Env) -> None:
+    """Refuse a task that the method cannot learn, or not in this budget, before anything compiles.
+
+    Raises:
+      UserError: as `check_actions` and `check_groups`.
+    """
+    check_actions(method, env)
+    check_groups(config, method, env)
+
+
 def check_groups(config: RunConfig, method: Method, env: Env) -> None:
     """Refuse evaluations between which not even one group of roll-outs is sure to fit.
 

@@ -54,14 +54,16 @@ class Traces:
         return jax.tree.map(lambda leaf: leaf[expert, trace, index], self.states)
 
 
-def expert_traces(env: Env, guide: Guide, named: Guide | str | None, count: int) -> Traces:
-    """`count` traces of `guide`, of every expert, for learning in `env`.
+def expert_traces(env: Env, guide: Guide | None, named: Guide | str | None, count: int) -> Traces | None:
+    """`count` traces of `guide`, of every expert, for learning in `env`; None where none are asked for.
 
     Where the task is demonstrated in another one, whose expert can do more, that one's guide of the same name acts.
 
     Raises:
       UserError: as `record_traces`, or there is no such guide.
     """
+    if not count:
+        return None
     world = getattr(getattr(env, "task", None), "demonstrated_in", "")
     if not world:
         return record_traces(env, env, guide, count)

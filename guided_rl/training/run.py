@@ -21,7 +21,7 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 
 from guided_rl import envs, methods
-from guided_rl.config import RunConfig, check, check_actions, check_groups
+from guided_rl.config import RunConfig, check, check_task
 from guided_rl.data.replay import Layout
 from guided_rl.data.traces import expert_traces
 from guided_rl.envs.base import Env, refuse_too_many
@@ -121,8 +121,7 @@ class Run:
         check(config, self.method)
         engine, self.engine_rates = engines.choose(config)
         self.env = envs.make(config.task, engine)
-        check_actions(self.method, self.env)
-        check_groups(config, self.method, self.env)
+        check_task(config, self.method, self.env)
         self.loop = loop_settings(config, self.method)
         self.setup = Setup(
             self.env.observation_size,
@@ -143,8 +142,7 @@ class Run:
         self.hparams = config.member_hparams(self.method)
         self.trainer = Trainer(self.env, self.method, self.setup, self.loop)
         self.offline = self._offline(offline)
-        wanted = self.method.needs.traces
-        self.traces = expert_traces(self.env, self.guide, named, wanted) if wanted else None
+        self.traces = expert_traces(self.env, self.guide, named, self.method.needs.traces)
         self.plan = make_plan(self)
         played = len(self.method.policies) * config.episodes
         refuse_too_many(self.env, -(-self.plan.width // self.plan.devices) * max(1, played))
@@ -177,8 +175,6 @@ class Run:
             found["guide"] = self.guide.source or content_hash(np.asarray(ravel_pytree(self.guide.params)[0]))
         if self.offline is not None:
             found["dataset"] = content_hash(self.offline)
-        if self.traces is not None:
-            found["traces"] = content_hash(np.asarray(self.traces.action))
         return found
 
     def _method_hash(self) -> str:

@@ -95,7 +95,7 @@ WHOLE = ("return", "start", "trace_length")  # columns without a time axis
 
 
 def played_group(trainer: Trainer, member: Members, ctx: Context, traces: Traces | None) -> tuple[Batch, dict]:
-    """The columns of a group, see `OnPolicy`; and its `steps`, `failures`, outcomes, longest `time`, whether `sound`."""
+    """Columns of a group, see `OnPolicy`; and its `steps`, `failures`, outcomes, longest `time`, whether `sound`."""
     start_key, fresh_key, act_key = keys_for(member.key, member.spent, "start", "reset", "act")
     state, start, length = group_start(trainer, member, start_key, fresh_key, ctx, traces)
     group = trainer.method.loop.group
