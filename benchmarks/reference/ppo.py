@@ -32,10 +32,9 @@ from guided_rl.runtime.files import replace_file
 
 TASK, METHOD = "CartPole-v1", "grpo"
 GRPO: dict[str, Any] = {
-    "hidden": (64, 64),
+    "hidden": (64,),
     "activation": "tanh",
-    "hparams": {"lr": 3e-3},
-    "options": {"aggregate": "token", "epochs": 4},
+    "hparams": {"lr": 1e-2},
 }
 PROTOCOLS = ("policy", "sampled")
 

@@ -14,6 +14,7 @@ temperature.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable
 
@@ -40,6 +41,7 @@ def is_exact(named: str) -> bool:
     return named.partition(",")[0] == "exact"
 
 
+@functools.lru_cache(maxsize=64)  # one function for one guide, so that programs are compiled for it once
 def exact_guide(named: str, env: Env) -> Guide:
     """The guide that a name, see the module's table, stands for on `env`.
 

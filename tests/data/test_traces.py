@@ -15,9 +15,17 @@ from guided_rl.guides.base import Guide
 from guided_rl.runtime.errors import UserError
 
 
-@pytest.mark.parametrize(("task", "named"), [("GridMaze-umaze-4", "exact,noise=0.5"), ("PushMaze-umaze", "exact")])
-def test_from_any_state_of_a_trace_the_experts_actions_succeed_at_the_same_clock(task, named):
-    env = envs.make(task)
+@pytest.mark.parametrize(
+    ("task", "named", "physics"),
+    [
+        ("GridMaze-umaze-4", "exact,noise=0.5", "auto"),
+        ("PushMaze-umaze", "exact", "auto"),
+        ("PointMaze-umaze", "exact", "native"),
+        pytest.param("PointMaze-umaze", "exact", "mjx", marks=pytest.mark.slow),
+    ],
+)
+def test_from_any_state_of_a_trace_the_experts_actions_succeed_at_the_same_clock(task, named, physics):
+    env = envs.make(task, physics)
     recorded = record_traces(env, env, find_guide(named, env), 4)
     traces = recorded.of(jnp.int32(0))
     step = jax.jit(env.step)

@@ -32,9 +32,14 @@ def test_what_a_method_does_with_a_dataset_it_also_asks_for(name):
     method = build(name)
     assert method.needs.actions in ("continuous", "discrete", "any")
     loop = method.loop
-    if method.offline or loop.mixes_dataset or loop.expert_batch or method.needs.observations_only:
+    replays = isinstance(loop, OffPolicy)
+    if method.offline or (replays and (loop.mixes_dataset or loop.expert_batch)) or method.needs.observations_only:
         assert method.needs.dataset
-    assert ("offline_ratio" in method.hparams) == (isinstance(loop, OffPolicy) and loop.mixes_dataset)
+    if getattr(loop, "begin", None) is not None:
+        assert method.needs.traces
+    if method.needs.traces:
+        assert method.needs.guide
+    assert ("offline_ratio" in method.hparams) == (replays and loop.mixes_dataset)
 
 
 def test_a_plain_number_as_a_hyper_parameter_of_ones_own_is_refused(tmp_path):

@@ -8,10 +8,11 @@ those of the policy as it acts in training, see `success_judges`.
 from __future__ import annotations
 
 from benchmarks.claims import success_judges as judges
+from benchmarks.claims.judges import beats
 from benchmarks.claims.ledger import Claim
 
 CHAINS = tuple(f"Chain-{n}" for n in (6, 8, 10, 12, 16, 20))
-INEXPRESSIBLE = "JumpChain-12"
+INEXPRESSIBLE, CONTINUOUS = "JumpChain-12", "PointMaze-umaze"
 # Tasks on which a uniformly random policy succeeds in less than 1 % of the episodes: without failing groups there is
 # nothing to search for.
 EQUAL_STEPS = ("Chain-16", INEXPRESSIBLE, "PushMaze-umaze", "PushMaze-medium")
@@ -86,5 +87,14 @@ CLAIMS = [
         "< 5 %, and > 50 % by BREAD",
         judges.never_solves("sft-grpo", INEXPRESSIBLE, "bread"),
         "gain",
+    ),
+    claim(
+        "B7",
+        "Starts drawn evenly from the expert's traces also help an off-policy learner, SAC",
+        OURS,
+        f"AUC of the learner's own policy on {CONTINUOUS}, SAC with resets − SAC",
+        "> 0",
+        beats("sac-resets", "sac", (CONTINUOUS,), "auc", 1),
+        "return",
     ),
 ]

@@ -4,38 +4,41 @@ Arithmetic of preset cpu, in millions of seed-steps (cells × seeds × steps):
   chains    6 lengths × {grpo, bread, uniform-resets} × 20 × 0.1   = 36.0
   jump      1 task  × {grpo, bread, uniform-resets, sft-grpo} × 20 × 0.1 = 8.0
   mazes     2 push mazes × {grpo, bread, uniform-resets, sft-grpo} × 20 × 0.2 = 32.0
-  control   GridMaze-large-4, where chance succeeds, × {grpo, bread, uniform-resets} × 20 × 0.1 = 6.0
+  control   GridMaze-large-4, where chance succeeds, × {grpo, bread, uniform-resets} × 20 × 0.2 = 12.0
+  MuJoCo    PointMaze-umaze × {grpo, bread, uniform-resets} × 20 × 0.2 = 12.0, and {sac, sac-resets} × 20 × 0.03 = 1.2
   baselines Chain-16 × {sft, sft-grpo, fixed-prefix, whole-trace} × 20 × 0.1 = 8.0
   experts   PushMaze-umaze × bread × noise {0.25, 0.5} × 20 × 0.2 = 8.0
   ranges    Chain-16 × bread × {(0.05, 1), (0.2, 0.8)} × 20 × 0.1  = 4.0
-  together 102.0 seed-steps, minutes: a group of 16 roll-outs is one update of a small network.
+  together 121.2 seed-steps, minutes: a group of 16 roll-outs is one update of a small network.
 
 The paper's own models and data are language's, so that presets `long` and `paper` have no cells.
 """
 
 from __future__ import annotations
 
-from benchmarks.papers.bread.claims import CHAINS, CLAIMS, EQUAL_STEPS
+from benchmarks.papers.bread.claims import CHAINS, CLAIMS, CONTINUOUS, EQUAL_STEPS
 from benchmarks.papers.bread.figures import figures
 from benchmarks.runner.cells import Cell, PaperTable
 from guided_rl.config import RunConfig
 
 BASELINE_TASK, MAZE, CONTROL = "Chain-16", "PushMaze-umaze", "GridMaze-large-4"
 MAIN = ("grpo", "bread", "uniform-resets")
-STEPS = {"PushMaze-umaze": 200_000, "PushMaze-medium": 200_000}
+STEPS = dict.fromkeys(("PushMaze-umaze", "PushMaze-medium", CONTINUOUS, CONTROL), 200_000)
 SCALE = {
     "smoke": {"steps": 4_000, "seeds": 2, "evaluations": 4, "episodes": 2},
     "quick": {"steps": 40_000, "seeds": 10, "evaluations": 20, "episodes": 10},
     "cpu": {"seeds": 20, "evaluations": 50, "episodes": 20},
 }
-NETWORK = {"hidden": (32,), "activation": "tanh"}
+NETWORK = {"hidden": (64,), "activation": "tanh"}
+RATES = {"actor_lr": 3e-4, "critic_lr": 1e-3, "temperature_lr": 1e-3}  # those of the other tables at reduced scale
+OFF_POLICY = {"steps": 30_000, "hidden": (64, 64), "activation": "relu", "episodes": 10, "hparams": RATES}
 RANGES = {"range 0.05 to 1": (0.05, 1.0), "range 0.2 to 0.8": (0.2, 0.8)}
 
 
 def cell(preset: str, task: str, method: str, variant: str = "", **changes) -> Cell:
     """One population; whatever uses the expert's traces is given the exact expert's."""
     settings = {"steps": STEPS.get(task, 100_000), **NETWORK, **SCALE[preset], **changes}
-    if method != "grpo":
+    if method not in ("grpo", "sac"):
         settings.setdefault("guide", "exact")
     return Cell(RunConfig(task=task, method=method, **settings), variant)
 
@@ -50,6 +53,8 @@ def cells(preset: str) -> list[Cell]:
     beyond = [task for task in EQUAL_STEPS if task not in CHAINS]
     found += [cell(preset, task, method) for task in beyond for method in (*MAIN, "sft-grpo")]
     found += [cell(preset, CONTROL, method) for method in MAIN]
+    found += [cell(preset, CONTINUOUS, method) for method in MAIN]
+    found += [cell(preset, CONTINUOUS, method, **OFF_POLICY) for method in ("sac", "sac-resets")]
     found += [cell(preset, BASELINE_TASK, m) for m in ("sft", "sft-grpo", "fixed-prefix", "whole-trace")]
     found += [cell(preset, MAZE, "bread", f"expert noise {e}", guide=f"exact,noise={e}") for e in (0.25, 0.5)]
     limits = lambda low, high: {"success_low": low, "success_high": high}

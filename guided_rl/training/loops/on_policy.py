@@ -9,6 +9,7 @@ nothing.
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -27,7 +28,7 @@ from guided_rl.training.streams import keys_for
 if TYPE_CHECKING:
     from guided_rl.training.population import Trainer
 
-SLICES = 3  # an update reads the first quarter, half or whole of the time that there is for roll-outs
+SHORT = 4  # where all roll-outs end within this part of the time that there is, an update reads no more of it
 
 
 def group_updates(
@@ -78,17 +79,14 @@ def counts(steps: jax.Array) -> dict[str, jax.Array]:
 
 
 def learned(trainer: Trainer, agent: Agent, batch: Batch, time: jax.Array, key: jax.Array, ctx: Context):
-    """The update, on no more of the time axis than the longest roll-out asks for, as far as `SLICES` allow."""
-    horizon = trainer.env.episode_length
-    lengths = sorted({-(-horizon // 2**power) for power in range(SLICES)})
+    """The update, on the first part of the time axis alone where all roll-outs end there."""
+    short = -(-trainer.env.episode_length // SHORT)
 
-    def update(length: int):
-        cut = lambda name, column: column if name in WHOLE else column[:length]
-        rows = {name: jax.tree.map(functools.partial(cut, name), column) for name, column in batch.items()}
+    def update(rows: Batch) -> Callable[[Agent], Any]:
         return lambda agent: trainer.method.update(agent, rows, key, ctx)
 
-    which = sum((time > length).astype(jnp.int32) for length in lengths[:-1])
-    return jax.lax.switch(which, [update(length) for length in lengths], agent)
+    first = {name: column if name in WHOLE else column[:short] for name, column in batch.items()}
+    return jax.lax.cond(time <= short, update(first), update(batch), agent)
 
 
 WHOLE = ("return", "start", "trace_length")  # columns without a time axis
