@@ -27,11 +27,11 @@ STEPS = dict.fromkeys(("PushMaze-umaze", "PushMaze-medium", CONTINUOUS, CONTROL)
 SCALE = {
     "smoke": {"steps": 4_000, "seeds": 2, "evaluations": 4, "episodes": 2},
     "quick": {"steps": 40_000, "seeds": 10, "evaluations": 20, "episodes": 10},
-    "cpu": {"seeds": 20, "evaluations": 50, "episodes": 20},
+    "cpu": {"seeds": 20, "evaluations": 50, "episodes": 10},
 }
 NETWORK = {"hidden": (64,), "activation": "tanh"}
 RATES = {"actor_lr": 3e-4, "critic_lr": 1e-3, "temperature_lr": 1e-3}  # those of the other tables at reduced scale
-OFF_POLICY = {"steps": 30_000, "hidden": (64, 64), "activation": "relu", "episodes": 10, "hparams": RATES}
+OFF_POLICY = {"steps": 30_000, "hidden": (64, 64), "activation": "relu", "hparams": RATES}
 RANGES = {"range 0.05 to 1": (0.05, 1.0), "range 0.2 to 0.8": (0.2, 0.8)}
 
 
