@@ -58,10 +58,11 @@ test-all: setup ## those marked slow as well (hours)
 smoke: setup ## every benchmark script on the least that it can be given; installs the peers
 	@$(PYTEST) -m slow tests/benchmarks/test_scripts.py tests/benchmarks/test_speed.py
 
-lint: setup ## style, common mistakes, and the layers that imports keep to
+lint: setup ## style, common mistakes, types, and the layers that imports keep to
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/lint-imports
+	@$(BIN)/mypy
 
 $(TABLES:%=table-%): table-%: setup
 	@$(CLI) table $* --preset $(PRESET) $(if $(SEEDS),--seeds $(SEEDS)) --physics $(PHYSICS) --launcher $(LAUNCHER) \

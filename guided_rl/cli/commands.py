@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import Annotated
 
 import tyro
+from tyro.conf import Positional
 
 from guided_rl.cli.settings import Physics, RunOptions, Task, default_folder, floats
 from guided_rl.cli.table_commands import Evidence, Merge, Report, Table
 from guided_rl.runtime.errors import UserError
-
-Positional = tyro.conf.Positional
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,7 +137,7 @@ class Plan(RunOptions):
 
     table: str | None = None
     preset: str = "cpu"
-    seeds: int | None = None
+    seeds: int | None = None  # type: ignore[assignment]  # where not given, `execute` puts a number
 
     def execute(self) -> None:
         from guided_rl.cli import planning

@@ -37,7 +37,7 @@ def players(env: Env, guide: str, episodes: int, seed: int) -> list[tuple[str, n
     found = find_guide(guide, env)
     experts = range(found.size or 1)
     names = [found.name if found.size is None else f"{found.name} expert {i}" for i in experts]
-    return [(name, play(env, found.of(np.int32(i)), episodes, seed)) for i, name in zip(experts, names, strict=True)]
+    return [(name, play(env, found.of(i), episodes, seed)) for i, name in zip(experts, names, strict=True)]
 
 
 def play(env: Env, guide: Guide, episodes: int, seed: int) -> np.ndarray:

@@ -52,7 +52,7 @@ def run_table(run: Run) -> Table:
 def engine(run: Run) -> list[tuple[str, str]]:
     """Which engine was found to be faster, where that had to be found."""
     rates = ", ".join(f"{name} {rate:,.0f}" for name, rate in run.engine_rates.items())
-    return [("engine", f"{run.env.engine.name}, by env steps a second: {rates}")] if rates else []
+    return [("engine", f"{run.env.backend}, by env steps a second: {rates}")] if rates else []
 
 
 def schedules(run: Run) -> list[tuple[str, str]]:

@@ -45,9 +45,10 @@ class RunOptions(RunConfig):
     task: Task = RunConfig.task
     method: Annotated[str, tyro.conf.arg(help=METHOD)] = RunConfig.method
     physics: Physics = RunConfig.physics
-    grid: Annotated[Assignments, tyro.conf.arg(metavar="NAME=X,Y")] = ()
-    hparams: Annotated[Assignments, tyro.conf.arg(name="set", metavar="NAME=X")] = ()
-    options: Annotated[Assignments, tyro.conf.arg(name="option", metavar="NAME=WORD")] = ()
+    # Words of the command line, which `config` turns into the mappings of the same names.
+    grid: Annotated[Assignments, tyro.conf.arg(metavar="NAME=X,Y")] = ()  # type: ignore[assignment]
+    hparams: Annotated[Assignments, tyro.conf.arg(name="set", metavar="NAME=X")] = ()  # type: ignore[assignment]
+    options: Annotated[Assignments, tyro.conf.arg(name="option", metavar="NAME=WORD")] = ()  # type: ignore[assignment]
 
     def config(self) -> RunConfig:
         """What the options ask for.

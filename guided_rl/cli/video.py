@@ -19,7 +19,7 @@ import numpy as np
 
 from guided_rl import api, envs
 from guided_rl.config import RunConfig, check_seed
-from guided_rl.envs.base import MujocoEnv
+from guided_rl.envs.base import Env, MujocoEnv
 from guided_rl.guides import find_guide
 from guided_rl.methods.base import Context
 from guided_rl.runtime import opengl
@@ -46,13 +46,17 @@ def find_player(task: str, guide: str, folder: Path | None, seed: int, physics: 
     check_seed(seed)
     if folder is not None:
         return _learner(folder, task, seed)
-    env = envs.make(task, physics)
-    if not isinstance(env, MujocoEnv):
-        raise UserError(f"{task} has no MuJoCo model to draw; brax's own viewer shows brax environments")
+    env = _drawable(envs.make(task, physics))
     if guide == "random":
         return Player(env, lambda obs, key: env.action_space.sample(key))
     found = find_guide(guide, env).of(jnp.int32(seed))
     return Player(env, lambda obs, key: found.action(obs))
+
+
+def _drawable(env: Env) -> MujocoEnv:
+    if not isinstance(env, MujocoEnv):
+        raise UserError(f"{env.name} has no MuJoCo model to draw; brax's own viewer shows brax environments")
+    return env
 
 
 def _learner(folder: Path, task: str, seed: int) -> Player:
@@ -77,7 +81,7 @@ def _learner(folder: Path, task: str, seed: int) -> Player:
     mine = jax.tree.map(lambda x: x[0], (inputs.hp, inputs.guide))
     context = Context(mine[0], jnp.int32(population.step), mine[1], run.setup)
     policy = run.method.policies["policy"]
-    return Player(run.env, lambda obs, key: as_act(policy(agent, obs, key, context)).action)
+    return Player(_drawable(run.env), lambda obs, key: as_act(policy(agent, obs, key, context)).action)
 
 
 def _config(stored: dict[str, Any]) -> RunConfig:
@@ -160,7 +164,7 @@ def _has_camera(model: mujoco.MjModel, name: str) -> bool:
     return mujoco.mj_name2id(model, mujoco.mjtObj.mjOBJ_CAMERA, name) >= 0
 
 
-def _write(out: Path, frames: list[np.ndarray], seconds: float) -> None:
+def _write(out: Path, frames: list[Any], seconds: float) -> None:
     """Frames as a film at the simulation's own speed; a .gif cannot show more than 50 a second."""
     try:
         out.parent.mkdir(parents=True, exist_ok=True)

@@ -55,18 +55,18 @@ class _Curves:
 
     def __init__(self, run: Run, group: str, folder: Path, bar: ProgressBar):
         self.run, self.group, self.folder, self.bar = run, group, folder, bar
-        self.logger = None
+        self.logger: Logger | None = None
 
     def __call__(self, seen: Progress) -> None:
         plan = self.run.plan
-        self.logger = self.logger or self._open()
+        self.logger = logger = self.logger or self._open()
         parts = [self._metrics(history, seen.point) for history in (*seen.earlier, seen.history)]
         first = len(seen.earlier) * plan.width
         real = plan.population - first  # the last wave's padding has no curve of its own
-        self.logger.log(seen.step, {name: values[:real] for name, values in parts[-1].items()}, first)
+        logger.log(seen.step, {name: values[:real] for name, values in parts[-1].items()}, first)
         if real <= plan.width:
             whole = {name: np.concatenate([part[name] for part in parts])[: plan.population] for name in parts[-1]}
-            self.logger.log_population(seen.step, whole)
+            logger.log_population(seen.step, whole)
 
     def _metrics(self, history: History, point: int) -> dict[str, np.ndarray]:
         """What one wave measured at an evaluation point, [members] each."""
@@ -78,7 +78,7 @@ class _Curves:
     def _open(self) -> Logger:
         run, points = self.run, self.run.config.points()
         values = [points[i] for i in run.points]
-        return Logger(self.folder, self.group, run.config.to_json(), run.seeds, values, say=self.bar.say)
+        return Logger(self.folder, self.group, run.config.to_json(), run.seeds.tolist(), values, say=self.bar.say)
 
     def finish(self) -> None:
         if self.logger is not None:

@@ -74,7 +74,7 @@ def _keep(path: str, part: h5py.Dataset | h5py.Group, inside: list[str]) -> bool
 
 
 def _number(name: str) -> int:
-    return int(EPISODE.fullmatch(name)[1])
+    return int(name.removeprefix("episode_"))
 
 
 def _array(node: h5py.Dataset | h5py.Group, name: str, path: Path) -> np.ndarray:

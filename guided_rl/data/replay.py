@@ -38,8 +38,8 @@ class Layout:
         """One transition as a vector [width]."""
         return jnp.concatenate([jnp.asarray(row[name], jnp.float32).reshape(width) for name, width in self.columns])
 
-    def unpack(self, rows: jax.Array) -> dict[str, jax.Array]:
-        """Rows [..., width] as named columns [..., column], scalars [...]."""
+    def unpack(self, rows: Any) -> dict[str, Any]:
+        """Rows [..., width], of JAX or NumPy, as named columns [..., column] of the same, scalars [...]."""
         batch, offset = {}, 0
         for name, width in self.columns:
             column = rows[..., offset : offset + width]
@@ -71,6 +71,6 @@ def newest(ring: jax.Array, step: jax.Array, window: int) -> jax.Array:
     return ring[slots]
 
 
-def sample_indices(key: jax.Array, batch: int, filled: jax.Array) -> jax.Array:
+def sample_indices(key: jax.Array, batch: int, filled: jax.Array | int) -> jax.Array:
     """`batch` row numbers in [0, filled), uniform with replacement."""
     return jax.random.randint(key, (batch,), 0, filled)

@@ -31,7 +31,8 @@ def quoted_experts(named: str | None, env: Env) -> tuple[Expert, ...]:
     Raises:
       UserError: the facts beside the weights cannot be read.
     """
-    parts = [_quotes(part.strip(), env) for part in (named or "").split("+")]
+    named = named or ""
+    parts = [_quotes(part.strip(), env) for part in named.split("+")]
     if not all(parts):
         return ()
     return tuple(
@@ -75,7 +76,7 @@ def _sources(guide: str | None, dataset: str | None, rows: np.ndarray | None) ->
 
     Empty where that is not known, or the guide is none.
     """
-    if rows is None or dataset is None or not (guide or "").startswith(PREFIX) or "+" in guide:
+    if rows is None or dataset is None or guide is None or not guide.startswith(PREFIX) or "+" in guide:
         return []
     _, facts = read_agents(find_agents(guide))
     checksums = [content_hash(part) for part in rows]

@@ -224,7 +224,7 @@ def _checked(contents: Contents, named: str, env: Env, observations_only: bool) 
 def _present(columns: Mapping[str, np.ndarray]) -> dict[str, str]:
     """First name -> the name in the file, for the columns that matter."""
     found = {name: name if name in columns else ALIASES.get(name) for name in COLUMNS}
-    return {name: key for name, key in found.items() if key in columns}
+    return {name: key for name, key in found.items() if key is not None and key in columns}
 
 
 def _instead(missing: Sequence[str], names: Sequence[str]) -> str:

@@ -62,12 +62,13 @@ def dataset(kind: str, rows: int | None, env: Env) -> np.ndarray:
         "dataset": kind,
         "edition": EDITION,
         "task": env.name,
-        "engine": getattr(env, "backend", None),
+        "engine": env.backend,
         "source": source,
         "rows": rows or ROWS,
         "seed": SEED,
         "versions": versions(),
     }
+    assert isinstance(env, MujocoEnv)  # as every task with a maze
     return kept(recipe, lambda: follow(env, maze, kind, walker, rows or ROWS))
 
 
@@ -97,7 +98,7 @@ def labelled(table: np.ndarray, env: Env, maze: Maze) -> np.ndarray:
     return rows
 
 
-def _walker(env: Env) -> tuple[Actor, str]:
+def _walker(env: Env) -> tuple[Actor, str | None]:
     """Who follows: its actor gets the observation with `waypoint - place` appended; and what identifies it."""
     if env.name.startswith("PointMaze"):
         steer = lambda params, obs, key: jnp.clip(4.0 * obs[-2:] - obs[2:4], -1.0, 1.0)
@@ -122,7 +123,7 @@ class Commanded:
         endless = dataclasses.replace(env.task, terminated=lambda data: jnp.bool_(False))
         self._env = MujocoEnv(endless, env.engine)
         self.observation_size, self.action_size = env.observation_size + 2, env.action_size
-        self.action_space = env.action_space
+        self.action_space, self.backend = env.action_space, env.backend
         self.episode_length = self._env.episode_length = EPISODE.get(env.name.partition("-")[0], env.episode_length)
         self._centres, self._hops = jnp.asarray(maze.centres), jnp.asarray(maze.hops)
         number = {cell: i for i, cell in enumerate(maze.free)}

@@ -155,6 +155,7 @@ def replay_up_to_medium(env: Env) -> np.ndarray:
 
 def thinned(rows: np.ndarray, name: Name, env: Env) -> np.ndarray:
     """Random trajectories of every expert's rows, in their order."""
+    assert name.rows is not None
     if name.rows > rows.shape[1]:
         raise UserError(
             f"{name.mixture} of {env.name} has {rows.shape[1]} rows per expert, not {name.rows}; ask for fewer"
@@ -175,7 +176,8 @@ def subset(rows: np.ndarray, count: int, env: Env) -> np.ndarray:
 def _facts(env: Env) -> dict[str, Any]:
     path = weights_file(env)
     if path is None:
-        find_guide(f"sac@{EXPERT}", env)  # says where experts were looked for
+        find_guide(f"sac@{EXPERT}", env)  # raises, and says where experts were looked for
+    assert path is not None
     return read_facts(path)
 
 

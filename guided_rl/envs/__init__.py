@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 
 from guided_rl.envs import dm_control_suite, gymnasium_mujoco, mazes
 from guided_rl.envs.base import Env, MujocoEnv, State, Task
@@ -17,7 +18,7 @@ from guided_rl.runtime.plugin_loader import file_stamp, is_plugin, load
 TASKS = {**gymnasium_mujoco.TASKS, **dm_control_suite.TASKS}
 # Those that equal no installed MuJoCo task: PAG's, where a crash ends the episode or the start differs, D4RL's mazes,
 # and the discrete ones.
-OWN_TASKS = {
+OWN_TASKS: dict[str, Callable[[], Task | JaxEnv]] = {
     **point_circle.TASKS,
     **point_fall.TASKS,
     **point_reach.TASKS,

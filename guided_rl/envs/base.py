@@ -24,8 +24,7 @@ from guided_rl.runtime.errors import UserError
 Metrics = dict[str, jax.Array]
 
 
-@struct.dataclass
-class State:
+class State(struct.PyTreeNode):
     """What an environment carries, with the field names brax uses.
 
     `done` is 1.0 when the episode ends for any reason; `info["truncation"]` is 1.0 when it
@@ -47,8 +46,15 @@ class Env(Protocol):
     name: str
     observation_size: int
     action_size: int
-    action_space: Space
     episode_length: int
+
+    @property
+    def action_space(self) -> Space: ...
+
+    @property
+    def backend(self) -> str: ...
+
+    def __hash__(self) -> int: ...
 
     def reset(self, rng: jax.Array) -> State: ...
 
@@ -223,7 +229,7 @@ def uniform_start(model: mujoco.MjModel, noise: float, velocity: str = "uniform"
     """Gymnasium's usual reset: qpos0 + U(±noise); qvel U(±noise), or noise · N(0, 1)."""
     qpos0 = np.asarray(model.qpos0, np.float32)
 
-    def start(rng: jax.Array) -> tuple[jax.Array, jax.Array]:
+    def start(rng: jax.Array) -> tuple[Any, jax.Array]:
         position, speed = jax.random.split(rng)
         qpos = qpos0 + jax.random.uniform(position, (model.nq,), minval=-noise, maxval=noise)
         if velocity == "normal":

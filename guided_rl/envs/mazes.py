@@ -15,6 +15,7 @@ import functools
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -135,7 +136,8 @@ class Maze:
         """(x, y): the cell's centre, G's if none is given, + U(0, 1) · jitter + U(0, ½) · jitter on each axis."""
         wide, narrow = jax.random.split(key)
         offset = jax.random.uniform(wide, (2,)) + 0.5 * jax.random.uniform(narrow, (2,))
-        return (self.centre(self.find("G")) if centre is None else centre) + self.jitter * offset
+        middle: Any = self.centre(self.find("G")) if centre is None else centre
+        return middle + self.jitter * offset
 
     @property
     def mean_goal(self) -> np.ndarray:

@@ -115,12 +115,13 @@ def _world(task: Any, start: Any, named: str) -> Any:
             f"start of the task {named} gives {_said(start)}; it must give qpos of shape ({model.nq},) and qvel of "
             f"shape ({model.nv},)"
         )
-    return Data(None, jax.ShapeDtypeStruct((width(slots),), jnp.float32), slots)
+    fields: Any = jax.ShapeDtypeStruct((width(slots),), jnp.float32)
+    return Data(None, fields, slots)
 
 
 def _same_world(after: Any, before: Any, named: str) -> None:
-    same = jax.tree.structure(after) == jax.tree.structure(before)
-    if not same or [_kind(x) for x in jax.tree.leaves(after)] != [_kind(x) for x in jax.tree.leaves(before)]:
+    old, new = (([_kind(x) for x in jax.tree.leaves(world)], jax.tree.structure(world)) for world in (before, after))
+    if new != old:
         raise UserError(
             f"advance of the task {named} gives {_said(after)}; it must give a world as start does, {_said(before)}"
         )

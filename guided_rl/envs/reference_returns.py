@@ -194,7 +194,10 @@ D4RL_MEDIUM = {"HalfCheetah-v5": 41.0, "Hopper-v5": 44.0, "Walker2d-v5": 62.0}
 
 def d4rl_return(task: str, score: float) -> float:
     """The return whose D4RL score, 100 · (R − random) / (expert − random) with D4RL's constants, is `score`."""
-    low, high = REFERENCES[task].d4rl
+    scale = REFERENCES[task].d4rl
+    if scale is None:
+        raise ValueError(f"D4RL has no constants for {task}")
+    low, high = scale
     return low + score / 100.0 * (high - low)
 
 

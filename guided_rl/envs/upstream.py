@@ -6,7 +6,7 @@ import contextlib
 import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import gymnasium
 import mujoco
@@ -51,7 +51,7 @@ class Twin(Protocol):
 def twin_of(name: str) -> Twin:
     """The twin of task `name`, as `Task.twin` names it."""
     package, _, twin = _twin_name(name).partition(":")
-    return {"gymnasium": GymnasiumTwin, "dm_control": SuiteTwin}[package](twin)
+    return GymnasiumTwin(twin) if package == "gymnasium" else SuiteTwin(twin)
 
 
 @functools.lru_cache
@@ -63,13 +63,14 @@ class GymnasiumTwin:
     """A Gymnasium MuJoCo environment."""
 
     def __init__(self, name: str):
+        self._env: Any
         with _quiet():
             self._env = gymnasium.make(name)
-        inner = self._env.unwrapped
+        inner: Any = self._env.unwrapped
         self.model, self.data, self.dt = inner.model, inner.data, inner.dt
         self.low, self.high = self._env.action_space.low, self._env.action_space.high
         self.observation_size = self._env.observation_space.shape[0]
-        self.episode_length = gymnasium.spec(name).max_episode_steps
+        self.episode_length = self._env.spec.max_episode_steps
 
     def start(self, seed: int | None = None) -> np.ndarray:
         return self._env.reset(seed=seed)[0]

@@ -19,8 +19,7 @@ def _full_trust(params: Any, obs: jax.Array) -> jax.Array:
     return jnp.float32(1)
 
 
-@struct.dataclass
-class Guide:
+class Guide(struct.PyTreeNode):
     """Advice for one task.
 
     Attributes:
@@ -58,7 +57,7 @@ class Guide:
         """λ(s)."""
         return self.confidence_fn(self.params, obs)
 
-    def of(self, seed: jax.Array) -> Guide:
+    def of(self, seed: jax.Array | int) -> Guide:
         """The one expert that learner `seed` listens to: number `seed mod n`."""
         if self.size is None:
             return self
@@ -75,9 +74,10 @@ def panel_of(guides: Sequence[Guide]) -> Guide:
     rows = jnp.arange(size)
 
     def widened(guide: Guide) -> Any:
-        if guide.size is None:
+        count = guide.size
+        if count is None:
             return jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (size, *jnp.shape(leaf))), guide.params)
-        return jax.tree.map(lambda leaf: leaf[rows % guide.size], guide.params)
+        return jax.tree.map(lambda leaf: leaf[rows % count], guide.params)
 
     def actions(params: tuple, obs: jax.Array, key: jax.Array | None) -> jax.Array:
         keys = [None if key is None else jax.random.fold_in(key, i) for i in range(len(guides))]
@@ -87,7 +87,7 @@ def panel_of(guides: Sequence[Guide]) -> Guide:
     def confidence(params: tuple, obs: jax.Array) -> jax.Array:
         return jnp.mean(jnp.stack([g.confidence_fn(p, obs) for g, p in zip(guides, params, strict=True)]))
 
-    sources = [guide.source for guide in guides]
+    sources = [guide.source for guide in guides if guide.source is not None]
     return Guide(
         tuple(widened(guide) for guide in guides),
         actions,
@@ -95,5 +95,5 @@ def panel_of(guides: Sequence[Guide]) -> Guide:
         name="+".join(guide.name for guide in guides),
         size=size,
         panel=sum(guide.panel for guide in guides),
-        source=None if None in sources else "+".join(sources),
+        source="+".join(sources) if len(sources) == len(guides) else None,
     )

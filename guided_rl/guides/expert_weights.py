@@ -154,7 +154,7 @@ def _order(policy: str) -> tuple[str, bool, int]:
     return (kind, False, int(level)) if level.isdigit() else (kind, bool(level), 0)
 
 
-def _flat(policies: Mapping[str, Layers]) -> dict[str, np.ndarray]:
+def _flat(policies: Mapping[str, Layers]) -> dict[str, Any]:
     return {
         f"{policy}/{i}/{part}": _storable(np.asarray(layer[part]))
         for policy, layers in policies.items()

@@ -179,9 +179,9 @@ def _from_plugin(value: object, named: str) -> Guide:
 
 def _with_key(function: Callable, named: str) -> Callable:
     try:
-        parameters = inspect.signature(function).parameters.values()
+        parameters = list(inspect.signature(function).parameters.values())
     except (TypeError, ValueError):
-        parameters = ()
+        parameters = []
     required = [
         p for p in parameters if p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
     ]
@@ -236,14 +236,16 @@ def _refuse_bad_actions(actions: np.ndarray, guide: Guide, env: Env) -> None:
       UserError: what is wrong with it.
     """
     space = env.action_space
-    discrete = isinstance(space, Discrete)
-    each, what = ((space.n,), "a distribution over the actions") if discrete else ((space.size,), "an action")
+    if isinstance(space, Discrete):
+        each, what = (space.n,), "a distribution over the actions"
+    else:
+        each, what = (space.size,), "an action"
     if actions.shape[2:] != (guide.panel, *each):
         advised = actions.shape[2:] if guide.panel > 1 else actions.shape[3:]
         raise UserError(f"the guide {guide.name!r} advises shape {advised}, but {what} of {env.name} is {each}")
     if not np.isfinite(actions).all():
         raise UserError(f"the guide {guide.name!r} advises NaN or infinity on reset states of {env.name}; mend it")
-    if discrete:
+    if isinstance(space, Discrete):
         if actions.min() < 0 or np.abs(actions.sum(axis=-1) - 1).max() > 1e-3:
             raise UserError(
                 f"the guide {guide.name!r} advises no distribution over the {space.n} actions of {env.name}; "

@@ -170,13 +170,15 @@ def local_guide(named: str, env: Env, find: Callable[[str, str], Guide]) -> Guid
     region, policy, given = parse(named, env)
     settings = {name: default for name, (default, _, _) in SETTINGS.items()} | given
     own = named.split(",")[0] == "local"
-    if policy:
+    script = region.script
+    if policy or script is None:
         adviser = find(policy, region.experts or env.name)
         gain, bound = (region.gain if own and region.gain else (1.0,) * env.action_size), NETWORK
     else:
-        adviser, gain, bound = Guide((), lambda params, obs, key: region.script(obs)), (1.0,) * env.action_size, SCRIPT
+        adviser, gain, bound = Guide((), lambda params, obs, key: script(obs)), (1.0,) * env.action_size, SCRIPT
     sampled, noisy = settings["sample"] > 0, settings["noise"] > 0
-    depth_of = region.literal if settings.pop("literal") > 0 else region.depth  # no number of the guide's program
+    literal = settings.pop("literal") > 0  # no number of the guide's program
+    depth_of = region.literal if literal and region.literal else region.depth
 
     def action(params: Any, obs: jax.Array, key: jax.Array | None) -> jax.Array:
         advice = adviser.replace(params=params["policy"], size=None).action(obs, key if sampled else None)

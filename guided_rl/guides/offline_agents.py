@@ -42,7 +42,8 @@ def write_agents(path: Path, agent: Any, facts: Mapping[str, Any]) -> str:
     networks = {"actor": agent.params["actor"], "critic": agent.params["critic"], "target": agent.targets["critic"]}
     if "value" in agent.params:
         networks["value"] = agent.params["value"]
-    arrays = {name: np.asarray(leaf, np.float32) for name, leaf in flatten_dict(networks, sep="/").items()}
+    flat = flatten_dict(networks, sep="/")
+    arrays: dict[str, Any] = {name: np.asarray(leaf, np.float32) for name, leaf in flat.items()}
     buffer = io.BytesIO()
     np.savez(buffer, facts=json.dumps(facts), sha256=_checksum(arrays, facts), **arrays)
     path.parent.mkdir(parents=True, exist_ok=True)

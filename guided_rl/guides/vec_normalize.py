@@ -142,8 +142,11 @@ def array_of(value: Any) -> np.ndarray:
         content, kind, shape, order = value.given
         return np.frombuffer(_content(content), _dtype(kind)).reshape(shape, order=order).astype(np.float64)
     _, shape, kind, in_columns, content = value.state
-    order = "F" if in_columns else "C"
-    return np.frombuffer(_content(content), _dtype(kind)).reshape(shape, order=order).astype(np.float64)
+    return (
+        np.frombuffer(_content(content), _dtype(kind))
+        .reshape(shape, order="F" if in_columns else "C")
+        .astype(np.float64)
+    )
 
 
 def number_of(value: Any) -> float:

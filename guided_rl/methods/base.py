@@ -16,13 +16,13 @@ import jax.numpy as jnp
 import optax
 from flax import struct
 
-from guided_rl.envs.spaces import Space
+from guided_rl.envs.spaces import Box, Space
 from guided_rl.guides.base import Guide
 from guided_rl.methods.hooks import AfterNextObs, AfterStep, AtEpisode, Begin, Behaviour, Init, Policy, Update
 from guided_rl.methods.hparams import HParam
 
 HParams = dict[str, jax.Array]
-Batch = dict[str, jax.Array]
+Batch = dict[str, Any]  # columns by name, arrays [batch, ...]; under `expert` a batch of its own
 Metrics = dict[str, jax.Array]
 ADAM = optax.scale_by_adam()
 EXPERT_QUERIES, EXPERT_SHARE = "expert_queries", "expert_share"
@@ -46,11 +46,11 @@ class Setup:
     @property
     def action_size(self) -> int:
         """Entries of a continuous action."""
+        assert isinstance(self.action_space, Box)  # as `Needs.actions` promises to who asks
         return self.action_space.size
 
 
-@struct.dataclass
-class Agent:
+class Agent(struct.PyTreeNode):
     """All that one learner learns, by name: parameters, Polyak copies, Adam states, and what it remembers."""
 
     params: dict[str, Any]
@@ -59,16 +59,14 @@ class Agent:
     memory: dict[str, Any] = struct.field(default_factory=dict)
 
 
-@struct.dataclass
-class RollOut:
+class RollOut(struct.PyTreeNode):
     """Which roll-out of its group acts, and which of its own steps it takes; both from 0."""
 
     number: jax.Array
     time: jax.Array
 
 
-@struct.dataclass
-class Context:
+class Context(struct.PyTreeNode):
     """What a hook may read besides the agent.
 
     Attributes:
@@ -270,19 +268,26 @@ class Method:
         """Whether it learns from the dataset alone."""
         return isinstance(self.loop, Offline)
 
+    @property
+    def off_policy(self) -> OffPolicy:
+        """Its loop, if it learns from replay; a TypeError if not."""
+        if not isinstance(self.loop, OffPolicy):
+            raise TypeError(f"{self.name} does not learn from replay")
+        return self.loop
+
 
 def optimizer(params: Any) -> Any:
     """A fresh Adam state for `params`."""
     return ADAM.init(params)
 
 
-def descend(agent: Agent, name: str, loss: Callable[[Any], Any], rate: jax.Array) -> tuple[Agent, Any]:
+def descend(agent: Agent, name: str, loss: Callable[[Any], Any], rate: jax.Array | float) -> tuple[Agent, Any]:
     """One Adam step of `agent.params[name]` on `loss(params) -> (value, aux)`; returns aux too."""
     gradient, aux = jax.grad(loss, has_aux=True)(agent.params[name])
     return follow(agent, name, gradient, rate), aux
 
 
-def follow(agent: Agent, name: str, gradient: Any, rate: jax.Array) -> Agent:
+def follow(agent: Agent, name: str, gradient: Any, rate: jax.Array | float) -> Agent:
     """One Adam step of `agent.params[name]` against `gradient`.
 
     The learning rate is applied outside of optax, so that it can be a traced float.

@@ -95,8 +95,7 @@ def width(slots: Slots) -> int:
     return sum(int(np.prod(shape)) for _, _, shape in slots)
 
 
-@struct.dataclass
-class Data:
+class Data(struct.PyTreeNode):
     """One simulation's state: `raw` is the engine's own, `packed` the readable fields."""
 
     raw: Any

@@ -13,6 +13,7 @@ import ctypes as ct
 import functools
 import struct
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import numpy as np
@@ -77,7 +78,8 @@ _registered: dict[str, object] = {}
 def _view(data: int, dtype: int, shape: tuple[int, ...]) -> np.ndarray:
     """A NumPy view of one operand or result; no copy. XLA hands out few addresses, again and again."""
     size = int(np.prod(shape, dtype=np.int64))
-    return np.frombuffer((_ELEMENT[dtype] * size).from_address(data), _DTYPES[dtype]).reshape(shape)
+    memory: Any = (_ELEMENT[dtype] * size).from_address(data)
+    return np.frombuffer(memory, _DTYPES[dtype]).reshape(shape)
 
 
 def _read(form: struct.Struct, address: int) -> tuple:

@@ -140,7 +140,7 @@ def _calm(*arrays: jax.Array) -> jax.Array:
     return jnp.stack([jnp.all(jnp.abs(array) <= mujoco.mjMAXVAL) for array in arrays]).all()
 
 
-def _find(data: mjx.Data, name: str) -> jax.Array | None:
+def _find(data: mjx.Data, name: str) -> Any:
     """A field of `mjx.Data`, wherever this implementation of MJX keeps it."""
     return getattr(data._impl, name, None) if hasattr(data._impl, name) else getattr(data, name, None)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -244,7 +245,7 @@ def _draw_curves(axis: Axes, record: Record, colour: str, charged: bool, own_onl
         axis.fill_between(x, low, high, color=colour, alpha=0.18 if own else 0.09, lw=0)
     if charged and spent:
         axis.axvline(spent, color=colour, lw=0.9, ls=":")
-        place = {"xycoords": ("data", "axes fraction"), "ha": "right", "va": "center"}
+        place: Any = {"xycoords": ("data", "axes fraction"), "ha": "right", "va": "center"}
         axis.annotate(f"expert: {steps(spent)} ", (spent, 0.5), fontsize=8, color=FAINT, **place)
 
 

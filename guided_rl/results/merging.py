@@ -54,7 +54,8 @@ def refuse_others(one: Record, other: Record) -> None:
     Raises:
       UserError: their settings, experts, grid or engine differ, which ones, and how.
     """
-    changed = differences(*({k: v for k, v in r.config.items() if k not in (*CROWD, "physics")} for r in (one, other)))
+    old, new = ({k: v for k, v in r.config.items() if k not in (*CROWD, "physics")} for r in (one, other))
+    changed = differences(old, new)
     engines = [(r.provenance.get("engine"), r.provenance.get("engine_options")) for r in (one, other)]
     if engines[0] != engines[1]:
         changed.append(f"engine: {engines[0][0]} -> {engines[1][0]}")

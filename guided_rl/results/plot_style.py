@@ -6,8 +6,10 @@ import io
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import matplotlib
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -20,12 +22,12 @@ from guided_rl.runtime.errors import UserError
 
 # Okabe and Ito's palette, distinct for colour-blind readers; its yellow is too pale for lines. Tables with
 # more than nine methods go on with colours of Tol's muted scheme.
-PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#8C6BB1", "#7F5539", "#4D4D4D")
-PALETTE += ("#882255", "#999933", "#332288", "#44AA99", "#CC6677")
+OKABE_ITO = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#8C6BB1", "#7F5539", "#4D4D4D")
+PALETTE = (*OKABE_ITO, "#882255", "#999933", "#332288", "#44AA99", "#CC6677")
 INK, FAINT, GRID = "#222222", "#777777", "#E4E4E4"
 ROUND = [1, 2, 2.5, 5, 10]
 PANEL = (3.9, 2.6)
-STYLE = {
+STYLE: Any = {
     "font.family": "DejaVu Sans",
     "font.size": 9,
     "axes.titlesize": 10,
@@ -76,7 +78,8 @@ def panels(titles: Sequence[str], title: str) -> tuple[Figure, list[Axes]]:
 def label_rows(axes: Sequence[Axes], text: str) -> None:
     """The same y label on the first panel of each row."""
     for axis in axes:
-        if axis.get_subplotspec().is_first_col():
+        place = axis.get_subplotspec()
+        if place is not None and place.is_first_col():
             axis.set_ylabel(text)
 
 
@@ -95,14 +98,14 @@ def steps_axis(axis: Axes, text: str = "environment steps") -> None:
 
 def shared_legend(figure: Figure, axes: Sequence[Axes], last: Sequence[str] = ()) -> None:
     """One legend below all panels, each label once; the labels in `last` come at the end."""
-    handles = {}
+    handles: dict[str, Artist] = {}
     for axis in axes:
         for handle, text in zip(*axis.get_legend_handles_labels(), strict=True):
             handles.setdefault(text, handle)
     handles |= {text: handles.pop(text) for text in last if text in handles}
     if handles:
         columns = min(len(handles), max(2, int(figure.get_figwidth() // 2.1)))
-        figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=columns, fontsize=9)
+        figure.legend(list(handles.values()), list(handles), loc="outside lower center", ncols=columns, fontsize=9)
 
 
 def svg(figure: Figure) -> str:
@@ -127,13 +130,13 @@ def save(figure: Figure, folder: str | Path, name: str) -> tuple[Path, Path]:
     Raises:
       UserError: the folder cannot be written.
     """
-    files = {Path(folder) / f"{name}.svg": svg(figure).encode(), Path(folder) / f"{name}.png": png(figure)}
+    drawing, picture = Path(folder) / f"{name}.svg", Path(folder) / f"{name}.png"
     try:
-        for path, content in files.items():
-            storage.replace_file(path, content)
+        storage.replace_file(drawing, svg(figure).encode())
+        storage.replace_file(picture, png(figure))
     except OSError as error:
         raise UserError(f"cannot save figure {name} in {folder}: {error.strerror or error}") from error
-    return tuple(files)
+    return drawing, picture
 
 
 def _tick(value: float) -> str:

@@ -62,9 +62,10 @@ def scale_of(task: str) -> Scale:
     reference = REFERENCES.get(task.partition("/")[0])
     if reference is None:
         return Scale()
-    expert, zero = (found and found.mean for found in (reference.expert, reference.zero))
+    expert = None if reference.expert is None else reference.expert.mean
+    zero = math.nan if reference.zero is None else reference.zero.mean
     counts = reference.floor is reference.zero
-    return Scale(reference.random.mean, expert, reference.d4rl, math.nan if zero is None else zero, counts)
+    return Scale(reference.random.mean, expert, reference.d4rl, zero, counts)
 
 
 def scale_note(task: str, here: Scale) -> str:

@@ -36,8 +36,10 @@ def digest(config: Mapping[str, Any]) -> str:
 def _sourced(agents: Sequence[Expert], trained: Mapping[str, Record]) -> tuple[Expert, ...]:
     """Agents are an offline cell's healthy seeds, in order, and seed k learned from behaviour policy k mod n."""
     cell = trained.get(agents[0].name.removesuffix(".npz").rpartition("__")[2])
-    healthy = [] if cell is None else [seed for seed in cell.seeds if f"{seed}/0" not in cell.failed]
-    if len(healthy) != len(agents) or not cell.experts:
+    if cell is None or not cell.experts:
+        return tuple(agents)
+    healthy = [seed for seed in cell.seeds if f"{seed}/0" not in cell.failed]
+    if len(healthy) != len(agents):
         return tuple(agents)
     taught = [cell.experts[seed % len(cell.experts)].checksum for seed in healthy]
     return tuple(dataclasses.replace(a, source=source) for a, source in zip(agents, taught, strict=True))

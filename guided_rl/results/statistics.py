@@ -18,6 +18,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 import scipy  # which imports scipy.stats, most of a second, at its first use
+from numpy.typing import ArrayLike
 
 from guided_rl.results import clusters
 
@@ -125,7 +126,7 @@ def mean_interval(sample: Sample, confidence: float = CONFIDENCE) -> Interval:
     return _without(value, sample.n, f"{sample.n} seeds have no spread")
 
 
-def mean_band(values: np.ndarray, seeds: np.ndarray, source: np.ndarray = ()) -> tuple[np.ndarray, np.ndarray]:
+def mean_band(values: np.ndarray, seeds: np.ndarray, source: ArrayLike = ()) -> tuple[np.ndarray, np.ndarray]:
     """Interval of the mean at every point of a curve, each by itself.
 
     Args:
@@ -274,7 +275,7 @@ def _over_tasks(combine, a: Sequence[Sample], b: Sequence[Sample], random: Seque
     if not all(np.isfinite(random)):
         return _without(np.nan, 0, "the random policy's return is not known")
     for base, floor in zip(b, random, strict=True):
-        reach = mean_interval(base.map(lambda v, floor=floor: v - floor), confidence)
+        reach = mean_interval(replace(base, values=base.values - floor), confidence)
         if base.n and not (reach.low if np.isfinite(reach.low) else reach.value) > 0:
             return _without(np.nan, base.n, "the base is not above the random policy, so a ratio is undefined")
 

@@ -113,7 +113,9 @@ def summarise(curve: Curves, budget: int, metric: str) -> np.ndarray:
 def read_elsewhere(records: Iterable[Record], metric: str) -> str:
     """At which share of the budget a metric was read, as a phrase; empty where it is the share that it names."""
     asked, found = _asked(metric), set()
-    for record in records if asked is not None else ():
+    if asked is None:
+        return ""
+    for record in records:
         steps = np.unique(record.returns["step"].to_numpy())
         steps = steps[steps > 0]
         if steps.size:
@@ -137,7 +139,7 @@ def _read(steps: np.ndarray, budget: int, metric: str) -> np.ndarray:
     name, share, points = metric.partition(":")[0], _asked(metric), np.arange(steps.size)
     if name == "final":
         return points >= steps.size - max(1, round(FINAL_SHARE * steps.size))
-    if name in ("early", "at"):
+    if name in ("early", "at") and share is not None:
         return points == np.abs(steps - share * budget).argmin()
     if name == "auc":
         return (steps <= (np.inf if share is None else share * budget)) | (points == 0)
@@ -180,8 +182,8 @@ def shared(a: Record, b: Record) -> bool:
 
 def starts_alike(a: Record, b: Record) -> bool:
     """Whether both say how many steps they store before the first update, and it is as many."""
-    shares = [record.config.get("warmup") for record in (a, b)]
-    return None not in shares and round(shares[0] * a.budget) == round(shares[1] * b.budget)
+    of_a, of_b = a.config.get("warmup"), b.config.get("warmup")
+    return of_a is not None and of_b is not None and round(of_a * a.budget) == round(of_b * b.budget)
 
 
 def _pivot(record: Record, table: pa.Table, column: str, point: int, what: str, holes: bool = False) -> Curves:

@@ -166,7 +166,7 @@ def milestones_table(records: Sequence[Record], title: str, scale: ScaleOf = sca
     rows, data = [], []
     for record in ordered([r for r in records if r.main]):
         here = scale(record.task)
-        if not here.normalises:
+        if here.expert is None or not here.normalises:
             continue
         curve = curves(record)
         cells, facts = [], {}
@@ -213,7 +213,8 @@ def _versions(code: Mapping[str, Any]) -> str:
 def _returns_row(record: Record, point: int, protocol: str, scale: ScaleOf) -> tuple[tuple[str, ...], dict[str, Any]]:
     here = scale(record.task)
     curve = curves(record, protocol, point)
-    cells, facts = [], {}
+    cells: list[str] = []
+    facts: dict[str, dict[str, Any]] = {}
     for metric in SUMMARIES:
         raw = sample(record, metric, protocol, point)
         scaled = raw.map(here.normalise)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rich import box
+from rich.console import JustifyMethod
 from rich.table import Table as RichTable
 from rich.text import Text
 
@@ -62,7 +63,7 @@ def to_rich(table: Table, width: int = WIDE) -> RichTable:
         longest = max(
             len(word) for cell in (name, *(row[index] for row in table.rows)) for word in cell.split() or [""]
         )
-        justify = "left" if label else "right"
+        justify: JustifyMethod = "left" if label else "right"
         rich.add_column(Text(name), justify=justify, overflow="fold", no_wrap=not label, min_width=min(longest, 24))
     for index, row in enumerate(table.rows):
         again = table.sections and index and index not in table.sections and row[0] == table.rows[index - 1][0]

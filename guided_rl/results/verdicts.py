@@ -105,10 +105,11 @@ def agreeing(readings: Sequence[Evidence]) -> Evidence:
 
 def holm(p: Sequence[float]) -> np.ndarray:
     """Adjusted p-values, in the given order (Holm 1979, "A simple sequentially rejective multiple test procedure")."""
-    p = np.asarray(p, np.float64)
-    order = np.argsort(p, kind="stable")
-    adjusted = np.empty_like(p)
-    adjusted[order] = np.minimum(np.maximum.accumulate((p.size - np.arange(p.size)) * p[order]), 1.0)
+    found = np.asarray(p, np.float64)
+    order = np.argsort(found, kind="stable")
+    adjusted = np.empty_like(found)
+    left = found.size - np.arange(found.size)
+    adjusted[order] = np.minimum(np.maximum.accumulate(left * found[order]), 1.0)
     return adjusted
 
 

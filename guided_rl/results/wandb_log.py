@@ -57,9 +57,11 @@ class Logger:
         timeout: float = 20.0,
     ):
         self._say, self._folder = say, Path(folder)
-        self._first, self._runs, self._population = None, [], None
+        self._first: int | None = None
+        self._runs: list[Any] = []
+        self._population: Any = None
         self._labels = [_label(point) for point in points]
-        self._start = None
+        self._start: Any = None  # where nothing is logged
         try:
             self._mode = asked_mode()
         except UserError as error:
@@ -112,7 +114,7 @@ class Logger:
             if run is not None:
                 _quietly(run.finish)
 
-    def _turn_to(self, first: int, members: list[tuple[str, Mapping[str, Any]]]) -> None:
+    def _turn_to(self, first: int, members: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
         """Open these members' runs instead of the ones that are open, and the population's if it is not."""
         for run in self._runs:
             _quietly(run.finish)
@@ -122,7 +124,7 @@ class Logger:
         if started[len(members) :]:
             self._population = started[-1]
 
-    def _start_somehow(self, wanted: list[tuple[str, Mapping[str, Any]]]) -> list[Any]:
+    def _start_somehow(self, wanted: Sequence[tuple[str, Mapping[str, Any]]]) -> list[Any]:
         """The runs, online if that is wanted and works, else offline; none, and never again, where that fails too."""
         if self._mode == "online":
             try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 from guided_rl.runtime.errors import UserError
 
@@ -42,7 +43,7 @@ def variables_in(error: Exception) -> list[str]:
     return [f"{name}={given[name]}" for name in sorted(named)]
 
 
-def _settings_in(error: Exception) -> list[str]:
+def _settings_in(error: Any) -> list[str]:
     """Names of the settings that pydantic, in which W&B keeps them, finds wrong."""
     try:
         return [str(part) for found in error.errors() for part in found["loc"]]

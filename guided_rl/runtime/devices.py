@@ -41,10 +41,13 @@ def join_processes() -> None:
     count = os.environ.get("GUIDED_RL_PROCESSES")
     if not count or jax.distributed.is_initialized():
         return
-    numbers = {} if count == "auto" else {"num_processes": count, "process_id": os.environ.get("GUIDED_RL_PROCESS")}
     try:
-        jax.distributed.initialize(**{name: int(value) for name, value in numbers.items()})
-    except (ValueError, TypeError, RuntimeError):
+        if count == "auto":
+            jax.distributed.initialize()
+        else:
+            own = int(os.environ["GUIDED_RL_PROCESS"])
+            jax.distributed.initialize(num_processes=int(count), process_id=own)
+    except (ValueError, KeyError, RuntimeError):
         print(
             f"cannot join the processes that GUIDED_RL_PROCESSES={count} asks for; it must be their number, with this "
             "one's GUIDED_RL_PROCESS, from 0, and JAX_COORDINATOR_ADDRESS=host:port of the first, or auto on a cluster",

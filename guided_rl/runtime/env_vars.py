@@ -35,7 +35,7 @@ def threads() -> int:
     Raises:
       UserError: it is no whole number, or a negative one.
     """
-    return _number(THREADS, int, "how many threads to use, a whole number such as 4")
+    return int(_number(THREADS, int, "how many threads to use, a whole number such as 4"))
 
 
 def memory() -> int:

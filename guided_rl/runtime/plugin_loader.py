@@ -77,6 +77,7 @@ def _from_file(path: Path):
         raise UserError(f"no file {path}; name one that exists, as path/to/file.py:name")
     name = f"guided_rl_plugin_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None and spec.loader is not None  # as of any file whose name ends in .py
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     spec.loader.exec_module(module)

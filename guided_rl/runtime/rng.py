@@ -102,7 +102,7 @@ KEYS = jax.extend.random.define_prng_impl(
     seed=_seed,
     split=_split,
     random_bits=_random_bits,
-    fold_in=_fold_in,
+    fold_in=_fold_in,  # type: ignore[arg-type]  # JAX says int, and gives an array
     name="guided_rl_threefry2x32",
     tag="grl",
 )

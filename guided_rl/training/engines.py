@@ -37,7 +37,7 @@ def choose(config: RunConfig) -> tuple[str, dict[str, float]]:
     if config.physics != "auto" or not on_accelerator() or not isinstance(envs.make(config.task, "native"), MujocoEnv):
         return config.physics, {}
     found = rates(config.task, -(-len(config.members()[0]) // jax.local_device_count()))
-    return max(found, key=found.get), found
+    return max(found, key=lambda name: found[name]), found
 
 
 def rates(task: str, simulations: int) -> dict[str, float]:

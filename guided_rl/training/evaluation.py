@@ -23,8 +23,7 @@ from guided_rl.training.state import INPUTS, Inputs
 EVALUATION_STREAM = 1_000_003
 
 
-@struct.dataclass
-class Episodes:
+class Episodes(struct.PyTreeNode):
     """Evaluation episodes, each [population, protocol, episode].
 
     `outcomes` are of the task, 1 where an episode had one, and of the method, summed over its steps; NaN under a

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import jax
@@ -23,7 +23,7 @@ from guided_rl.physics.base import Data, content_key, width
 ADDRESS = re.compile(r" at 0x[0-9a-f]+|0x[0-9a-f]{6,}")
 
 
-def program_hash(functions: Iterable[tuple[Callable[..., Any], tuple[Any, ...]]], *more: Any) -> str:
+def program_hash(functions: Iterable[tuple[Any, tuple[Any, ...]]], *more: Any) -> str:
     """SHA-256 of what each function does with arguments of these shapes, and of `more` plain values."""
     digest = hashlib.sha256(repr(more).encode())
     for function, arguments in functions:
@@ -38,13 +38,14 @@ def program_hash(functions: Iterable[tuple[Callable[..., Any], tuple[Any, ...]]]
 def task_hash(env: Any) -> str:
     """Of a user's task: its model, and each of its functions."""
     task, key = env.task, jax.eval_shape(lambda: jax.random.key(0))
-    facts = (task.name, task.episode_length)
+    facts: tuple[Any, ...] = (task.name, task.episode_length)
     if isinstance(env, JaxEnv):
         world, control = jax.eval_shape(task.start, key), task.action_like
         moves = [(task.advance, (world, control))]
     else:
         slots = task.simulation.slots()
-        world = Data(None, jax.ShapeDtypeStruct((width(slots),), np.float32), slots)
+        fields: Any = jax.ShapeDtypeStruct((width(slots),), np.float32)
+        world = Data(None, fields, slots)
         control, moves = jax.ShapeDtypeStruct((task.simulation.model.nu,), np.float32), []
         facts += (content_key(task.simulation),)
     read = [(task.start, (key,)), (task.observe, (world,)), (task.terminated, (world,))]

@@ -46,7 +46,7 @@ class History:
     def empty(cls, points: int, population: int, protocols: int, episodes: int, measured: Measured) -> History:
         shape = (points, population, protocols, episodes)
         names = (*SUMS, *measured.metrics, *measured.outcomes)
-        training = {name: np.zeros((points, population), np.float32) for name in names}
+        training: dict[str, np.ndarray] = {name: np.zeros((points, population), np.float32) for name in names}
         training["updates"] = np.zeros(points, np.float32)
         evaluation = {n: np.full(shape, np.nan, np.float32) for n in (*EPISODE, *measured.evaluated)}
         return cls(evaluation, training)

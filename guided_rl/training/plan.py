@@ -64,7 +64,7 @@ def own_memory_limit() -> int:
 
     On CPU `$GUIDED_RL_MEMORY_GB` decides, where it is set.
     """
-    of_devices = [(device.memory_stats() or {}).get("bytes_limit") for device in jax.local_devices()]
+    of_devices = [(device.memory_stats() or {}).get("bytes_limit", 0) for device in jax.local_devices()]
     if all(of_devices):
         return int(MEMORY_SHARE * sum(of_devices))
     return env_vars.memory() or int(MEMORY_SHARE * limits.memory().amount)

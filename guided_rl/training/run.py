@@ -88,8 +88,8 @@ class Result:
 
 def loop_settings(config: RunConfig, method: Method) -> Loop:
     """The training loop's static settings, schedules turned into steps."""
-    how, replays = method.loop, isinstance(method.loop, OffPolicy)
-    own, is_random = (how.warmup, how.random_warmup) if replays else (0.0, False)
+    how = method.loop
+    own, is_random = (how.warmup, how.random_warmup) if isinstance(how, OffPolicy) else (0.0, False)
     starts = round((own if config.warmup is None else config.warmup) * config.steps)
     return Loop(
         batch=config.batch,
@@ -169,7 +169,7 @@ class Run:
             found["task"] = task_hash(self.env)
         if is_plugin(self.config.method):
             found["method"] = self._method_hash()
-        if self.own_guide:
+        if self.guide is not None and self.own_guide:
             found["guide's function"] = guide_hash(self.guide, self.env.observation_size)
         if self.guide is not None:
             found["guide"] = self.guide.source or content_hash(np.asarray(ravel_pytree(self.guide.params)[0]))
@@ -224,14 +224,14 @@ class Run:
     def execute(self, folder: str | Path | None, observers: Sequence[Observer], checkpoint_seconds: float) -> Result:
         with contextlib.ExitStack() as stack:
             if folder is not None:
-                plan = {"width": self.plan.width, "chunk": self.plan.chunk}
-                plan |= {"engine": self.env.engine.name} if self.engine_rates else {}
+                plan: dict[str, Any] = {"width": self.plan.width, "chunk": self.plan.chunk}
+                plan |= {"engine": self.env.backend} if self.engine_rates else {}
                 stack.enter_context(
                     held_by_lead(claim_folder(Path(folder), self.config.to_json(), self.advice(), plan))
                 )
             clock = Clock(None) if folder is None else Clock(Path(folder), code())
             stop = stack.enter_context(stop_on_interrupt())
-            waves = []
+            waves: list[tuple[History, np.ndarray, Any]] = []
             for number, members in enumerate(self.plan.waves()):
                 checkpoints = None if folder is None else Checkpoints(Path(folder) / f"wave_{number}")
                 earlier = [history for history, *_ in waves]
@@ -292,7 +292,7 @@ class Run:
         with jax.default_matmul_precision(self.config.matmul_precision):
             return self._jitted(name).lower(*arguments)
 
-    def _jitted(self, name: str) -> Callable:
+    def _jitted(self, name: str) -> Any:
         if name == "init":
             return self.trainer.init(self.mesh)
         if name == "chunk":

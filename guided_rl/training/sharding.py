@@ -15,7 +15,8 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 AXIS = "population"
-SPLIT, SAME = PartitionSpec(AXIS), PartitionSpec()
+SPLIT: Any = PartitionSpec(AXIS)  # stands for whatever tree lies below it
+SAME: Any = PartitionSpec()
 
 
 def population_mesh(population: int) -> Mesh:

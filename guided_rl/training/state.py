@@ -39,8 +39,7 @@ class Loop:
     replay_dtype: str = "float32"
 
 
-@struct.dataclass
-class Totals:
+class Totals(struct.PyTreeNode):
     """Sums over one chunk of training, per member."""
 
     episodes: jax.Array
@@ -51,8 +50,7 @@ class Totals:
     outcomes: dict[str, jax.Array] = struct.field(default_factory=dict)
 
 
-@struct.dataclass
-class Members:
+class Members(struct.PyTreeNode):
     """One learner each; leaves are [population, ...].
 
     Attributes:
@@ -70,8 +68,7 @@ class Members:
     spent: jax.Array | None = None
 
 
-@struct.dataclass
-class Population:
+class Population(struct.PyTreeNode):
     """Everything that a run must keep to go on exactly where it stopped."""
 
     members: Members
@@ -79,8 +76,7 @@ class Population:
     step: jax.Array
 
 
-@struct.dataclass
-class Inputs:
+class Inputs(struct.PyTreeNode):
     """What a population reads but never changes: [population, ...], but for the shared data.
 
     `real` tells members from the rows behind them that only fill up the last devices' share.

@@ -40,8 +40,7 @@ FRICTION = 0.5
 TIME_SCALE = 10.0
 
 
-@struct.dataclass
-class Maze:
+class Maze(struct.PyTreeNode):
     """The walker's place and heading, the block's shift along y in [-1, 1], and the steps so far."""
 
     x: jax.Array
@@ -58,7 +57,9 @@ def start(rng: jax.Array) -> Maze:
     return Maze(CENTRE[0] + u[0], CENTRE[1] + 2.0 * u[1], heading, jnp.float32(0), jnp.float32(0))
 
 
-def meets(left: jax.Array, low: jax.Array, x0: jax.Array, y0: jax.Array, x1: jax.Array, y1: jax.Array) -> jax.Array:
+def meets(
+    left: jax.Array | float, low: jax.Array, x0: jax.Array, y0: jax.Array, x1: jax.Array, y1: jax.Array
+) -> jax.Array:
     """Whether the segment touches the unit square at (left, low): Liang and Barsky's clipping."""
     p = jnp.stack([x0 - x1, x1 - x0, y0 - y1, y1 - y0])
     q = jnp.stack([x0 - left, left + 1.0 - x0, y0 - low, low + 1.0 - y0])

@@ -33,8 +33,7 @@ DIRECTIONS = np.stack(
 ).astype(np.float32)
 
 
-@struct.dataclass
-class Room:
+class Room(struct.PyTreeNode):
     """The disc's place and velocity, the goal's place, [2] each; the moving obstacle's angle.
 
     `seed` and `goals`, how many were drawn, decide where the next goal is.

@@ -45,7 +45,7 @@ def policy(setup: Setup, params: Any, obs: jax.Array) -> tuple[jax.Array, jax.Ar
 
 def act(agent: Agent, obs: jax.Array, key: jax.Array, ctx: Context) -> Act:
     """a ~ the ensemble's π(·|s)."""
-    action, _ = sample_squashed(*policy(ctx.setup, agent.params["actor"], obs), key)
+    action, _ = sample_squashed(*policy(ctx.setup, agent.params["actor"], obs), key=key)
     return Act(action)
 
 
@@ -61,7 +61,7 @@ def members_init(key: jax.Array, ctx: Context, dataset: jax.Array | None = None,
 
 def critic_target(agent: Agent, batch: Batch, key: jax.Array, ctx: Context) -> jax.Array:
     """y = r + γ (1 - d) min_i Q̄_i(s', a'),  a' ~ π(·|s'), without SAC's entropy."""
-    action, _ = sample_squashed(*sac.actor(ctx.setup).apply(agent.params["actor"], batch["next_obs"]), key)
+    action, _ = sample_squashed(*sac.moments(agent.params["actor"], batch["next_obs"], ctx), key)
     q = jnp.min(sac.critic(ctx.setup).apply(agent.targets["critic"], batch["next_obs"], action), axis=0)
     return batch["reward"] + ctx.hp["gamma"] * (1.0 - batch["terminated"]) * q
 

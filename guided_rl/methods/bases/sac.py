@@ -60,15 +60,20 @@ def init(key: jax.Array, ctx: Context, dataset: jax.Array | None = None) -> Agen
     return Agent(params, {"critic": params["critic"]}, {name: optimizer(p) for name, p in params.items()})
 
 
+def moments(params: Any, obs: jax.Array, ctx: Context) -> tuple[jax.Array, jax.Array]:
+    """μ_θ(s) and log σ_θ(s) [..., action], before they are squashed."""
+    return actor(ctx.setup).apply(params, obs)
+
+
 def act(agent: Agent, obs: jax.Array, key: jax.Array, ctx: Context) -> Act:
     """a ~ π_θ(·|s)."""
-    action, _ = sample_squashed(*actor(ctx.setup).apply(agent.params["actor"], obs), key)
+    action, _ = sample_squashed(*moments(agent.params["actor"], obs, ctx), key)
     return Act(action)
 
 
 def mode(agent: Agent, obs: jax.Array, key: jax.Array, ctx: Context) -> jax.Array:
     """tanh(μ_θ(s)), the deterministic policy."""
-    return jnp.tanh(actor(ctx.setup).apply(agent.params["actor"], obs)[0])
+    return jnp.tanh(moments(agent.params["actor"], obs, ctx)[0])
 
 
 def critic_target(
@@ -78,7 +83,7 @@ def critic_target(
 
     `behave(s', a', ctx)` is what would be executed there; the identity in SAC.
     """
-    action, log_prob = sample_squashed(*actor(ctx.setup).apply(agent.params["actor"], batch["next_obs"]), key)
+    action, log_prob = sample_squashed(*moments(agent.params["actor"], batch["next_obs"], ctx), key)
     executed = behave(batch["next_obs"], action, ctx)
     q = critic(ctx.setup).apply(agent.targets["critic"], batch["next_obs"], executed)
     value = jnp.min(q, axis=0) - jnp.exp(agent.params["log_temperature"]) * log_prob
@@ -94,7 +99,7 @@ def critic_loss(params: Any, target: jax.Array, batch: Batch, ctx: Context) -> t
 
 def actor_loss(params: Any, agent: Agent, batch: Batch, key: jax.Array, ctx: Context) -> tuple[jax.Array, Metrics]:
     """E[α log π_θ(a|s) - min_i Q_i(s, a)],  a ~ π_θ(s)."""
-    action, log_prob = sample_squashed(*actor(ctx.setup).apply(params, batch["obs"]), key)
+    action, log_prob = sample_squashed(*moments(params, batch["obs"], ctx), key)
     q = jnp.min(critic(ctx.setup).apply(agent.params["critic"], batch["obs"], action), axis=0)
     loss = jnp.mean(jnp.exp(agent.params["log_temperature"]) * log_prob - q)
     return loss, {"actor_loss": loss, "entropy": -jnp.mean(log_prob)}

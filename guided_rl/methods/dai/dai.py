@@ -99,7 +99,7 @@ def dai(
         name=f"{'dai' if schedule == 'linear' else 'step-dai'}-{base.name}",
         hparams={**base.hparams, "t_change": T_CHANGE},
         update=mixture_target(base, alpha) if target == "mixture" else base.update,
-        loop=dataclasses.replace(base.loop, random_warmup=random_warmup),
+        loop=dataclasses.replace(base.off_policy, random_warmup=random_warmup),
     )
 
 
@@ -142,7 +142,7 @@ def interpolated(
         base,
         act=act,
         policies={**base.policies, "mixture": mixture},
-        loop=dataclasses.replace(base.loop, random_warmup=False),
+        loop=dataclasses.replace(base.off_policy, random_warmup=False),
         needs=dataclasses.replace(base.needs, guide=True),
     )
 
@@ -164,4 +164,5 @@ def mixture_target(base: Method, alpha: Alpha) -> Callable[..., Any]:
         return interpolate(alpha(None, ctx), advice, action)
 
     target = functools.partial(modules[base.name].critic_target, behave=behave)
-    return functools.partial(base.update, critic_target=target)
+    update: Any = base.update  # which takes what its hooks are replaced by
+    return functools.partial(update, critic_target=target)

@@ -62,7 +62,7 @@ def progress_dai(base: Method) -> Method:
 
     def init(key: jax.Array, ctx: Context, dataset: jax.Array | None = None) -> Agent:
         zero = jnp.float32(0)
-        return base.init(key, ctx).replace(memory={"alpha": zero, "episodes": zero, "total": zero})
+        return base.init(key, ctx, dataset).replace(memory={"alpha": zero, "episodes": zero, "total": zero})
 
     return dataclasses.replace(
         interpolated(base, remembered, one_adviser),

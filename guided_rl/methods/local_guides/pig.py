@@ -29,7 +29,7 @@ def guide_log_prob(params: Any, agent: Agent, batch: Batch, key: jax.Array, ctx:
     """E_s[λ(s) log π_θ(a_g(s)|s)]."""
     obs = batch["obs"]
     trust = jax.vmap(lambda o: stated(agent, o, ctx))(obs)
-    return jnp.mean(trust * log_density(*sac.actor(ctx.setup).apply(params, obs), advice_for(obs, key, ctx)))
+    return jnp.mean(trust * log_density(*sac.moments(params, obs, ctx), advice_for(obs, key, ctx)))
 
 
 def actor_gradient(agent: Agent, batch: Batch, key: jax.Array, ctx: Context) -> tuple[Any, Metrics]:

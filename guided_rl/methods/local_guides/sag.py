@@ -44,7 +44,7 @@ def switched_target(
     """y [batch] of π_SAG; `advise(agent, batch, key, ctx)` may replace a_g' [batch, action]."""
     obs = batch["next_obs"]
     critic = functools.partial(sac.critic(ctx.setup).apply, agent.targets["critic"], obs)
-    action, log_prob = sample_squashed(*sac.actor(ctx.setup).apply(agent.params["actor"], obs), key)
+    action, log_prob = sample_squashed(*sac.moments(agent.params["actor"], obs, ctx), key)
     guided = advice_for(obs, key, ctx) if advise is None else advise(agent, batch, key, ctx)
     share = jax.vmap(lambda o: trust(agent, o, ctx))(obs)
     own = jnp.min(critic(action), axis=0) - jnp.exp(agent.params["log_temperature"]) * log_prob

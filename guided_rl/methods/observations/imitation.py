@@ -105,7 +105,7 @@ def seen(agent: Agent, obs: jax.Array, how: Imitation) -> jax.Array:
 
 def action_of(params: Any, obs: jax.Array, key: jax.Array, ctx: Context) -> jax.Array:
     """a ~ π_θ(·|s), reparameterised."""
-    return sample_squashed(*sac.actor(ctx.setup).apply(params, obs), key)[0]
+    return sample_squashed(*sac.moments(params, obs, ctx), key)[0]
 
 
 def imitation_loss(params: Any, agent: Agent, expert: Batch, key: jax.Array, ctx: Context, how: Imitation) -> jax.Array:

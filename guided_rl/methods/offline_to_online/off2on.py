@@ -181,8 +181,8 @@ def off2on(*, members: int = 5, candidates: int = 4) -> Method:
         """The ratio, a batch by priority, then SAC."""
         offline, online = batch["expert"], {name: column for name, column in batch.items() if name != "expert"}
         size = online["reward"].shape[0] // candidates
-        some = [jax.tree.map(lambda column: column[:size], rows) for rows in (offline, online)]
-        agent, told = descend(agent, "ratio", lambda p: ratio_loss(p, *some, ctx), ctx.hp["ratio_lr"])
+        off, on = (jax.tree.map(lambda column: column[:size], rows) for rows in (offline, online))
+        agent, told = descend(agent, "ratio", lambda p: ratio_loss(p, off, on, ctx), ctx.hp["ratio_lr"])
         rows, share = balanced(agent, offline, online, size, jax.random.fold_in(key, RATIO_STREAM), ctx)
         rows["reward"] = rows["reward"] + ctx.hp["reward_shift"]
         agent, metrics = sac.update(

@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -50,7 +51,7 @@ ADAPTIVE = {
 
 def transferred(agent: Agent, ctx: Context) -> Agent:
     """The offline critic, its target and, if there is one, V instead of fresh ones; Adam starts anew."""
-    fresh = {
+    fresh: dict[str, Any] = {
         **{k: agent.params[k] for k in ("critic", "value") if k in agent.params},
         "target": agent.targets["critic"],
     }
@@ -85,8 +86,7 @@ def pex(
       offline_data: half of every batch from the dataset.
     """
     given = (actor_target, critic, offline_policy, weights, kappa, offline_proposal)
-    given = dict(zip(SWITCHES, given, strict=True))
-    for switch, value in given.items():
+    for switch, value in zip(SWITCHES, given, strict=True):
         if value not in SWITCHES[switch]:
             raise unknown_name(f"{switch} of pex", value, SWITCHES[switch])
     if policies < 1:
@@ -144,7 +144,7 @@ def pex(
         hparams={**iql.HPARAMS, **extra},
         init=init,
         update=update,
-        loop=dataclasses.replace(iql.IQL.loop, mixes_dataset=offline_data),
+        loop=dataclasses.replace(iql.IQL.off_policy, mixes_dataset=offline_data),
         needs=Needs(guide=guided, agents="iql-offline" if guided else None, dataset=offline_data),
     )
     return method if alone else dataclasses.replace(method, **expanded(iql.IQL, weights, offline_proposal))

@@ -131,13 +131,17 @@ def after_next_obs(
 ):
     """The columns that depend on where the action led."""
     (key,) = keys_for(member.key, step, "arrive")
-    return trainer.method.events.after_next_obs(member.agent, next_obs, key, trainer.context(hp, step, guide))
+    hook = trainer.method.events.after_next_obs
+    assert hook is not None
+    return hook(member.agent, next_obs, key, trainer.context(hp, step, guide))
 
 
 def after_step(
     trainer: Trainer, agent: Agent, ended: dict[str, jax.Array], hp: HParams, guide: Guide | None, step: jax.Array
 ):
-    return trainer.method.events.after_step(agent, ended, trainer.context(hp, step, guide))
+    hook = trainer.method.events.after_step
+    assert hook is not None
+    return hook(agent, ended, trainer.context(hp, step, guide))
 
 
 def reset_ended(trainer: Trainer, members: Members, step: jax.Array) -> State:
@@ -167,6 +171,7 @@ def begun_in_traces(trainer: Trainer, members: Members, over: jax.Array, inputs:
 def every_episode(trainer: Trainer, population: Population, inputs: Inputs) -> Population:
     """The hook `every_episode` for every member, where an episode's clock, or learning, began within this block."""
     event, step, starts = trainer.method.events.every_episode, population.step, trainer.loop.learning_starts
+    assert event is not None
     before = step - trainer.loop.block
     length = trainer.env.episode_length
     fresh = ((step - 1) // length != (before - 1) // length) | (before <= starts)
@@ -218,9 +223,9 @@ def sample(
     """One member's rows for one update, of its own replay or mixed with the dataset; and the expert's beside them."""
     sample_key, dataset_key = keys_for(key, update_step, "sample", "offline")
     own = lambda: ring[sample_indices(sample_key, trainer.drawn, filled)].astype(jnp.float32)
-    mixes = trainer.method.loop.mixes_dataset
+    mixes = trainer.method.off_policy.mixes_dataset
     count = trainer.drawn if mixes else trainer.expert_batch
-    if not count:
+    if dataset is None or not count:
         return own(), None
     other = drawn_rows(dataset, seed, dataset_key, count)
     if not mixes:
