@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import chex
 import jax
 import jax.numpy as jnp
 
@@ -40,6 +41,7 @@ class Layout:
 
     def unpack(self, rows: Any) -> dict[str, Any]:
         """Rows [..., width], of JAX or NumPy, as named columns [..., column] of the same, scalars [...]."""
+        chex.assert_axis_dimension(rows, -1, self.width)
         batch, offset = {}, 0
         for name, width in self.columns:
             column = rows[..., offset : offset + width]
@@ -61,6 +63,7 @@ def transition(obs: jax.Array, action: jax.Array, after: Any) -> dict[str, jax.A
 
 def insert(ring: jax.Array, rows: jax.Array, step: jax.Array) -> jax.Array:
     """Write `rows` [population, width] at slot `step mod capacity` of `ring` [population, capacity, width]."""
+    chex.assert_shape(rows, (ring.shape[0], ring.shape[2]))
     zero = jnp.int32(0)
     return jax.lax.dynamic_update_slice(ring, rows[:, None].astype(ring.dtype), (zero, step % ring.shape[1], zero))
 

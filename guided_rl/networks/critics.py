@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import chex
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -19,6 +20,7 @@ class TwinCritic(nn.Module):
 
     @nn.compact
     def __call__(self, obs: jax.Array, action: jax.Array) -> jax.Array:
+        chex.assert_equal_shape_prefix([obs, action], obs.ndim - 1)
         twin = nn.vmap(MLP, variable_axes={"params": 0}, split_rngs={"params": True}, in_axes=None, axis_size=2)
         q = twin(self.hidden, 1, self.activation, self.initialization, self.layer_norm)
         return q(jnp.concatenate([obs, action], axis=-1))[..., 0]

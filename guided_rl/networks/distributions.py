@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import chex
 import jax
 import jax.numpy as jnp
 
@@ -48,6 +49,7 @@ EDGE = 0.999
 
 def log_density(mean: jax.Array, log_std: jax.Array, action: jax.Array) -> jax.Array:
     """log π(a|s) [...] of the tanh-Gaussian at a given action [..., action], brought within ±EDGE of it first."""
+    chex.assert_equal_shape([mean, log_std, action])
     before = jnp.arctanh(jnp.clip(action, -EDGE, EDGE))
     noise = (before - mean) * jnp.exp(-log_std)
     gaussian = -0.5 * noise**2 - log_std - 0.5 * jnp.log(2.0 * jnp.pi)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import chex
 import jax
 import jax.numpy as jnp
 import optax
@@ -49,12 +50,15 @@ def td_target(
       chooser: whose argmax is taken instead, Q(s', ·) of the learning network in double DQN.
     """
     value = q_of(next_q, greedy(next_q if chooser is None else chooser))
+    chex.assert_equal_shape([reward, terminated, value])
     return reward + gamma * (1.0 - terminated) * value
 
 
 def td_loss(q: jax.Array, action: jax.Array, target: jax.Array) -> jax.Array:
     """E[H(Q(s, a) - y)], H Huber's loss, whose gradient is the error clipped to [-1, 1], as in the paper."""
-    return jnp.mean(optax.huber_loss(q_of(q, action), target))
+    taken = q_of(q, action)
+    chex.assert_equal_shape([taken, target])
+    return jnp.mean(optax.huber_loss(taken, target))
 
 
 def copied_every(period: int, updates: jax.Array, target: Any, params: Any) -> Any:

@@ -17,6 +17,7 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import chex
 import jax
 import jax.numpy as jnp
 
@@ -84,7 +85,9 @@ def expectile_loss(u: jax.Array, expectile: jax.Array) -> jax.Array:
 def actor_loss(params: Any, obs: jax.Array, action: jax.Array, u: jax.Array, ctx: Context) -> tuple[jax.Array, Metrics]:
     """-E[min(exp(β u), 100) log π(a|s)], advantage-weighted regression; no gradient through u."""
     weight = jnp.minimum(jnp.exp(ctx.hp["awr_temperature"] * u), LARGEST_WEIGHT)
-    loss = -jnp.mean(jax.lax.stop_gradient(weight) * unsquashed.log_prob(params, obs, action, ctx.setup))
+    log_prob = unsquashed.log_prob(params, obs, action, ctx.setup)
+    chex.assert_equal_shape([weight, log_prob])
+    loss = -jnp.mean(jax.lax.stop_gradient(weight) * log_prob)
     return loss, {"actor_loss": loss, "advantage": jnp.mean(u)}
 
 
@@ -119,6 +122,7 @@ def update(
 
     def value_loss(params: Any) -> tuple[jax.Array, Metrics]:
         v = value(setup, params, obs)
+        chex.assert_equal_shape([q, v])
         loss = jnp.mean(expectile_loss(q - v, hp["expectile"]))
         return loss, {"value_loss": loss, "v": jnp.mean(v)}
 

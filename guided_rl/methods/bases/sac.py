@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import chex
 import jax
 import jax.numpy as jnp
 
@@ -93,6 +94,7 @@ def critic_target(
 def critic_loss(params: Any, target: jax.Array, batch: Batch, ctx: Context) -> tuple[jax.Array, Metrics]:
     """Σ_i E[½ (Q_i(s, a) - y)²]."""
     q = critic(ctx.setup).apply(params, batch["obs"], batch["action"])
+    chex.assert_equal_shape([q[0], target])
     loss = 0.5 * jnp.sum(jnp.mean((q - target) ** 2, axis=-1))
     return loss, {"critic_loss": loss, "q": jnp.mean(q)}
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import chex
 import jax
 import jax.numpy as jnp
 
@@ -89,6 +90,7 @@ def critic_target(
 def critic_loss(params: Any, target: jax.Array, batch: Batch, ctx: Context) -> tuple[jax.Array, Metrics]:
     """Σ_i E[(Q_i(s, a) - y)²]."""
     q = critic(ctx.setup).apply(params, batch["obs"], batch["action"])
+    chex.assert_equal_shape([q[0], target])
     loss = jnp.sum(jnp.mean((q - target) ** 2, axis=-1))
     return loss, {"critic_loss": loss, "q": jnp.mean(q)}
 

@@ -19,6 +19,7 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
+import chex
 import jax
 import jax.numpy as jnp
 
@@ -39,6 +40,7 @@ SCHEDULES = ("linear", "step")
 
 def interpolate(alpha: jax.Array, expert: jax.Array, learner: jax.Array) -> jax.Array:
     """a_mix = (1 - α) a_E + α a_RL."""
+    chex.assert_equal_shape([expert, learner])
     return (1.0 - alpha) * expert + alpha * learner
 
 
