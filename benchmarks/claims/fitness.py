@@ -11,8 +11,8 @@ from collections.abc import Iterable
 import numpy as np
 
 from guided_rl.envs.reference_returns import PUBLISHED_RETURNS
+from guided_rl.guides.spec import is_offline
 from guided_rl.results.records import Record
-from guided_rl.results.sources import OFFLINE
 
 OF_THE_MOST = 300.0
 SUITE_TASKS = ("cheetah-run", "hopper-hop", "hopper-stand", "walker-run", "walker-stand", "walker-walk")
@@ -32,7 +32,7 @@ def competent(record: Record) -> str | None:
     Offline agents have a gate of their own, see `offline_claims.Gate`.
     """
     need = required(record.task)
-    if need is None or not record.experts or record.experts[0].name.startswith(OFFLINE):
+    if need is None or not record.experts or is_offline(record.experts[0].name):
         return None
     found = float(np.mean([expert.episode_return for expert in record.experts]))
     if found >= need:

@@ -27,7 +27,7 @@ from benchmarks.runner.tuning import choose
 from guided_rl.config import RunConfig, differences
 from guided_rl.datasets.expert_metadata import experts_behind
 from guided_rl.envs import make
-from guided_rl.guides.offline_agents import PREFIX
+from guided_rl.guides.spec import is_offline
 from guided_rl.methods import build
 from guided_rl.physics import resolved
 from guided_rl.results import records
@@ -223,7 +223,7 @@ def _made_and_asked(record: records.Record, cell: Cell) -> tuple[dict[str, Any],
 
 def shipped_experts(config: RunConfig) -> set[str]:
     """Checksums of the shipped experts that a run would listen to; empty where it listens to something else."""
-    if (config.guide or "").startswith(PREFIX):
+    if is_offline(config.guide):
         return set()
     return set(_shipped(config.task, config.method, json.dumps(dict(config.options)), config.guide, config.dataset))
 

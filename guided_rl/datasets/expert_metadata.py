@@ -12,10 +12,11 @@ from guided_rl.datasets.demonstrations import EPISODES
 from guided_rl.datasets.description import describe
 from guided_rl.datasets.lookup import guide_of
 from guided_rl.envs.base import Env
-from guided_rl.guides.expert_weights import UNGRADED, read_facts
+from guided_rl.guides.expert_weights import read_facts
 from guided_rl.guides.find import weights_file
-from guided_rl.guides.local import is_local, parse
-from guided_rl.guides.offline_agents import PREFIX, find_agents, read_agents
+from guided_rl.guides.local import read_spec
+from guided_rl.guides.offline_agents import find_agents, read_agents
+from guided_rl.guides.spec import LOCAL, OFFLINE, Spec, graded, kind_and_level, parse, parse_one
 from guided_rl.methods.base import Method
 from guided_rl.results.records import Expert
 from guided_rl.runtime.hashing import content_hash
@@ -31,9 +32,8 @@ def quoted_experts(named: str | None, env: Env) -> tuple[Expert, ...]:
     Raises:
       UserError: the facts beside the weights cannot be read.
     """
-    named = named or ""
-    parts = [_quotes(part.strip(), env) for part in named.split("+")]
-    if not all(parts):
+    parts = [_quotes(spec, env) for spec in parse(named)]
+    if named is None or not all(parts):
         return ()
     return tuple(
         Expert(
@@ -76,9 +76,10 @@ def _sources(guide: str | None, dataset: str | None, rows: np.ndarray | None) ->
 
     Empty where that is not known, or the guide is none.
     """
-    if rows is None or dataset is None or guide is None or not guide.startswith(PREFIX) or "+" in guide:
+    specs = parse(guide)
+    if rows is None or dataset is None or [spec.kind for spec in specs] != [OFFLINE]:
         return []
-    _, facts = read_agents(find_agents(guide))
+    _, facts = read_agents(find_agents(specs[0].name))
     checksums = [content_hash(part) for part in rows]
     return [checksums[seed % len(checksums)] for seed in facts["seeds"]] if facts["dataset"] == dataset else []
 
@@ -94,23 +95,25 @@ def _behaviour(named: str, rows: np.ndarray, env: Env) -> Expert:
     return Expert(named, round(mean, 4), found.rows, content_hash(rows))
 
 
-def _quotes(named: str, env: Env) -> list[Expert]:
-    if is_local(named):
-        region, behind, _ = parse(named, env)
-        return _quotes(behind, envs.make(region.experts or env.name)) if behind else []
-    if named.startswith(PREFIX):
-        _, facts = read_agents(find_agents(named))
+def _quotes(spec: Spec, env: Env) -> list[Expert]:
+    if spec.kind == LOCAL:
+        region, behind, _ = read_spec(spec, env)
+        return _quotes(parse_one(behind), envs.make(region.experts or env.name)) if behind else []
+    if spec.kind == OFFLINE:
+        _, facts = read_agents(find_agents(spec.name))
         return [Expert("offline", value, facts["rows"], facts["sha256"]) for value in facts["returns"]]
-    policy = named if "@" in named or named in UNGRADED else f"{named}@100"
+    policy = graded(spec.text)
     path = weights_file(env)
     if path is None:
         return []
     facts = read_facts(path)
     quotes = facts.get("returns", {}).get(policy, [])
-    return [Expert(named, quote["mean"], _cost(facts, policy, i), facts["sha256"]) for i, quote in enumerate(quotes)]
+    return [
+        Expert(spec.text, quote["mean"], _cost(facts, policy, i), facts["sha256"]) for i, quote in enumerate(quotes)
+    ]
 
 
 def _cost(facts: dict[str, Any], policy: str, expert: int) -> int:
-    kind, _, level = policy.partition("@")
+    kind, level = kind_and_level(policy)
     trained = facts["environment_steps"]["until_chosen"][level or kind][expert]
     return int(trained) + (facts["cloning"]["demonstration_steps"] if kind == "bc" else 0)

@@ -27,19 +27,19 @@ from guided_rl.envs.base import Env
 from guided_rl.guides.base import Guide
 from guided_rl.runtime.errors import UserError, note, unknown_name
 
-OPTION = ",activation="
 ASSUMED = {"sac": "relu", "ppo": "swish"}  # brax's own defaults
 FACTORIES = {"sac": sac.make_sac_networks, "ppo": ppo.make_ppo_networks}
 
 
-def load_brax(named: str, env: Env) -> Guide:
+def load_brax(path: Path, activation: str, env: Env) -> Guide:
     """The policy at a path; stochastic where a key is given, as brax's own inference function.
+
+    Args:
+      activation: its network's, where the path does not say; empty for brax's default.
 
     Raises:
       UserError: it is missing, unreadable, or of another observation size than `env`.
     """
-    before, _, activation = named.partition(OPTION)
-    path = Path(before)
     if not path.exists():
         raise UserError(f"there is no brax policy {path}; name a checkpoint folder or a file of saved parameters")
     try:
@@ -72,7 +72,7 @@ def refuse_activation(path: Path, activation: str) -> None:
       UserError: always.
     """
     if path.is_dir():
-        raise UserError(f"the folder {path} says its own activation; leave out {OPTION}{activation}")
+        raise UserError(f"the folder {path} says its own activation; leave out ,activation={activation}")
     raise unknown_name("activation of a brax policy", activation, ACTIVATION)
 
 
@@ -145,7 +145,7 @@ def _from_file(path: Path, env: Env, activation: str) -> tuple[tuple, Any]:
     if not activation:
         note(
             f"the file {path} does not say its activation, so that brax's default for {name.upper()}, {ASSUMED[name]}, "
-            f"is assumed; write brax:{path}{OPTION}tanh for another"
+            f"is assumed; write brax:{path},activation=tanh for another"
         )
     sizes = {"sac": "hidden_layer_sizes", "ppo": "policy_hidden_layer_sizes"}[name]
     networks = FACTORIES[name](

@@ -28,6 +28,7 @@ from guided_rl.envs.discrete.grid_maze import GridMaze
 from guided_rl.envs.discrete.push_maze import DRAG, PUSH, directions, place_of
 from guided_rl.envs.mazes import Maze, maze_of
 from guided_rl.guides.base import Guide
+from guided_rl.guides.spec import Spec, parse_one
 from guided_rl.runtime.errors import UserError
 
 GAMMA = 0.9
@@ -37,10 +38,6 @@ Preference = Callable[[jax.Array], jax.Array]
 """`obs [obs] -> what stands for Q*(s, ·) [actions]`."""
 
 
-def is_exact(named: str) -> bool:
-    return named.partition(",")[0] == "exact"
-
-
 @functools.lru_cache(maxsize=64)  # one function for one guide, so that programs are compiled for it once
 def exact_guide(named: str, env: Env) -> Guide:
     """The guide that a name, see the module's table, stands for on `env`.
@@ -48,7 +45,7 @@ def exact_guide(named: str, env: Env) -> Guide:
     Raises:
       UserError: there is no exact expert of the task, or the name is not as in the table.
     """
-    noise, temperature = _settings(named)
+    noise, temperature = _settings(parse_one(named))
     if env.name.startswith("PointMaze-"):
         return _point_maze_guide(named, maze_of(env.name), noise, env)
     preference = _preference(env)
@@ -79,16 +76,17 @@ def _point_maze_guide(named: str, maze: Maze, noise: float, env: Env) -> Guide:
     return Guide((), action, name=named, source=f"{named} of {env.name}")
 
 
-def _settings(named: str) -> tuple[float, float]:
+def _settings(spec: Spec) -> tuple[float, float]:
     """(noise, temperature)."""
     found = {"noise": 0.0, "temperature": 0.0}
-    for part in named.split(",")[1:]:
-        name, _, value = part.strip().partition("=")
+    for name, value in spec.settings.items():
         if name not in found or not re.fullmatch(r"\d+(\.\d*)?|\.\d+", value):
-            raise UserError(f"the guide {named} has {part!r}; write noise=number or temperature=number, such as 0.25")
+            raise UserError(
+                f"the guide {spec.text} has '{name}={value}'; write noise=number or temperature=number, such as 0.25"
+            )
         found[name] = float(value)
     if found["noise"] > 1.0:
-        raise UserError(f"the guide {named} has a noise of {found['noise']:g}; it is a probability, from 0 to 1")
+        raise UserError(f"the guide {spec.text} has a noise of {found['noise']:g}; it is a probability, from 0 to 1")
     return found["noise"], found["temperature"]
 
 

@@ -23,6 +23,7 @@ import numpy as np
 
 from guided_rl.envs.base import Env
 from guided_rl.guides.base import Guide
+from guided_rl.guides.spec import kind_and_level
 from guided_rl.networks.distributions import LOG_STD_MAX, LOG_STD_MIN, sample_squashed
 from guided_rl.runtime.errors import UserError, unknown_name
 from guided_rl.runtime.files import replace_file
@@ -52,7 +53,6 @@ def sac_action(layers: Layers, obs: jax.Array, key: jax.Array | None) -> jax.Arr
 
 
 ACTIONS = {"bc": bc_action, "sac": sac_action, "medium": sac_action}
-UNGRADED = ("medium",)  # a SAC policy that its task's own test chose, at no level in per cent
 D4RL_LEVEL = "medium"  # a task's `sac@medium` returns about what D4RL's medium data do
 
 
@@ -144,13 +144,12 @@ def load_guide(path: Path, policy: str, env: Env) -> Guide:
             raise UserError(f"the expert weights {path} are for {theirs} {kind} entries, but {env.name} has {ours}")
     if policy not in policies:
         raise unknown_name(f"guide in {path.name}", policy, policies)
-    kind = policy.partition("@")[0]
-    return guide_of(kind, policies[policy], policy, f"{facts['sha256']}#{policy}")
+    return guide_of(kind_and_level(policy)[0], policies[policy], policy, f"{facts['sha256']}#{policy}")
 
 
 def _order(policy: str) -> tuple[str, bool, int]:
     """By kind, then by level; `sac@medium`, which is no share of the expert's return, comes last."""
-    kind, _, level = policy.partition("@")
+    kind, level = kind_and_level(policy)
     return (kind, False, int(level)) if level.isdigit() else (kind, bool(level), 0)
 
 

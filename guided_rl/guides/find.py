@@ -31,9 +31,10 @@ from guided_rl import envs
 from guided_rl.envs.base import Env
 from guided_rl.envs.spaces import Discrete
 from guided_rl.guides.base import Guide, panel_of
-from guided_rl.guides.exact import exact_guide, is_exact
-from guided_rl.guides.expert_weights import ACTIONS, D4RL_LEVEL, LEVELS, UNGRADED, load_guide
-from guided_rl.guides.local import is_local, local_guide
+from guided_rl.guides.exact import exact_guide
+from guided_rl.guides.expert_weights import ACTIONS, D4RL_LEVEL, LEVELS, load_guide
+from guided_rl.guides.local import local_guide
+from guided_rl.guides.spec import OWN, UNGRADED, Spec, graded, parse, parse_one
 from guided_rl.runtime import checkout, plugin_loader
 from guided_rl.runtime.errors import UserError, unknown_name
 from guided_rl.runtime.optional import BRAX
@@ -58,37 +59,42 @@ def find_guide(named: Guide | str | None, env: Env) -> Guide:
     if isinstance(named, Guide):
         guide = named
     else:
-        parts = str(named).split("+")
-        guides = [_find_one(part.strip(), env) for part in parts]
+        guides = [_find_one(spec, env) for spec in parse(str(named))] or [_expert("", env)]
         guide = guides[0] if len(guides) == 1 else panel_of(guides)
     if guide.source is None:  # weights with a checksum end in tanh and need no trial
         refuse_bad_advice(guide, env)
     return guide
 
 
-def _find_one(named: str, env: Env) -> Guide:
-    if is_local(named):
-        return local_guide(named, env, lambda name, task: _find_one(name, env if task == env.name else envs.make(task)))
-    if is_exact(named):
-        return exact_guide(named, env)
-    if named.startswith("brax:"):
-        BRAX.require()
-        from guided_rl.guides.brax import load_brax
+def _find_one(spec: Spec, env: Env) -> Guide:
+    match spec.kind:
+        case "local":
+            of = lambda task: env if task == env.name else envs.make(task)
+            return local_guide(spec.text, env, lambda name, task: _find_one(parse_one(name), of(task)))
+        case "exact":
+            return exact_guide(spec.text, env)
+        case "brax":
+            BRAX.require()
+            from guided_rl.guides.brax import load_brax
 
-        return load_brax(named.removeprefix("brax:"), env)
-    if named.startswith("sb3:"):
-        from guided_rl.guides.sb3 import load_sb3
+            return load_brax(Path(spec.name), spec.settings.get("activation", ""), env)
+        case "sb3":
+            from guided_rl.guides.sb3 import load_sb3
 
-        return load_sb3(named.removeprefix("sb3:"), env)
-    if named.startswith("offline:"):
-        from guided_rl.guides.offline_agents import load_offline
+            return load_sb3(Path(spec.name), spec.settings.get("vecnormalize", ""), env)
+        case "offline":
+            from guided_rl.guides.offline_agents import load_offline
 
-        return load_offline(named, env)
-    path, _, policy = named.partition("#")
-    if path.endswith(".npz"):
-        return load_guide(Path(path), _policy_name(policy or "bc"), env)
-    if plugin_loader.is_plugin(named):
-        return _from_plugin(plugin_loader.load(named), named)
+            return load_offline(spec.name, env)
+        case "file":
+            return load_guide(Path(spec.name), _policy_name(spec.policy), env)
+        case "own":
+            return _from_plugin(plugin_loader.load(spec.name), spec.name)
+        case _:
+            return _expert(spec.name, env)
+
+
+def _expert(named: str, env: Env) -> Guide:
     refuse_format(named)
     policy = _policy_name(named)
     return load_guide(_need_weights(policy, env), policy, env)
@@ -113,11 +119,7 @@ def is_own(named: Guide | str | None) -> bool:
     """Whether a guide, or one of a panel, is the user's own function or value, which its name says nothing about."""
     if isinstance(named, Guide):
         return named.source is None
-    parts = [part.strip() for part in (named or "").split("+")]
-    ours = lambda part: (
-        is_local(part) or part.startswith(("sb3:", "offline:")) or part.partition("#")[0].endswith(".npz")
-    )
-    return any(plugin_loader.is_plugin(part) and not ours(part) for part in parts)
+    return any(spec.kind == OWN for spec in parse(named))
 
 
 def _policy_name(named: str) -> str:
@@ -128,7 +130,7 @@ def _policy_name(named: str) -> str:
     """
     if named not in NAMES:
         raise unknown_name("guide", named, NAMES)
-    return named if "@" in named or named in UNGRADED else f"{named}@100"
+    return graded(named)
 
 
 def expert_folders() -> list[Path]:

@@ -33,6 +33,7 @@ from guided_rl.envs.base import Env
 from guided_rl.envs.local_guide_tasks.point_circle import pose
 from guided_rl.envs.local_guide_tasks.point_reach import RAYS, SENSOR_RANGE
 from guided_rl.guides.base import Guide
+from guided_rl.guides.spec import Spec, parse_one
 from guided_rl.runtime.errors import UserError, unknown_name
 
 SCRIPT, NETWORK = 0.999, 0.99  # how far from ±1 the authors' guides stay
@@ -122,12 +123,8 @@ LOCAL_GUIDES = {
 }
 
 
-def is_local(named: str) -> bool:
-    return named.split(",")[0].partition(":")[0] == "local"
-
-
-def parse(named: str, env: Env) -> tuple[Region, str, dict[str, float]]:
-    """The region, the policy behind the guide (empty for a script), and the settings that differ.
+def read_spec(spec: Spec, env: Env) -> tuple[Region, str, dict[str, float]]:
+    """The region, the policy behind a local guide (empty for a script), and the settings that differ.
 
     Raises:
       UserError: the task has no local guide, or what is written is none of the module's table.
@@ -135,17 +132,15 @@ def parse(named: str, env: Env) -> tuple[Region, str, dict[str, float]]:
     if env.name not in LOCAL_GUIDES:
         raise unknown_name("task with a local guide", env.name, LOCAL_GUIDES)
     region = LOCAL_GUIDES[env.name]
-    head, *written = (part.strip() for part in named.split(","))
-    policy = head.partition(":")[2] or ("" if region.script else MEDIUM)
+    policy = spec.name or ("" if region.script else MEDIUM)
     settings = {}
-    for text in written:
-        name, equals, value = text.partition("=")
+    for name, value in spec.settings.items():
         if name not in SETTINGS:
             raise unknown_name("setting of a local guide", name, SETTINGS)
-        settings[name] = _number(name, value if equals else "", named)
+        settings[name] = _number(name, value, spec.text)
     if "literal" in settings and region.literal is None:
         raise UserError(
-            f"literal in the guide {named!r} is for tasks whose λ mends the authors', not {env.name}; leave it out"
+            f"literal in the guide {spec.text!r} is for tasks whose λ mends the authors', not {env.name}; leave it out"
         )
     return region, policy, settings
 
@@ -165,15 +160,15 @@ def local_guide(named: str, env: Env, find: Callable[[str, str], Guide]) -> Guid
     """The guide that `named` stands for; `find(policy, task)` gives a policy of a task's experts.
 
     Raises:
-      UserError: as `parse`, or there is no such policy.
+      UserError: as `read_spec`, or there is no such policy.
     """
-    region, policy, given = parse(named, env)
+    spec = parse_one(named)
+    region, policy, given = read_spec(spec, env)
     settings = {name: default for name, (default, _, _) in SETTINGS.items()} | given
-    own = named.split(",")[0] == "local"
     script = region.script
     if policy or script is None:
         adviser = find(policy, region.experts or env.name)
-        gain, bound = (region.gain if own and region.gain else (1.0,) * env.action_size), NETWORK
+        gain, bound = (region.gain if region.gain and not spec.name else (1.0,) * env.action_size), NETWORK
     else:
         adviser, gain, bound = Guide((), lambda params, obs, key: script(obs)), (1.0,) * env.action_size, SCRIPT
     sampled, noisy = settings["sample"] > 0, settings["noise"] > 0

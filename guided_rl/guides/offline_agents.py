@@ -30,8 +30,6 @@ from guided_rl.runtime.errors import UserError
 from guided_rl.runtime.files import replace_file
 from guided_rl.runtime.rng import normal
 
-PREFIX = "offline:"
-
 
 def write_agents(path: Path, agent: Any, facts: Mapping[str, Any]) -> str:
     """Write an `Agent` with leaves [n, ...] and return the archive's checksum.
@@ -72,7 +70,7 @@ def read_agents(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def load_offline(named: str, env: Env) -> Guide:
-    """The guide `offline:<file>`, looked for from here and from the checkout.
+    """The guide `offline:<named>`, a file that is looked for from here and from the checkout.
 
     Raises:
       UserError: as `read_agents`, or the agents are for another task.
@@ -86,8 +84,8 @@ def load_offline(named: str, env: Env) -> Guide:
 
 
 def find_agents(named: str) -> Path:
-    """The file that `offline:<file>` names."""
-    path = Path(named.removeprefix(PREFIX))
+    """The file `named`, from here or else from the checkout."""
+    path = Path(named)
     return path if path.exists() or path.is_absolute() else checkout.HERE / path
 
 

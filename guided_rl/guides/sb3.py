@@ -35,20 +35,20 @@ from guided_rl.guides.vec_normalize import Statistics, read_statistics, statisti
 from guided_rl.networks.distributions import sample_squashed
 from guided_rl.runtime.errors import UserError, note
 
-OPTION = ",vecnormalize="
 LOG_STD_MIN, LOG_STD_MAX = -20.0, 2.0  # SB3's own, wider than ours
 STORAGES = {"FloatStorage": np.float32, "DoubleStorage": np.float64, "LongStorage": np.int64}
 
 
-def load_sb3(named: str, env: Env) -> Guide:
+def load_sb3(path: Path, chosen: str, env: Env) -> Guide:
     """The actor of the model at a path, see the module's table; a SAC actor is stochastic where a key is given.
+
+    Args:
+      chosen: the file of its observation statistics, or none; empty for those beside the model.
 
     Raises:
       UserError: it is missing, unreadable, another algorithm's, uses another activation than
         ReLU or state-dependent exploration, or is of another size than `env`.
     """
-    before, _, chosen = named.partition(OPTION)
-    path = Path(before)
     try:
         with zipfile.ZipFile(path) as archive:
             settings = json.loads(archive.read("data"))
@@ -93,7 +93,7 @@ def _normalising(guide: Guide, statistics: Statistics | None, env: Env) -> Guide
     if statistics.mean.shape != (env.observation_size,):
         raise UserError(
             f"the statistics of {guide.name} are for {statistics.mean.size} observation entries, but {env.name} has "
-            f"{env.observation_size}; give others with {OPTION}FILE"
+            f"{env.observation_size}; give others with ,vecnormalize=FILE"
         )
     numbers = {name: jnp.asarray(getattr(statistics, name), jnp.float32) for name in ("mean", "std", "bound")}
 

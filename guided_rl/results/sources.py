@@ -8,9 +8,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from guided_rl.guides.spec import is_offline
 from guided_rl.results.records import Expert, Record
-
-OFFLINE = "offline:"
 
 
 def with_sources(records: Sequence[Record]) -> list[Record]:
@@ -24,7 +23,7 @@ def with_sources(records: Sequence[Record]) -> list[Record]:
 
 def unsourced(record: Record) -> bool:
     """Whether it has several offline agents of which it does not say what they learned from."""
-    offline = [expert for expert in record.experts if expert.name.startswith(OFFLINE)]
+    offline = [expert for expert in record.experts if is_offline(expert.name)]
     return len(offline) > 1 and not all(expert.source for expert in offline)
 
 
