@@ -27,10 +27,12 @@ from scipy import stats
 from experts.fitness import describe_fit
 from experts.register import FOLDER
 from guided_rl import envs
+from guided_rl.data.rollout import add_reward, play_episodes
 from guided_rl.envs.base import MujocoEnv
 from guided_rl.envs.upstream import twin_of
 from guided_rl.guides.expert_weights import LEVELS, Layers, guide_of, read_facts, read_weights
 from guided_rl.guides.find import weights_name
+from guided_rl.guides.spec import kind_and_level
 from guided_rl.runtime.errors import UserError
 from guided_rl.training.cache import enable_compile_cache
 
@@ -89,7 +91,7 @@ def compare(
     policies, facts = read_weights(FOLDER / weights_name(task))
     if policy not in policies:
         raise UserError(f"experts/{weights_name(task)} has no {policy}; it has {', '.join(policies)}")
-    (kind, _, level), layers = policy.partition("@"), policies[policy]
+    (kind, level), layers = kind_and_level(policy), policies[policy]
     quotes = facts["returns"]
     results = []
     for i in experts or range(len(quotes[policy])):
@@ -159,16 +161,10 @@ def our_returns(env: MujocoEnv, kind: str, layers: Layers, qpos: np.ndarray, qve
     """Returns [episodes] of the same policy here, from the given starts."""
     guide = guide_of(kind, [{part: array[None] for part, array in layer.items()} for layer in layers], kind).of(0)
 
-    def step(carry, _):
-        state, total, alive = carry
-        state = jax.vmap(env.step)(state, jax.vmap(guide.action)(state.obs), alive)
-        return (state, total + jnp.where(alive, state.reward, 0.0), alive & (state.done == 0)), None
-
     @jax.jit
-    def run(qpos, qvel):
-        state = jax.vmap(env.init)(qpos, qvel)
-        carry = (state, jnp.zeros(len(qpos)), jnp.ones(len(qpos), bool))
-        return jax.lax.scan(step, carry, length=env.episode_length)[0][1]
+    def run(qpos: jax.Array, qvel: jax.Array) -> jax.Array:
+        state, act = jax.vmap(env.init)(qpos, qvel), lambda s, time: (jax.vmap(guide.action)(s.obs), None)
+        return play_episodes(env, act, state, add_reward, jnp.zeros(len(qpos)))
 
     return np.asarray(run(jnp.asarray(qpos, jnp.float32), jnp.asarray(qvel, jnp.float32)), np.float64)
 

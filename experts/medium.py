@@ -29,6 +29,7 @@ from experts.train import RUNS, keep_ladder
 from guided_rl import envs
 from guided_rl.api import train
 from guided_rl.config import RunConfig
+from guided_rl.data.rollout import add_reward, play_episodes
 from guided_rl.envs.base import Env
 from guided_rl.guides.base import Guide
 from guided_rl.guides.expert_weights import guide_of, write_weights
@@ -96,19 +97,18 @@ def try_out(guide: Guide, env: Env, seed: int, episodes: int = EPISODES) -> dict
     count = guide.size
     one = jax.vmap(lambda params, obs: jax.vmap(lambda o: _advise(guide, params, o))(obs))
 
-    def step(carry, _):
-        state, total, alive, left = carry
-        obs = state.obs.reshape(count, episodes, -1)
-        actions, trust = one(guide.params, obs)
-        state = jax.vmap(env.step)(state, actions.reshape(count * episodes, -1), alive)
-        total = total + jnp.where(alive, state.reward, 0.0)
-        return (state, total, alive & (state.done == 0), left | (alive & (trust.reshape(-1) == 0))), None
+    def act(state, time):
+        actions, trust = one(guide.params, state.obs.reshape(count, episodes, -1))
+        return actions.reshape(count * episodes, -1), trust.reshape(-1) == 0
+
+    def note(found, outside, after, active):
+        total, left = found
+        return add_reward(total, outside, after, active), left | (active & outside)
 
     def run(key):
         state = jax.vmap(env.reset)(jax.random.split(key, count * episodes))
         none = jnp.zeros(count * episodes)
-        carry = (state, none, none == 0, none > 0)
-        _, total, _, left = jax.lax.scan(step, carry, length=env.episode_length)[0]
+        total, left = play_episodes(env, act, state, note, (none, none > 0))
         return total.reshape(count, episodes), left.reshape(count, episodes)
 
     returns, left = jax.jit(run)(jax.random.key(seed))

@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from guided_rl.data.rollout import play_episodes
 from guided_rl.envs import make
 from guided_rl.envs.base import Env
 from guided_rl.envs.mazes import REACH_RADIUS
@@ -35,14 +36,9 @@ def arrivals(guide: Guide, env: Env, episodes: int = EPISODES, seed: int = SEED)
         state = jax.vmap(env.reset)(start)
         distance = jnp.linalg.norm(state.obs[:, -2:], axis=-1)
 
-        def step(carry, _):
-            state, going, reached = carry
-            state = jax.vmap(env.step)(state, jax.vmap(adviser.action)(state.obs), going)
-            reached = reached | (going & (state.metrics["success"] > 0))
-            return (state, going & (state.done == 0), reached), None
-
-        nobody = jnp.zeros(episodes, bool)
-        return distance, jax.lax.scan(step, (state, ~nobody, nobody), length=env.episode_length)[0][2]
+        act = lambda s, time: (jax.vmap(adviser.action)(s.obs), None)
+        note = lambda reached, said, after, going: reached | (going & (after.metrics["success"] > 0))
+        return distance, play_episodes(env, act, state, note, jnp.zeros(episodes, bool))
 
     found = [jax.jit(play)(jnp.int32(i)) for i in range(count)]
     distances, reached = zip(*found, strict=True)

@@ -20,8 +20,8 @@ import jax
 import numpy as np
 
 from experts.ladder import Ladder
+from guided_rl.data.rollout import measure
 from guided_rl.envs.base import Env
-from guided_rl.envs.reference_returns import measure
 from guided_rl.guides.base import Guide
 from guided_rl.guides.expert_weights import D4RL_LEVEL, LEVELS, as_stored, guide_of
 

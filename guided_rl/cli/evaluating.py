@@ -7,8 +7,8 @@ import numpy as np
 
 from guided_rl import envs
 from guided_rl.config import check_seed
+from guided_rl.data.rollout import measure, measure_random
 from guided_rl.envs.base import Env
-from guided_rl.envs.reference_returns import measure, measure_random
 from guided_rl.guides import Guide, find_guide
 from guided_rl.results.scales import scale_of
 from guided_rl.results.statistics import Sample, mean_interval

@@ -19,6 +19,7 @@ import numpy as np
 
 from guided_rl import api, envs
 from guided_rl.config import RunConfig, check_seed
+from guided_rl.data.rollout import play_episodes
 from guided_rl.envs.base import Env, MujocoEnv
 from guided_rl.guides import find_guide
 from guided_rl.methods.base import Context
@@ -113,20 +114,19 @@ def record(player: Player, out: Path | None, seed: int, size: tuple[int, int], s
 
 def positions(player: Player, seed: int, steps: int) -> np.ndarray:
     """Joint positions [steps, nq] of one episode, its start included."""
-    env = player.env
+    env, most = player.env, min(steps, player.env.episode_length)
 
     @jax.jit
     def play(key: jax.Array) -> tuple[jax.Array, jax.Array]:
         start, actions = jax.random.split(key)
+        first, keys = env.reset(start), jax.random.split(actions, most)
+        act = lambda state, time: (player.act(state.obs, keys[time]), (time, state.pipeline_state["qpos"]))
+        note = lambda found, said, after, active: (found[0].at[said[0]].set(said[1]), said[0])
+        empty = jnp.zeros((most, *first.pipeline_state["qpos"].shape)), jnp.int32(0)
+        return play_episodes(env, act, first, note, empty, length=most)
 
-        def step(state, key):
-            after = env.step(state, player.act(state.obs, key), state.done == 0)
-            return after, (state.pipeline_state["qpos"], state.done)
-
-        return jax.lax.scan(step, env.reset(start), jax.random.split(actions, min(steps, env.episode_length)))[1]
-
-    qpos, done = play(jax.random.key(seed))
-    return np.asarray(qpos)[np.asarray(done) == 0]
+    qpos, last = play(jax.random.key(seed))
+    return np.asarray(qpos)[: int(last) + 1]
 
 
 @contextlib.contextmanager

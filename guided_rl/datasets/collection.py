@@ -9,8 +9,9 @@ from typing import Any
 import jax
 import numpy as np
 
-from guided_rl.data.replay import Layout, transition
-from guided_rl.envs.base import Env
+from guided_rl.data.replay import Layout
+from guided_rl.data.rollout import row_and_next
+from guided_rl.envs.base import Env, State
 from guided_rl.runtime.progress import ProgressBar
 
 BLOCKS = 10
@@ -39,21 +40,17 @@ def collect(actor: Actor, env: Env, rows: int, seed: int, title: str) -> np.ndar
     steps = -(-rows // streams)
     steps += -steps % BLOCKS
     layout = Layout.of(env.observation_size, env.action_space.width)
-    both = lambda function: jax.vmap(jax.vmap(function))
     keys_of = lambda key: jax.random.split(key, (actor.size, streams))
 
-    def step(state: Any, key: jax.Array) -> tuple[Any, jax.Array]:
+    def step(state: State, key: jax.Array) -> tuple[State, jax.Array]:
         act_key, reset_key = jax.random.split(key)
         choose = jax.vmap(jax.vmap(actor.act, in_axes=(None, 0, 0)))
         action = choose(actor.params, state.obs, keys_of(act_key))
-        after = both(env.step)(state, action)
-        row = both(transition)(state.obs, action, after)
-        fresh = lambda s: both(env.reset_where)(s.done > 0, s, keys_of(reset_key))
-        return jax.lax.cond((after.done > 0).any(), fresh, lambda s: s, after), both(layout.pack)(row)
+        return row_and_next(env, layout, state, action, reset_key)
 
     advance = jax.jit(lambda state, keys: jax.lax.scan(step, state, keys), donate_argnums=0)
     first, later = jax.random.split(jax.random.key(seed))
-    state = jax.jit(lambda key: both(env.reset)(keys_of(key)))(first)
+    state = jax.jit(lambda key: jax.vmap(jax.vmap(env.reset))(keys_of(key)))(first)
     out = np.empty((actor.size, streams, steps, layout.width), np.float32)
     with ProgressBar(f"{title} of {env.name}", steps, actor.size * streams) as bar:
         for part, keys in enumerate(jax.random.split(later, (BLOCKS, steps // BLOCKS))):

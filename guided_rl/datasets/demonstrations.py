@@ -22,8 +22,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from guided_rl.data.replay import Layout, transition
-from guided_rl.envs.base import Env
+from guided_rl.data.replay import Layout
+from guided_rl.data.rollout import row_and_next
+from guided_rl.envs.base import Env, State
 from guided_rl.guides.base import Guide
 from guided_rl.runtime.env_vars import home_cache
 from guided_rl.runtime.errors import UserError
@@ -97,22 +98,18 @@ def play(guide: Guide, env: Env, episodes: int, seed: int) -> np.ndarray:
     count = guide.size or 1
     layout = Layout.of(env.observation_size, env.action_space.width)
     experts = guide if guide.size is None else jax.vmap(guide.of)(jnp.arange(count))
-    streams = lambda function: jax.vmap(jax.vmap(function))
 
     def advise(expert: Guide, obs: jax.Array) -> jax.Array:
         return jax.vmap(expert.action)(obs)
 
-    def step(state: Any, key: jax.Array) -> tuple[Any, jax.Array]:
+    def step(state: State, key: jax.Array) -> tuple[State, jax.Array]:
         action = jax.vmap(advise, in_axes=(0 if guide.size else None, 0))(experts, state.obs)
-        after = streams(env.step)(state, action)
-        row = streams(transition)(state.obs, action, after)
-        fresh = lambda s: streams(env.reset_where)(s.done > 0, s, jax.random.split(key, (count, episodes)))
-        return jax.lax.cond(jnp.any(after.done > 0), fresh, lambda s: s, after), streams(layout.pack)(row)
+        return row_and_next(env, layout, state, action, key)
 
     @jax.jit
     def run(key: jax.Array) -> jax.Array:
         first, later = jax.random.split(key)
-        state = streams(env.reset)(jax.random.split(first, (count, episodes)))
+        state = jax.vmap(jax.vmap(env.reset))(jax.random.split(first, (count, episodes)))
         return jax.lax.scan(step, state, jax.random.split(later, env.episode_length))[1]
 
     rows = np.asarray(run(jax.random.key(seed)))

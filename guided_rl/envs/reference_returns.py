@@ -9,15 +9,11 @@ with our own.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
-from guided_rl.envs.base import Env, refuse_too_many
 from guided_rl.envs.discrete import chain
 from guided_rl.runtime.errors import UserError, unknown_name
 
@@ -221,37 +217,3 @@ def normalised(task: str, returns: np.ndarray | float) -> np.ndarray:
             "report raw returns"
         )
     return 100.0 * (np.asarray(returns, np.float64) - floor) / (expert - floor)
-
-
-def measure_random(env: Env, episodes: int = 1000, seed: int = 0) -> np.ndarray:
-    """Returns [episodes] of actions drawn uniformly from those that there are."""
-    return measure(env, lambda key, obs: env.action_space.sample(key, obs.shape[:1]), episodes, seed)
-
-
-def measure_zero(env: Env, episodes: int = 1000, seed: int = 0) -> np.ndarray:
-    """Returns [episodes] of the action 0, the middle of the actuators' range."""
-    return measure(env, lambda key, obs: jnp.zeros((obs.shape[0], env.action_size)), episodes, seed)
-
-
-def measure(env: Env, act: Callable[[jax.Array, jax.Array], jax.Array], episodes: int, seed: int = 0) -> np.ndarray:
-    """Undiscounted returns [episodes], one whole episode each, of `act(key, obs [episodes, n])`.
-
-    Raises:
-      UserError: the engine cannot step so many at once.
-    """
-    refuse_too_many(env, episodes)
-
-    def run(key):
-        start, actions = jax.random.split(key)
-        state = jax.vmap(env.reset)(jax.random.split(start, episodes))
-        keys = jax.random.split(actions, env.episode_length)
-
-        def step(carry):
-            time, state, total, alive = carry
-            state = jax.vmap(env.step)(state, act(keys[time], state.obs), alive)
-            return time + 1, state, total + jnp.where(alive, state.reward, 0.0), alive & (state.done == 0)
-
-        goes_on = lambda carry: (carry[0] < env.episode_length) & carry[3].any()
-        return jax.lax.while_loop(goes_on, step, (0, state, jnp.zeros(episodes), jnp.ones(episodes, bool)))[2]
-
-    return np.asarray(jax.jit(run)(jax.random.key(seed)), np.float64)

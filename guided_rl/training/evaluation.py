@@ -11,7 +11,8 @@ import jax.numpy as jnp
 from flax import struct
 from jax.sharding import Mesh
 
-from guided_rl.envs.base import Env
+from guided_rl.data.rollout import play_episodes
+from guided_rl.envs.base import Env, State
 from guided_rl.guides.base import Guide
 from guided_rl.methods.base import Agent, Context, HParams, Method, Setup
 from guided_rl.runtime.rng import KEYS
@@ -34,6 +35,16 @@ class Episodes(struct.PyTreeNode):
     length: jax.Array
     failed: jax.Array
     outcomes: dict[str, jax.Array] = struct.field(default_factory=dict)
+
+
+def add_outcomes(found: Episodes, counts: dict[str, jax.Array], after: State, active: jax.Array) -> Episodes:
+    """What was found so far, with one more step, of which the method `counts`."""
+    live = active.astype(jnp.float32)
+    failed = live * after.done * (1.0 - after.info["truncation"])
+    had = {n: jnp.maximum(found.outcomes[n], live * value) for n, value in of_task(after.metrics).items()}
+    done = {n: found.outcomes[n] + jnp.where(active, value, 0.0) for n, value in counts.items()}
+    total, length = found.episode_return + live * after.reward, found.length + live
+    return Episodes(total, length, found.failed + failed, {**had, **done})
 
 
 def evaluator(env: Env, method: Method, setup: Setup, episodes: int, execution: str, mesh: Mesh):
@@ -64,28 +75,15 @@ def evaluator(env: Env, method: Method, setup: Setup, episodes: int, execution: 
 
         each = over_members(execution, jnp.sum(inputs.real))
         state, keys = jax.vmap(start, in_axes=(0, None))(seeds, step)
-        zeros = jnp.zeros(state.reward.shape)
 
-        def running(carry):
-            return jnp.any(carry[2])
-
-        def advance(carry):
-            state, result, active, time = carry
+        def everyone(state: State, time: jax.Array) -> tuple[jax.Array, dict[str, jax.Array]]:
             step_keys = jax.vmap(lambda k: jax.random.fold_in(k, time))(keys)
-            actions, counts = each(act)(agents, inputs.hp, inputs.guide, state.obs, step_keys)
-            state = jax.vmap(jax.vmap(jax.vmap(env.step)))(state, actions, active)
-            live = active.astype(jnp.float32)
-            failed = live * state.done * (1.0 - state.info["truncation"])
-            had = {n: jnp.maximum(result.outcomes[n], live * value) for n, value in of_task(state.metrics).items()}
-            done = {n: result.outcomes[n] + jnp.where(active, value, 0.0) for n, value in counts.items()}
-            total, length = result.episode_return + live * state.reward, result.length + live
-            result = Episodes(total, length, result.failed + failed, {**had, **done})
-            return state, result, active & (state.done == 0) & (time + 1 < env.episode_length), time + 1
+            return each(act)(agents, inputs.hp, inputs.guide, state.obs, step_keys)
 
-        active = jnp.broadcast_to(inputs.real[:, None, None], state.reward.shape)
+        zeros = jnp.zeros(state.reward.shape)
+        real = jnp.broadcast_to(inputs.real[:, None, None], zeros.shape)
         counted = jax.eval_shape(each(act), agents, inputs.hp, inputs.guide, state.obs, keys)[1]
         none = dict.fromkeys((*of_task(state.metrics), *counted), zeros)
-        carry = (state, Episodes(zeros, zeros, zeros, none), active, jnp.int32(0))
-        return jax.lax.while_loop(running, advance, carry)[1]
+        return play_episodes(env, everyone, state, add_outcomes, Episodes(zeros, zeros, zeros, none), real)
 
     return sharded(run, mesh, (SPLIT, SPLIT, INPUTS, SAME), SPLIT)

@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 
 from guided_rl.data.replay import insert, newest, sample_indices
+from guided_rl.data.rollout import reset_ended
 from guided_rl.envs.base import State
 from guided_rl.guides.base import Guide
 from guided_rl.methods.base import Agent, HParams
@@ -65,8 +66,9 @@ def env_steps(trainer: Trainer, carry, inputs: Inputs):
         agents = trainer.each(inputs)(hook)(members.agent, ended, inputs.hp, inputs.guide)
         members = members.replace(agent=agents)
     over = members.env.done > 0
-    members = members.replace(env=reset_ended(trainer, members, step))
-    if trainer.method.loop.begin is not None:
+    keys = lambda: jax.vmap(lambda key: keys_for(key, step, "reset")[0])(members.key)
+    members = members.replace(env=reset_ended(jax.vmap(trainer.env.reset_where), members.env, keys))
+    if trainer.method.off_policy.begin is not None:
         members = members.replace(env=begun_in_traces(trainer, members, over, inputs, step))
     replay = insert(population.replay, rows, population.step)
     totals = totals.replace(
@@ -144,23 +146,16 @@ def after_step(
     return hook(agent, ended, trainer.context(hp, step, guide))
 
 
-def reset_ended(trainer: Trainer, members: Members, step: jax.Array) -> State:
-    """Fresh starts where an episode ended; at most steps none did, and nothing is drawn or called."""
-
-    def reset(env: State) -> State:
-        keys = jax.vmap(lambda key: keys_for(key, step, "reset")[0])(members.key)
-        return jax.vmap(trainer.env.reset_where)(env.done > 0, env, keys)
-
-    return jax.lax.cond(jnp.any(members.env.done > 0), reset, lambda env: env, members.env)
-
-
 def begun_in_traces(trainer: Trainer, members: Members, over: jax.Array, inputs: Inputs, step: jax.Array) -> State:
     """Where an episode was `over`, the next one's start as the method's `begin` has it."""
+
+    begin = trainer.method.off_policy.begin
+    assert begin is not None and inputs.traces is not None
 
     def one(member: Members, over: jax.Array, hp: HParams, guide: Guide | None) -> State:
         (key,) = keys_for(member.key, step, "start")
         lengths = inputs.traces.lengths(member.seed)
-        start = trainer.method.loop.begin(member.agent, key, trainer.context(hp, step, guide), lengths)
+        start = begin(member.agent, key, trainer.context(hp, step, guide), lengths)
         begun = start_state(member.env, start, member.seed, inputs.traces)
         return select(over, begun, member.env)
 
