@@ -16,7 +16,7 @@ import numpy as np
 
 from benchmarks.claims import judges, variant_judges
 from benchmarks.claims.ledger import FAILS, HOLDS, Judge, View
-from guided_rl.results import records
+from guided_rl.results import record_tables
 from guided_rl.results.records import Expert, Record
 from guided_rl.results.scales import Scale
 from guided_rl.results.statistics import Sample
@@ -139,7 +139,7 @@ class Simulated(View):
 def _stub(method: str, task: str, variant: str, world: World) -> Record:
     """A cell that says which experts it has and nothing else."""
     experts = tuple(Expert("bc", BASE, 1, str(number)) for number in range(max(world.experts, 1)))
-    nothing = records.returns_table({}, np.zeros(0), np.zeros(0), np.zeros(0), {}, {})
+    nothing = record_tables.returns_table({}, np.zeros(0), np.zeros(0), np.zeros(0), {}, {})
     seeds, config = tuple(range(world.seeds)), {"steps": 1}
     taught = experts if method == "a" else ()
     return Record("", method, task, method, "paper", config, seeds, {}, nothing, nothing, taught, variant)

@@ -14,7 +14,7 @@ from benchmarks.report.overview import overview_table
 from benchmarks.report.page import Section
 from benchmarks.report.replacements import Replacement, replacements_table
 from benchmarks.report.variants import variants_table
-from guided_rl.results import figures, plot_style, summary_tables
+from guided_rl.results import figures, plot_style, summary_tables, training_figures
 from guided_rl.results.records import Record
 from guided_rl.results.scales import ScaleOf, scale_of
 from guided_rl.results.sources import with_sources
@@ -200,6 +200,6 @@ def _figures(records, title: str, pairs, sweeps, scale: ScaleOf, more: MoreFigur
         found[f"quality_{slug}"] = figures.expert_quality(records, guided, base, scale=scale)
     for parameter, base in sweeps:
         found[f"sweep_{parameter}"] = figures.sweep(records, parameter, base, f"{title}: sweep of {parameter}")
-    found["choices"] = figures.choices(records, title=f"{title}: how often the offline policy acted")
+    found["choices"] = training_figures.choices(records, title=f"{title}: how often the offline policy acted")
     found |= more(records, title) if more else {}
     return {name: figure for name, figure in found.items() if figure is not None}

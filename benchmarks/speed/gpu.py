@@ -18,7 +18,7 @@ import jax
 import numpy as np
 import tyro
 
-from benchmarks.speed import limit, run
+from benchmarks.speed import limit, updates
 from benchmarks.speed import parts as speed_parts
 from benchmarks.speed.parts import OURS, Size
 from benchmarks.speed.records import FOLDER, measure, row
@@ -68,10 +68,10 @@ def update_rows(options: Gpu) -> Iterator[dict]:
         own.run()
         turns = 1 if options.smoke else max(options.repeats, math.ceil(SECONDS / own.run()))
         rates = speed_parts.alternate([own], turns) | speed_parts.alternate(machine, options.repeats)
-        extra = run.beside_limit(population, own, machine, rates)
+        extra = updates.beside_limit(population, own, machine, rates)
         if precision == "default":
             extra |= {"least_share": 0.4, "least_rate": 100_000.0}
-        what = f"{run.named(LEARNER, size)}, precision {precision}"
+        what = f"{speed_parts.named(LEARNER, size)}, precision {precision}"
         yield row("updates", what, {}, [own], turns, rates, **extra)
 
 
@@ -111,7 +111,7 @@ def engine_rows(options: Gpu) -> Iterator[dict]:
             whole.name: {part.name: _share(rates[whole.name], rates[part.name]) for part in (updates, physics)}
             for whole, physics in zip(loops, alone, strict=True)
         }
-        what = run.named(LEARNER, size)
+        what = speed_parts.named(LEARNER, size)
         yield row("loop", what, {"SBX": 1.0}, [*loops, sbx], options.repeats, rates, parts=parts)
 
 
@@ -137,7 +137,7 @@ def peer_rows(options: Gpu) -> Iterator[dict]:
         speed_parts.peer("brax", "brax_speed.py", "inverted_pendulum", one, 4 * steps) as brax,
     ):
         three = [speed_parts.loop("brax:inverted_pendulum", "sac", size, steps), rejax, brax]
-        what = run.named("brax's inverted_pendulum", size)
+        what = speed_parts.named("brax's inverted_pendulum", size)
         yield row("brax", what, {"rejax": 2.0, "brax": 1.0}, three, options.repeats)
 
 

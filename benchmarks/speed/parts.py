@@ -69,6 +69,12 @@ class Size:
     members: int
 
 
+def named(task: str, size: Size, algorithm: str = "SAC") -> str:
+    """What a row of one size is called."""
+    shape = f"{size.width}×{size.width}, batch {size.batch}"
+    return f"{algorithm}, {task}, {shape}, {size.members} seed{'s'[: size.members > 1]}"
+
+
 def timed(function: Callable[[], Any]) -> float:
     """Seconds of one call, its arrays ready."""
     begin = time.perf_counter()

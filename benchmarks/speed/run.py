@@ -16,26 +16,23 @@ import contextlib
 import dataclasses
 import functools
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import jax
 import numpy as np
 import tyro
 
-from benchmarks.peers.environment import peer_source
 from benchmarks.speed import compile, sac_eo
-from benchmarks.speed import limit as speed_limit
 from benchmarks.speed import parts as speed_parts
 from benchmarks.speed import runs as speed_runs
-from benchmarks.speed.parts import Competitor, Size, TimedPopulation
+from benchmarks.speed import updates as speed_updates
+from benchmarks.speed.parts import Competitor, Size
 from benchmarks.speed.records import FOLDER, measure, row
 from guided_rl.datasets import recipes
 from guided_rl.envs import make
 from guided_rl.guides import find_guide
-from guided_rl.runtime.devices import cores
 from guided_rl.runtime.errors import exit_on_user_error
 
 CARTPOLE = "cartpole-safe"  # PAG's; the peers have its swing-up without the crash
@@ -71,11 +68,6 @@ def piece(members: int) -> int:
     return min(1_500, max(16, 4_800 // members))
 
 
-def named(task: str, size: Size, algorithm: str = "SAC") -> str:
-    shape = f"{size.width}×{size.width}, batch {size.batch}"
-    return f"{algorithm}, {task}, {shape}, {size.members} seed{'s'[: size.members > 1]}"
-
-
 def physics_rows(options: Speed) -> Iterator[dict]:
     """Native physics against MJX on this machine, and against the engine without anything of ours."""
     simulations, native, mjx, alone = (4, 4, 1, 4) if options.smoke else (128, 200, 4, 10_000)
@@ -95,64 +87,6 @@ def collect_rows(options: Speed) -> Iterator[dict]:
     ours = Competitor(speed_parts.OURS, lambda: speed_parts.timed(collect), rows, "rows")
     rates = speed_parts.alternate([ours], 1)
     yield row("collect", f"{rows:,} rows of one policy on {env.name}", {}, [ours], 1, rates, least_rate=1e6 / 60)
-
-
-def beside_limit(
-    population: TimedPopulation, own: Competitor, machine: list[Competitor], rates: Mapping[str, list[float]]
-) -> dict[str, Any]:
-    """The limit of updates alone on this machine, our share of it, and what both are made of.
-
-    What a machine can do is its best turn, and for products the better of their two shapes: a median
-    would fall with whatever else it does, and leave room above the limit.
-    """
-    work = speed_limit.count(population)
-    best = {m.name: float(np.max(rates[m.name])) for m in machine}
-    forward, backward, copied, drawn = best.values()
-    limit = speed_limit.updates_per_second(work, max(forward, backward), copied, drawn)
-    return {
-        "limit": round(limit, 1),
-        "share": round(float(np.median(rates[own.name])) / limit, 3),
-        "machine": {m.name: [float(f"{best[m.name]:.4g}"), f"{m.unit}/s"] for m in machine},
-        "work": {"FLOP": work.flops, "bytes": work.bytes, "numbers": work.numbers},
-    }
-
-
-def update_rows(options: Speed) -> Iterator[dict]:
-    """Gradient steps on a frozen buffer, beside the peers' and beside the limit of this machine."""
-    cases = [(Size(256, 256, 4), 100, 200, 100, 0.85), (Size(64, 128, 16), 400, 600, 0, None)]
-    if options.smoke:
-        cases = [(Size(16, 16, 2), 10, 10, 10, None)]
-    for size, ours, sbx, sb3, least in cases:
-        one = Size(size.width, size.batch, 1)
-        with contextlib.ExitStack() as stack:
-            peers = [
-                stack.enter_context(speed_parts.peer(name, script, options.task, one, steps, "updates"))
-                for name, script, steps in (("SBX", "sbx_speed.py", sbx), ("SB3", "sb3_speed.py", sb3))
-                if steps
-            ]
-            population = speed_parts.updates(options.task, "sac", size, ours)
-            own, machine = population.competitor(speed_parts.OURS), speed_limit.rates(size)
-            rates = speed_parts.alternate([own, *peers, *machine], options.repeats)
-        extra = beside_limit(population, own, machine, rates)
-        if least is not None:
-            extra["least_share"] = least
-        yield row("updates", named(options.task, size), {"SBX": 1.0}, [own, *peers], options.repeats, rates, **extra)
-
-
-def iql_rows(options: Speed) -> Iterator[dict]:
-    """IQL's updates on a frozen dataset, beside a PyTorch implementation: as published, and one process a core."""
-    size, ours, theirs = (Size(16, 16, 2), 10, 10) if options.smoke else (Size(256, 256, 4), 100, 150)
-    source = ("--source", str(peer_source("IQL-PyTorch")))
-    alone, filled = (dataclasses.replace(size, members=n) for n in (1, cores()))
-    names = "IQL-PyTorch", f"IQL-PyTorch, {filled.members} processes"
-    with contextlib.ExitStack() as stack:
-        peers = [
-            stack.enter_context(speed_parts.peer(name, "iql_speed.py", options.task, each, theirs, "updates", source))
-            for name, each in zip(names, (alone, filled), strict=True)
-        ]
-        own = speed_parts.updates(options.task, "iql-offline", size, ours).competitor(speed_parts.OURS)
-        what = named(options.task, size, "IQL")
-        yield row("iql", what, dict.fromkeys(names[:1], 2.0), [own, *peers], options.repeats)
 
 
 def loop_rows(options: Speed) -> Iterator[dict]:
@@ -181,7 +115,7 @@ def loop_rows(options: Speed) -> Iterator[dict]:
             if sb3:
                 peers.append(peer("SB3", "sb3_speed.py", algorithm, theirs, one, sb3))
             own = speed_parts.loop(task, algorithm.lower(), size, ours)
-            yield row("loop", named(task, size, algorithm), targets, [own, *peers], options.repeats)
+            yield row("loop", speed_parts.named(task, size, algorithm), targets, [own, *peers], options.repeats)
 
 
 def group_rows(options: Speed) -> Iterator[dict]:
@@ -204,7 +138,7 @@ def brax_rows(options: Speed) -> Iterator[dict]:
     ):
         three = [speed_parts.loop("brax:inverted_pendulum", "sac", size, steps), rejax, brax]
         targets = {"rejax": 1.0, "brax": 1.0}
-        yield row("brax", named("brax's inverted_pendulum", size), targets, three, min(2, options.repeats))
+        yield row("brax", speed_parts.named("brax's inverted_pendulum", size), targets, three, min(2, options.repeats))
 
 
 def member_rows(options: Speed) -> Iterator[dict]:
@@ -230,7 +164,7 @@ def execution_rows(options: Speed) -> Iterator[dict]:
     for task, size in cases:
         steps = 20 if options.smoke else piece(size.members)
         both = [speed_parts.loop(task, "sac", size, steps, name, execution=name) for name in ("map", "vmap")]
-        yield row("execution", f"{named(task, size)}, members one by one", {}, both, options.repeats)
+        yield row("execution", f"{speed_parts.named(task, size)}, members one by one", {}, both, options.repeats)
 
 
 def sac_eo_rows(options: Speed) -> Iterator[dict]:
@@ -262,7 +196,7 @@ def run_rows(options: Speed) -> Iterator[dict]:
         competitors = [competitor for competitor, _ in found]
         rates = speed_parts.alternate(competitors, 1)
         returns = {c.name: round(float(np.mean(reached)), 1) for c, reached in found}
-        what = f"{named(options.task, size)}, {updates:,} updates each, from nothing"
+        what = f"{speed_parts.named(options.task, size)}, {updates:,} updates each, from nothing"
         yield row("runs", what, {"SBX": 1.0}, competitors, 1, rates, returns=returns)
 
 
@@ -274,7 +208,7 @@ def start_rows(options: Speed) -> Iterator[dict]:
         competitors = [start(options.task, size, 8)[0] for start in (functools.partial(ours, cache=cache), ours, sbx)]
         competitors[0].run()
         rates = speed_parts.alternate(competitors, 1 if options.smoke else min(2, options.repeats))
-        what = f"{named(options.task, size)}, to the first updates and one evaluation, from nothing"
+        what = f"{speed_parts.named(options.task, size)}, to the first updates and one evaluation, from nothing"
         cached, cold, peer = competitors
         yield row("start", what, {"SBX": 1.0}, [cached, peer], 0, rates)
         yield row("start", f"{what}, nothing compiled before", {"SBX": 1.0}, [cold, peer], 0, rates)
@@ -298,8 +232,8 @@ def compile_rows(options: Speed) -> Iterator[dict]:
 ROWS: dict[str, Callable[[Speed], Iterator[dict]]] = {
     "physics": physics_rows,
     "collect": collect_rows,
-    "updates": update_rows,
-    "iql": iql_rows,
+    "updates": speed_updates.update_rows,
+    "iql": speed_updates.iql_rows,
     "loop": loop_rows,
     "groups": group_rows,
     "brax": brax_rows,

@@ -1,7 +1,7 @@
 """Gymnasium's MuJoCo v5 tasks, on the models that the `gymnasium` package installs.
 
 Each function is one task and transcribes its twin's observation, reward, termination and
-reset with Gymnasium's default arguments. `tests/envs/test_parity.py` holds every one to it.
+reset with Gymnasium's default arguments. `tests/envs/test_native_parity.py` holds every one to it.
 """
 
 from __future__ import annotations

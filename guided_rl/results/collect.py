@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from guided_rl.results import records
+from guided_rl.results import record_tables, records
 from guided_rl.results.provenance import provenance
 
 if TYPE_CHECKING:
@@ -41,14 +41,14 @@ def from_result(
         config=config.to_json(),
         seeds=tuple(int(seed) for seed in np.unique(result.seeds)),
         grid={name: tuple(map(float, values)) for name, values in config.grid.items()},
-        returns=records.returns_table(
+        returns=record_tables.returns_table(
             config.grid,
             *members,
             result.steps,
             *(by_protocol(history.evaluation[name]) for name in ("episode_return", "length", "failed")),
             {name: by_protocol(values) for name, values in history.evaluation_outcomes().items()},
         ),
-        training=records.training_table(*members, result.steps, history.training_means(config.interval)),
+        training=record_tables.training_table(*members, result.steps, history.training_means(config.interval)),
         experts=tuple(experts),
         variant=variant,
         failed=failed,

@@ -16,7 +16,6 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogFormatter
 
 from guided_rl.results import statistics
 from guided_rl.results.plot_style import (
@@ -33,7 +32,7 @@ from guided_rl.results.plot_style import (
 from guided_rl.results.records import POLICY, Record, find
 from guided_rl.results.scales import ScaleOf, scale_of
 from guided_rl.results.statistics import Interval, Sample
-from guided_rl.results.summaries import curves, protocols, sample, starts_alike, training_curves
+from guided_rl.results.summaries import Curves, curves, protocols, sample, starts_alike
 from guided_rl.results.tables import steps
 
 EXPERT_LINE, RANDOM_LINE = "expert's own return", "random policy"
@@ -57,13 +56,13 @@ def learning_curves(
       own_only: leave out every protocol but the learner's own policy.
       palette: colour of each method, if not the one that `method_colours` gives it among these records.
     """
-    main = _main_cells(records, methods)
+    main = main_cells(records, methods)
     if not main:
         return None
     names = methods or method_names(main)
     palette = palette or method_colours(records)
     with matplotlib.rc_context(STYLE):
-        tasks = _tasks(main)
+        tasks = tasks_of(main)
         figure, axes = panels(tasks, title)
         for axis, task in zip(axes, tasks, strict=True):
             here = [r for name in names for r in main if r.task == task and r.method == name]
@@ -101,7 +100,7 @@ def sweep(
     with matplotlib.rc_context(STYLE):
         figure, axes = panels(list(titles), title or f"Sweep of {parameter}")
         for axis, record in zip(axes, titles.values(), strict=True):
-            level = find(_main_cells(records), base, record.task) if base else None
+            level = find(main_cells(records), base, record.task) if base else None
             if level is not None and level.budget != record.budget:
                 level = level if level.budget > record.budget and starts_alike(level, record) else None
             values = record.grid[parameter]
@@ -133,7 +132,7 @@ def expert_quality(
     """
     found: dict[str, list[tuple[float, dict[str, Interval]]]] = {}
     for record in records:
-        level = find(_main_cells(records), base, record.task)
+        level = find(main_cells(records), base, record.task)
         if record.variant and not record.variant.startswith("expert "):
             continue
         if record.method != method or not record.experts or len(record.points) > 1 or level is None:
@@ -166,68 +165,6 @@ def expert_quality(
     return figure
 
 
-def training_metric(records: Sequence[Record], metric: str, title: str, label: str | None = None) -> Figure | None:
-    """The course of a training metric of every main cell that has it, mean and 95 % band, per task.
-
-    Args:
-      label: of the axis; the metric's name if not given.
-    """
-    having = [r for r in _main_cells(records) if metric in _metrics(r)]
-    if not having:
-        return None
-    palette = method_colours(records)
-    with matplotlib.rc_context(STYLE):
-        tasks = _tasks(having)
-        figure, axes = panels(tasks, title)
-        for axis, task in zip(axes, tasks, strict=True):
-            for record in (r for r in having if r.task == task):
-                curve = training_curves(record, metric)
-                low, high = statistics.mean_band(curve.values, curve.seeds, record.source(curve.seeds))
-                axis.plot(curve.steps, curve.values.mean(0), color=palette[record.method], lw=2.0, label=record.method)
-                axis.fill_between(curve.steps, low, high, color=palette[record.method], alpha=0.18, lw=0)
-            steps_axis(axis, "environment steps")
-            axis.set_xlim(left=0)
-            if all(np.nanmin(line.get_ydata()) > 0 for line in axis.lines):
-                axis.set_yscale("log")
-                axis.yaxis.set_major_formatter(LogFormatter())
-                axis.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(1.5, 0.6)))
-        label_rows(axes, label or metric)
-        shared_legend(figure, axes)
-    return figure
-
-
-def choices(
-    records: Sequence[Record], prefix: str = "chosen_", title: str = "Who acted", methods: Sequence[str] | None = None
-) -> Figure | None:
-    """Share of steps on which each policy of a set but its last, the learner's own, acted, over training, per task.
-
-    Read from the training metrics `<prefix><number>`, which only methods with a policy set log.
-    """
-    main = [r for r in _main_cells(records, methods) if f"{prefix}0" in _metrics(r)]
-    if not main:
-        return None
-    palette = method_colours(records)
-    with matplotlib.rc_context(STYLE):
-        figure, axes = panels(_tasks(main), title)
-        for axis, task in zip(axes, _tasks(main), strict=True):
-            for record in (r for r in main if r.task == task):
-                for number in range(len([m for m in _metrics(record) if m.startswith(prefix)]) - 1):
-                    curve = training_curves(record, f"{prefix}{number}")
-                    low, high = statistics.mean_band(curve.values, curve.seeds, record.source(curve.seeds))
-                    text = f"{record.method}, offline policy" + (f" {number + 1}" if number else "")
-                    axis.plot(curve.steps, curve.values.mean(0), color=palette[record.method], label=text)
-                    axis.fill_between(curve.steps, low, high, color=palette[record.method], alpha=0.15, lw=0)
-            steps_axis(axis)
-            axis.set_ylim(0, 1)
-        label_rows(axes, "share of steps")
-        shared_legend(figure, axes)
-    return figure
-
-
-def _metrics(record: Record) -> set[str]:
-    return set(record.training["metric"].unique().to_pylist())
-
-
 def _draw_curves(axis: Axes, record: Record, colour: str, charged: bool, own_only: bool) -> None:
     """A record's curves; the learner's own policy is solid, other protocols are dashed."""
     spent = float(np.mean([expert.steps for expert in record.experts])) if record.experts else 0.0
@@ -236,17 +173,25 @@ def _draw_curves(axis: Axes, record: Record, colour: str, charged: bool, own_onl
         own = protocol == POLICY
         if not curve.seeds.size or (own_only and not own):
             continue
-        x = curve.steps + (spent if charged else 0.0)
-        low, high = statistics.mean_band(curve.values, curve.seeds, record.source(curve.seeds))
-        text = record.method if own else f"{record.method}, {protocol}"
-        axis.plot(
-            x, curve.values.mean(0), color=colour, ls="-" if own else (0, (4, 2)), lw=2.0 if own else 1.4, label=text
-        )
-        axis.fill_between(x, low, high, color=colour, alpha=0.18 if own else 0.09, lw=0)
+        charge = spent if charged else 0.0
+        if own:
+            draw_band(axis, record, curve, colour, 0.18, charge, ls="-", lw=2.0, label=record.method)
+        else:
+            text = f"{record.method}, {protocol}"
+            draw_band(axis, record, curve, colour, 0.09, charge, ls=(0, (4, 2)), lw=1.4, label=text)
     if charged and spent:
         axis.axvline(spent, color=colour, lw=0.9, ls=":")
         place: Any = {"xycoords": ("data", "axes fraction"), "ha": "right", "va": "center"}
         axis.annotate(f"expert: {steps(spent)} ", (spent, 0.5), fontsize=8, color=FAINT, **place)
+
+
+def draw_band(
+    axis: Axes, record: Record, curve: Curves, colour: str, alpha: float, charge: float = 0.0, **line: Any
+) -> None:
+    """A curve's mean over seeds, a `line`, and its 95 % band; `charge` shifts both to the right."""
+    low, high = statistics.mean_band(curve.values, curve.seeds, record.source(curve.seeds))
+    axis.plot(curve.steps + charge, curve.values.mean(0), color=colour, **line)
+    axis.fill_between(curve.steps + charge, low, high, color=colour, alpha=alpha, lw=0)
 
 
 def _draw_references(axis: Axes, records: Sequence[Record], random: float) -> None:
@@ -282,13 +227,13 @@ def _gain(a: Sample, b: Sample, random: float) -> Interval:
     return dataclasses.replace(found, value=shift(found.value), low=shift(found.low), high=shift(found.high))
 
 
-def _main_cells(records: Sequence[Record], methods: Sequence[str] | None = None) -> list[Record]:
+def main_cells(records: Sequence[Record], methods: Sequence[str] | None = None) -> list[Record]:
     return [r for r in records if r.main and (methods is None or r.method in methods)]
 
 
 def method_names(records: Sequence[Record]) -> list[str]:
     """Methods that have a main cell, base methods first."""
-    main = _main_cells(records)
+    main = main_cells(records)
     guided = {r.method for r in main if r.guided}
     return sorted({r.method for r in main}, key=lambda name: (name in guided, name))
 
@@ -298,5 +243,5 @@ def method_colours(records: Sequence[Record]) -> dict[str, str]:
     return colours(method_names(records))
 
 
-def _tasks(records: Sequence[Record]) -> list[str]:
+def tasks_of(records: Sequence[Record]) -> list[str]:
     return sorted({r.task for r in records})

@@ -11,7 +11,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import io
-import itertools
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -23,6 +22,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from guided_rl.results.provenance import provenance
+from guided_rl.results.record_tables import grid_points
 from guided_rl.runtime import files as storage
 from guided_rl.runtime.errors import UserError
 
@@ -31,13 +31,10 @@ __all__ = [
     "Record",
     "cell_folder",
     "find",
-    "grid_points",
     "plain",
     "provenance",
     "read",
     "read_all",
-    "returns_table",
-    "training_table",
     "write",
 ]
 
@@ -45,8 +42,6 @@ SCHEMA = 1
 POLICY = "policy"
 TUNING_SEED = 10_000  # seeds from here on choose settings, and judge nothing
 NOT_IN_JSON = ("nan", "inf", "-inf")
-_RESERVED = ("seed", "point", "protocol", "step", "episode", "episode_return", "episode_length", "episode_failed")
-_RESERVED += ("success", "expert_queries", "expert_share")
 _DATA = ("returns", "training")
 
 
@@ -72,7 +67,7 @@ class Expert:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Record:
-    """One cell's outcome; the columns of the two tables are in `returns_table` and `training_table`.
+    """One cell's outcome; the columns of the two tables are in `record_tables`.
 
     Attributes:
       table, cell, task, method, preset: names; `cell` is the folder's name.
@@ -138,85 +133,6 @@ class Record:
             return np.zeros(0, int)
         behind = [expert.source or number for number, expert in enumerate(self.experts)]
         return np.asarray([behind.index(behind[seed % len(behind)]) for seed in seeds], int)
-
-
-def grid_points(grid: Mapping[str, Sequence[float]]) -> list[dict[str, float]]:
-    """All combinations of a grid's values, the last name fastest; `[{}]` for an empty grid."""
-    return [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())]
-
-
-def returns_table(
-    grid: Mapping[str, Sequence[float]],
-    seed: np.ndarray,
-    point: np.ndarray,
-    step: np.ndarray,
-    episode_return: Mapping[str, np.ndarray],
-    episode_length: Mapping[str, np.ndarray],
-    episode_failed: Mapping[str, np.ndarray] | None = None,
-    outcomes: Mapping[str, Mapping[str, np.ndarray]] | None = None,
-) -> pa.Table:
-    """One row per evaluation episode.
-
-    Args:
-      grid: hyper-parameter name to values; each becomes a float column.
-      seed, point: each member's seed and grid point [population].
-      step: environment steps at each evaluation [evaluations].
-      episode_return: protocol to undiscounted returns [evaluations, population, episodes].
-      episode_length: protocol to lengths in control steps, the same shape.
-      episode_failed: protocol to 1 where an episode ended in a terminal state, the same shape;
-        records of version 0.1 before it was kept lack the column.
-      outcomes: name (`success`, `expert_queries`, `expert_share`) to the same again; a column each, NaN where a
-        protocol does not tell.
-    """
-    if clash := [name for name in grid if name in _RESERVED]:
-        raise ValueError(f"grid names {clash} are columns of every record")
-    values = grid_points(grid)
-    parts = []
-    for protocol, returns in episode_return.items():
-        returns = np.asarray(returns)
-        at, member, episode = (index.ravel() for index in np.indices(returns.shape))
-        points = np.asarray(point)[member]
-        columns = {
-            "seed": np.asarray(seed)[member].astype(np.int32),
-            "point": points.astype(np.int32),
-            **{name: np.asarray([p[name] for p in values], np.float64)[points] for name in grid},
-            "protocol": pa.array([protocol] * returns.size).dictionary_encode(),
-            "step": np.asarray(step)[at].astype(np.int64),
-            "episode": episode.astype(np.int16),
-            "episode_return": returns.ravel().astype(np.float32),
-            "episode_length": np.nan_to_num(episode_length[protocol]).ravel().astype(np.int32),
-        }
-        if episode_failed is not None:
-            columns["episode_failed"] = np.asarray(episode_failed[protocol]).ravel().astype(np.float32)
-        for name, of in (outcomes or {}).items():
-            columns[name] = np.asarray(of[protocol]).ravel().astype(np.float32)
-        parts.append(pa.table(columns))
-    return pa.concat_tables(parts).unify_dictionaries() if parts else _empty_returns(grid)
-
-
-def training_table(
-    seed: np.ndarray, point: np.ndarray, step: np.ndarray, metrics: Mapping[str, np.ndarray]
-) -> pa.Table:
-    """One row per member, logged step and metric (columns seed, point, step, metric, value).
-
-    Args:
-      seed, point: [population].
-      step: environment steps at each log [logs].
-      metrics: name to values [logs, population], means or sums over the chunk that ends at the step.
-    """
-    parts = []
-    for name, value in metrics.items():
-        value = np.asarray(value)
-        at, member = (index.ravel() for index in np.indices(value.shape))
-        columns = {
-            "seed": np.asarray(seed)[member].astype(np.int32),
-            "point": np.asarray(point)[member].astype(np.int32),
-            "step": np.asarray(step)[at].astype(np.int64),
-            "metric": pa.array([name] * value.size).dictionary_encode(),
-            "value": value.ravel().astype(np.float32),
-        }
-        parts.append(pa.table(columns))
-    return pa.concat_tables(parts).unify_dictionaries() if parts else _empty_training()
 
 
 def write(record: Record, folder: str | Path) -> None:
@@ -342,16 +258,3 @@ def _numbers(value: Any) -> Any:
     if isinstance(value, list):
         return [_numbers(part) for part in value]
     return float(value) if value in NOT_IN_JSON else value
-
-
-def _empty_returns(grid: Mapping[str, Sequence[float]]) -> pa.Table:
-    text = pa.dictionary(pa.int32(), pa.string())
-    types = {"seed": pa.int32(), "point": pa.int32(), **{name: pa.float64() for name in grid}, "protocol": text}
-    types |= {"step": pa.int64(), "episode": pa.int16(), "episode_return": pa.float32(), "episode_length": pa.int32()}
-    return pa.schema(list(types.items())).empty_table()
-
-
-def _empty_training() -> pa.Table:
-    text = pa.dictionary(pa.int32(), pa.string())
-    types = {"seed": pa.int32(), "point": pa.int32(), "step": pa.int64(), "metric": text, "value": pa.float32()}
-    return pa.schema(list(types.items())).empty_table()

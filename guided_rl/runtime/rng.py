@@ -3,7 +3,7 @@
 JAX lowers Threefry on CPU to a loop over its rounds: some two hundred tiny operations for a
 single `fold_in`, which at small networks cost more than the matrix products. Here the rounds
 are written out, so that one key or one array of numbers is one fused loop. `KEYS` gives bit
-for bit what `jax.random.key` gives (`tests/test_prng.py`), and, being an ordinary function,
+for bit what `jax.random.key` gives (`tests/runtime/test_rng.py`), and, being an ordinary function,
 each member's numbers stay its own under `vmap`, whatever the crowd.
 
 Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3", section 4.2 (Threefry-2x32).

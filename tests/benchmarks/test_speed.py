@@ -14,7 +14,7 @@ import pytest
 from benchmarks.peers import environment
 from benchmarks.peers.environment import peer_source
 from benchmarks.speed import limit as speed_limit
-from benchmarks.speed import page, records
+from benchmarks.speed import page, records, updates
 from benchmarks.speed import parts as speed_parts
 from benchmarks.speed import run as speed
 from benchmarks.speed.parts import Competitor, Size
@@ -59,7 +59,7 @@ def test_the_limit_is_what_the_machine_can_do_at_best():
     names = ("matrix products", "matrix products, backward", "copying", "normals")
     machine = [Competitor(name, lambda: 0.0, 1.0, "") for name in names]
     rates = {"guided-rl": [1.0, 2.0, 9.0], **{name: [1e9, 4e9, 2e9] for name in names}, names[1]: [8e9, 1e9, 1e9]}
-    found = speed.beside_limit(population, Competitor("guided-rl", lambda: 0.0, 1.0, ""), machine, rates)
+    found = updates.beside_limit(population, Competitor("guided-rl", lambda: 0.0, 1.0, ""), machine, rates)
     work = speed_limit.count(population)
     limit = 1 / (work.flops / 8e9 + work.bytes / 4e9 + work.numbers / 4e9)
     assert found["limit"] == pytest.approx(limit, rel=1e-3) and found["share"] == pytest.approx(2.0 / limit, abs=1e-3)

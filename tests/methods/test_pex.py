@@ -18,6 +18,7 @@ from guided_rl.methods.base import Agent, Context
 from guided_rl.methods.bases import iql, unsquashed
 from guided_rl.methods.hparams import defaults
 from guided_rl.methods.policy_expansion import composite_policy
+from guided_rl.methods.policy_expansion.composite_policy import Composition
 from guided_rl.runtime.errors import UserError
 from tests.methods.offline_agents import SETUP, context, offline_guide
 from tests.methods.test_losses import q_values
@@ -90,7 +91,7 @@ def test_choices_are_drawn_from_the_distribution():
     obs = jnp.broadcast_to(states(1), (4000, 4))
     own = jnp.full((4000, 1), 0.9)
     ctx = ctx.replace(hp={**ctx.hp, "inverse_temperature": jnp.float32(5.0)})
-    action, w, p = composite_policy.compose(agent, obs, own, jax.random.key(0), ctx, "softmax")
+    action, w, p = composite_policy.compose(agent, obs, own, jax.random.key(0), ctx)
     assert 0.02 < float(p[0, 0]) < 0.98
     assert float(jnp.mean(w == 0)) == pytest.approx(float(p[0, 0]), abs=0.03)
     np.testing.assert_array_equal(action[:, 0], jnp.where(w == 0, action[w == 0][0, 0], 0.9))
@@ -119,7 +120,7 @@ def test_the_actor_imitates_composite_actions_with_the_updated_advantage(proposa
     after, metrics = jax.jit(method.update)(agent, batch, key, ctx)
     moved = after.replace(params={**after.params, "actor": agent.params["actor"]})
     own = unsquashed.sample(agent.params["actor"], batch["obs"], key, SETUP)
-    action, _, _ = composite_policy.compose(moved, batch["obs"], own, key, ctx, "softmax", proposal)
+    action, _, _ = composite_policy.compose(moved, batch["obs"], own, key, ctx, Composition(proposal=proposal))
     u = iql.advantage(after, batch["obs"], action, ctx)
     weight = np.minimum(np.exp(3.0 * np.asarray(u, np.float64)), 100.0)
     expected = -np.mean(weight * np.asarray(unsquashed.log_prob(agent.params["actor"], batch["obs"], action, SETUP)))
@@ -161,9 +162,10 @@ def test_a_frozen_policy_stays_and_a_free_one_moves():
     later = jax.jit(method.update)(agent, batch, key, ctx)[0]
     np.testing.assert_array_equal(composite_policy.proposals(later, obs, jnp.zeros((3, 1)), ctx)[:, 0], before)
     method, agent, ctx = setting(offline_policy="free")
-    np.testing.assert_allclose(composite_policy.proposals(agent, obs, jnp.zeros((3, 1)), ctx)[:, 0], before, rtol=1e-6)
+    free = lambda agent: composite_policy.proposals(agent, obs, jnp.zeros((3, 1)), ctx, how=Composition(free=True))
+    np.testing.assert_allclose(free(agent)[:, 0], before, rtol=1e-6)
     later = jax.jit(method.update)(agent, batch, key, ctx)[0]
-    assert not np.array_equal(composite_policy.proposals(later, obs, jnp.zeros((3, 1)), ctx)[:, 0], before)
+    assert not np.array_equal(free(later)[:, 0], before)
 
 
 @pytest.mark.parametrize("offline_policy", ["frozen", "free"])
@@ -171,7 +173,8 @@ def test_sampled_offline_proposals_are_the_policys_own_clipped(offline_policy):
     _, agent, ctx = setting(offline_policy=offline_policy)
     obs = jnp.broadcast_to(states(1), (4000, 4))
     mean, log_std = (np.float64(x) for x in unsquashed.actor(SETUP).apply(ctx.guide.params["actor"], obs[0]))
-    drawn = composite_policy.proposals(agent, obs, jnp.zeros((4000, 1)), ctx, jax.random.key(1))[:, 0]
+    how = Composition(free=offline_policy == "free")
+    drawn = composite_policy.proposals(agent, obs, jnp.zeros((4000, 1)), ctx, jax.random.key(1), how)[:, 0]
     expected = np.clip(np.random.default_rng(0).normal(mean, np.exp(log_std), (100_000, 1)), -1, 1)
     np.testing.assert_allclose(np.quantile(drawn, [0.2, 0.5, 0.8]), np.quantile(expected, [0.2, 0.5, 0.8]), atol=0.1)
     assert len(np.unique(drawn)) > 1000 and float(jnp.abs(drawn).max()) == 1.0

@@ -7,13 +7,29 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from guided_rl.results import records
+from guided_rl.results.record_tables import grid_points, returns_table, training_table
 
 Curve = Callable[[int, Mapping[str, float], np.ndarray], np.ndarray]
 """(seed, grid point, share of the budget [evaluations]) -> return [evaluations]."""
 
 
+PROVENANCE = {"commit": "0" * 40, "dirty": False, "device": "1 × cpu", "engine": "native"}
+
+
 def constant(value: float) -> Curve:
     return lambda seed, point, share: np.full(share.shape, value)
+
+
+def counts(
+    seed: np.ndarray, evaluations: int, failures: float | None, executed: np.ndarray | None
+) -> dict[str, np.ndarray]:
+    """What training counted in each interval, [evaluations, members]; `executed` are its episodes' returns."""
+    found = {"episodes": np.ones((evaluations, len(seed)))}
+    if failures is not None:
+        found["failures"] = failures + 0.01 * (np.tile(seed, (evaluations, 1)) % 10)
+    if executed is not None:
+        found |= {"episodes": 1.0 * np.isfinite(executed), "training_return": executed}
+    return found
 
 
 def make_record(
@@ -41,29 +57,18 @@ def make_record(
     With `trained`, training episodes return that curve, NaN where none ended; else one ended in every interval.
     """
     grid = {name: tuple(values) for name, values in (grid or {}).items()}
-    points = records.grid_points(grid)
+    points = grid_points(grid)
     seed = np.repeat(np.asarray(seeds), len(points))
     point = np.tile(np.arange(len(points)), len(seeds))
     share = np.arange(1, evaluations + 1) / evaluations
     step = (share * budget).astype(np.int64)
-    curve = curve or constant(100.0)
-    curves = curve if isinstance(curve, Mapping) else {"policy": curve}
-    returns = {
-        name: np.repeat(
-            np.stack([c(int(s), points[p], share) for s, p in zip(seed, point, strict=True)], 1)[..., None],
-            episodes,
-            axis=2,
-        )
-        for name, c in curves.items()
-    }
-    counted = {} if failures is None else {"failures": failures + 0.01 * (np.tile(seed, (evaluations, 1)) % 10)}
-    ended_in_training = np.ones((evaluations, len(seed)))
-    if trained is not None:
-        executed = np.stack([trained(int(s), points[p], share) for s, p in zip(seed, point, strict=True)], 1)
-        counted["training_return"], ended_in_training = executed, 1.0 * np.isfinite(executed)
-    lengths = {name: np.full(r.shape, 1000) for name, r in returns.items()}
-    first = {name: np.broadcast_to(np.arange(episodes) == 0, r.shape) for name, r in returns.items()}
-    ended = None if failures is None else first
+    curves = curve if isinstance(curve, Mapping) else {"policy": curve or constant(100.0)}
+    drawn = lambda c: np.stack([c(int(s), points[p], share) for s, p in zip(seed, point, strict=True)], 1)
+    returns = {name: np.repeat(drawn(c)[..., None], episodes, axis=2) for name, c in curves.items()}
+    executed = None if trained is None else drawn(trained)
+    training = {**counts(seed, evaluations, failures, executed), "critic_loss": returns["policy"][..., 0]}
+    length = {name: np.full(r.shape, 1000) for name, r in returns.items()}
+    lost = {name: np.broadcast_to(np.arange(episodes) == 0, r.shape) for name, r in returns.items()}
     return records.Record(
         table=table,
         cell="--".join([method, task, *([variant] if variant else [])]),
@@ -73,17 +78,12 @@ def make_record(
         config={"steps": budget, **(config or {})},
         seeds=tuple(seeds),
         grid=grid,
-        returns=records.returns_table(grid, seed, point, step, returns, lengths, ended),
-        training=records.training_table(
-            seed,
-            point,
-            step,
-            {"episodes": ended_in_training, "critic_loss": returns["policy"][..., 0], **counted},
-        ),
+        returns=returns_table(grid, seed, point, step, returns, length, lost if failures is not None else None),
+        training=training_table(seed, point, step, training),
         experts=tuple(experts),
         variant=variant,
         failed=dict(failed or {}),
         wall_seconds=12.5,
         compile_seconds=2.5,
-        provenance={"commit": "0" * 40, "dirty": False, "device": "1 × cpu", "engine": "native"},
+        provenance=PROVENANCE,
     )

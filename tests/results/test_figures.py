@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from benchmarks.papers.pag import figures as local_figures
-from guided_rl.results import figures, plot_style, records
+from guided_rl.results import figures, plot_style, record_tables, training_figures
 from guided_rl.results.records import Expert
 from guided_rl.results.scales import Scale
 from guided_rl.runtime.errors import UserError
@@ -142,20 +142,22 @@ def test_colours_stay_with_their_names():
 def test_a_method_has_one_colour_in_all_figures_of_a_table():
     silent = lambda record: dataclasses.replace(record, training=record.training.slice(0, 0))
     found = [silent(r) if r.method == "sac" else r for r in population()]
-    drawn = [figures.learning_curves(found), figures.training_metric(found, "critic_loss", "losses")]
+    drawn = [figures.learning_curves(found), training_figures.training_metric(found, "critic_loss", "losses")]
     curve, metric = ({line.get_label(): line.get_color() for line in figure.axes[1].lines} for figure in drawn)
     assert curve["dai-sac"] == metric["dai-sac"] != curve["sac"]
 
 
 def test_choices_are_drawn_from_training_metrics_and_only_where_they_are():
     plain = make_record("sac", "Ant-v5", ramp(100))
-    assert figures.choices([plain]) is None
+    assert training_figures.choices([plain]) is None
     share = np.linspace(0.9, 0.2, 20)[:, None] * np.ones((1, 10))
     training = {"chosen_0": share, "chosen_1": 1 - share}
     steps = (np.arange(1, 21) * 50).astype(np.int64)
     seeds = np.arange(10)
-    table = records.training_table(seeds, np.zeros(10, int), steps, training)
-    drawn = figures.choices([plain, dataclasses.replace(make_record("pex", "Ant-v5", ramp(100)), training=table)])
+    table = record_tables.training_table(seeds, np.zeros(10, int), steps, training)
+    drawn = training_figures.choices(
+        [plain, dataclasses.replace(make_record("pex", "Ant-v5", ramp(100)), training=table)]
+    )
     (axis,) = [a for a in drawn.axes if a.get_visible()]
     (line,) = axis.get_lines()
     np.testing.assert_allclose(line.get_ydata(), share[:, 0], rtol=1e-6)
@@ -163,11 +165,11 @@ def test_choices_are_drawn_from_training_metrics_and_only_where_they_are():
 
 
 def test_a_training_metric_is_drawn_for_the_cells_that_have_it():
-    drawn = figures.training_metric(population(), "critic_loss", "losses")
+    drawn = training_figures.training_metric(population(), "critic_loss", "losses")
     lines = {line.get_label(): line.get_ydata() for line in drawn.axes[0].lines}
     assert set(lines) == {"sac", "dai-sac"}
     np.testing.assert_allclose(lines["sac"][-1], 100 + np.mean(range(10)))
-    assert figures.training_metric(population(), "epsilon", "none") is None
+    assert training_figures.training_metric(population(), "epsilon", "none") is None
 
 
 def test_returns_while_training_are_drawn_where_every_seed_ended_an_episode():

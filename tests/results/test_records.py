@@ -18,7 +18,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from guided_rl.results import provenance, records, summary_tables
+from guided_rl.results import provenance, record_tables, records, summary_tables
 from guided_rl.runtime import files
 from guided_rl.runtime.errors import UserError
 from tests.results.synthetic import constant, make_record
@@ -75,7 +75,7 @@ def test_columns_are_as_documented():
 
 
 def test_a_grid_is_the_product_with_the_last_name_fastest():
-    points = records.grid_points({"a": (1, 2), "b": (3, 4)})
+    points = record_tables.grid_points({"a": (1, 2), "b": (3, 4)})
     assert points == [{"a": 1, "b": 3}, {"a": 1, "b": 4}, {"a": 2, "b": 3}, {"a": 2, "b": 4}]
 
 
@@ -138,7 +138,7 @@ def test_an_unwritable_place_is_one_sentence(tmp_path):
 
 KILLED = """
 import os, signal, sys
-from guided_rl.results import provenance, records, summary_tables
+from guided_rl.results import provenance, record_tables, records, summary_tables
 from guided_rl.runtime import files as storage
 from tests.results.synthetic import make_record
 calls, rename = 0, os.rename

@@ -34,62 +34,81 @@ SUMMARY = "a machine-written summary, not checked against the paper's text"
 MECHANISM_TEST = "tests/methods/test_dai.py::test_dai_adds_no_networks_and_no_losses"
 
 
-def claims_on(base: str) -> list[Claim]:
-    """D1 to D6 with `base` (td3 or sac) as the algorithm that DAI guides."""
-    dai, suffix = f"dai-{base}", "" if base == "td3" else f".{base}"
-    name = base.upper()
+def guided(base: str) -> str:
+    """DAI on `base`, td3 or sac."""
+    return f"dai-{base}"
 
-    def claim(
-        number: str,
-        statement: str,
-        source: str,
-        metric: str,
-        threshold: str,
-        over: Over,
-        unit: str = "gain",
-        tasks=TASKS,
-        evaluated=EXECUTED,
-    ):
-        judge = under_every_reading(over, tasks, dai, SETTINGS, base, (MANY_BASE, ""), evaluated, unit)
-        return Claim(f"dai/{number}{suffix}", "DAI", statement, source, metric, threshold, judge, unit=unit)
 
+def claim(
+    base: str,
+    number: str,
+    statement: str,
+    source: str,
+    metric: str,
+    threshold: str,
+    over: Over,
+    unit: str = "gain",
+    tasks: tuple[str, ...] = TASKS,
+    evaluated: tuple[str, ...] = EXECUTED,
+) -> Claim:
+    """With `base` as the algorithm that DAI guides."""
+    judge = under_every_reading(over, tasks, guided(base), SETTINGS, base, (MANY_BASE, ""), evaluated, unit)
+    name, stated = f"dai/{number}{'' if base == 'td3' else f'.{base}'}", f"{base.upper()}: {statement}"
+    return Claim(name, "DAI", stated, source, metric, threshold, judge, unit=unit)
+
+
+def gains(base: str) -> list[Claim]:
+    """D1 and D2: how much the return improves."""
+    dai = guided(base)
     return [
         claim(
+            base,
             "D1",
-            f"{name}: early return improves by more than 160 % on average",
+            "early return improves by more than 160 % on average",
             ABSTRACT,
             "mean over four tasks of (DAI − base) / base at a quarter of the budget, above random",
             "> 160 %",
             lambda tasks: judges.mean_gain(dai, base, tasks, "early", 1.6),
         ),
         claim(
+            base,
             "D1'",
-            f"{name}: early return improves by more than 160 % on each of the four tasks",
+            "early return improves by more than 160 % on each of the four tasks",
             f"{SUMMARY}; stronger than the abstract",
             "least (DAI − base) / base at a quarter of the budget, above random",
             "> 160 % on each task",
             lambda tasks: judges.gain_on_each(dai, base, tasks, "early", 1.6),
         ),
         claim(
+            base,
             "D2",
-            f"{name}: final return improves by more than 50 % on average",
+            "final return improves by more than 50 % on average",
             ABSTRACT,
             "mean over four tasks of (DAI − base) / base at the end, above random",
             "> 50 %",
             lambda tasks: judges.mean_gain(dai, base, tasks, "final", 0.5),
         ),
         claim(
+            base,
             "D2'",
-            f"{name}: final return improves by more than 50 % on HalfCheetah, Ant and Walker2d",
+            "final return improves by more than 50 % on HalfCheetah, Ant and Walker2d",
             SUMMARY,
             "least (DAI − base) / base at the end, above random",
             "> 50 % on each task",
             lambda tasks: judges.gain_on_each(dai, base, tasks, "final", 0.5),
             tasks=THREE,
         ),
+    ]
+
+
+def on_humanoid(base: str) -> list[Claim]:
+    """D3 and D4: the factors that the abstract names."""
+    dai = guided(base)
+    return [
         claim(
+            base,
             "D3",
-            f"{name}: four times the return on Humanoid early",
+            "four times the return on Humanoid early",
             ABSTRACT,
             "DAI / base at a quarter of the budget, above random",
             "> 3, three quarters of 4",
@@ -98,8 +117,9 @@ def claims_on(base: str) -> list[Claim]:
             tasks=HUMANOID,
         ),
         claim(
+            base,
             "D4",
-            f"{name}: twice the return on Humanoid at convergence",
+            "twice the return on Humanoid at convergence",
             ABSTRACT,
             "DAI / base at the end, above random",
             "> 1.5, three quarters of 2",
@@ -107,9 +127,17 @@ def claims_on(base: str) -> list[Claim]:
             unit="ratio",
             tasks=HUMANOID,
         ),
+    ]
+
+
+def at_the_end(base: str) -> list[Claim]:
+    """D5 and D6: spread, convergence, and beyond the expert."""
+    dai = guided(base)
+    return [
         claim(
+            base,
             "D5",
-            f"{name}: lower variance across seeds",
+            "lower variance across seeds",
             SUMMARY,
             "geometric mean over four tasks of std DAI / std base at the end",
             "< 1",
@@ -118,8 +146,9 @@ def claims_on(base: str) -> list[Claim]:
             evaluated=(POLICY,),
         ),
         claim(
+            base,
             "D6",
-            f"{name}: convergence is preserved",
+            "convergence is preserved",
             f"{ABSTRACT}; the margin of 25 % is ours",
             "mean over four tasks of DAI − base + 25 % of |base − random| at the end, in normalised returns",
             "> 0",
@@ -128,8 +157,9 @@ def claims_on(base: str) -> list[Claim]:
             evaluated=(POLICY,),
         ),
         claim(
+            base,
             "D6'",
-            f"{name}: the learner can surpass its expert",
+            "the learner can surpass its expert",
             SUMMARY,
             "greatest final return of the learner's own policy less its expert's",
             "> 0 on a task",
@@ -151,7 +181,8 @@ def claims() -> list[Claim]:
         "identical",
         test=MECHANISM_TEST,
     )
-    return [*claims_on("td3"), *claims_on("sac"), mechanism]
+    judged = [claim for base in ("td3", "sac") for part in (gains, on_humanoid, at_the_end) for claim in part(base)]
+    return [*judged, mechanism]
 
 
 CLAIMS = claims()

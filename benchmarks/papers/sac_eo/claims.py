@@ -39,12 +39,21 @@ def not_implemented(view: View) -> Outcome:
     raise Missing("MPO is not part of this suite")
 
 
-def claims() -> list[Claim]:
-    """E1 to E7."""
+def claim(
+    number: str,
+    statement: str,
+    source: str,
+    metric: str,
+    threshold: str,
+    judge: Judge | None = None,
+    unit: str = "return",
+    test: str | None = None,
+) -> Claim:
+    return Claim(f"sac-eo/{number}", "SAC-EO", statement, source, metric, threshold, judge, test, unit)
 
-    def claim(number, statement, source, metric, threshold, judge, unit="return"):
-        return Claim(f"sac-eo/{number}", "SAC-EO", statement, source, metric, threshold, judge, unit=unit)
 
+def against_others() -> list[Claim]:
+    """E1 to E4: beside the base, the expert and other methods."""
     return [
         claim(
             "E1",
@@ -74,16 +83,20 @@ def claims() -> list[Claim]:
                 base="modified-bco",
             ),
         ),
-        Claim(
-            "sac-eo/E4",
-            "SAC-EO",
+        claim(
+            "E4",
             "better than MPO",
             SUMMARY,
             "difference of final returns, SAC-EO − MPO",
             "> 0",
             not_implemented,
-            unit="return",
         ),
+    ]
+
+
+def about_epsilon() -> list[Claim]:
+    """E5 to E7: the adaptive weight and what is learned from."""
+    return [
         claim(
             "E5",
             "the adaptive weight is as good as the best fixed one",
@@ -100,25 +113,25 @@ def claims() -> list[Claim]:
             "> 0 on each task",
             variant_judges.beats_mean_of_variants("sac-eo", tuple(FIXED), ABLATION_TASKS, "auc"),
         ),
-        Claim(
-            "sac-eo/E6",
-            "SAC-EO",
+        claim(
+            "E6",
             "ε grows as the models come to agree",
             SUMMARY,
             "ε as a function of β and δ_max; its course over training is drawn below",
             "falls in both",
+            unit="gain",
             test=EPSILON_TEST,
         ),
-        Claim(
-            "sac-eo/E7",
-            "SAC-EO",
+        claim(
+            "E7",
             "only the expert's states are needed",
             ABSTRACT,
             "what is learned from an expert set whose actions and rewards are NaN",
             "identical",
+            unit="gain",
             test=STATES_TEST,
         ),
     ]
 
 
-CLAIMS = claims()
+CLAIMS = [*against_others(), *about_epsilon()]

@@ -48,7 +48,7 @@ from benchmarks.papers.sac_eo.claims import ABLATION_TASKS, CHOSEN, CLAIMS, FIXE
 from benchmarks.report.replacements import Replacement
 from benchmarks.runner.cells import TUNING_SEED, Cell, PaperTable, Tuning
 from guided_rl.config import RunConfig
-from guided_rl.results import figures
+from guided_rl.results import training_figures
 from guided_rl.results.records import Record
 
 BETAS = (0.0, 10.0, 25.0, 50.0, 100.0, 200.0, 500.0, 1000.0)
@@ -170,7 +170,7 @@ def cells(preset: str) -> list[Cell]:
 
 def watched(records: Sequence[Record], title: str) -> dict[str, Figure | None]:
     """The course of ε, δ_max and the models' errors over training."""
-    draw = lambda metric, label: figures.training_metric(records, metric, f"{title}: {label}", label)
+    draw = lambda metric, label: training_figures.training_metric(records, metric, f"{title}: {label}", label)
     return {f"training_{metric}": draw(metric, label) for metric, label in WATCHED.items()}
 
 

@@ -1,7 +1,7 @@
 """PointFall: push a block into a gap, then walk over it to the goal; a world of cells, in JAX.
 
 Transcribed from the environment that PAG's authors use (`hirl_point_fall`, after
-github.com/davidobot/adversarial_hrl); `tests/envs/test_point_fall.py` holds it to a NumPy
+github.com/davidobot/adversarial_hrl); `tests/envs/test_local_guide_tasks.py` holds it to a NumPy
 version of the same rules. Cells are unit squares, y upwards:
 
     y = 5  # # # #        The block starts in (2, 2) and moves along y alone. Pushed by one whole

@@ -167,6 +167,28 @@ def act_by_mean(agent: Agent, obs: jax.Array, key: jax.Array, ctx: Context) -> A
     return Act(jnp.where(agent.memory["learning"] > 0, mean, sampled))
 
 
+def actor_gradient(agent: Agent, batch: Batch, key: jax.Array, ctx: Context, *, how: Imitation) -> tuple[Any, Metrics]:
+    """∇J(θ) = (1 - ε) ∇J_SAC(θ) + ε ∇MSE(θ); a branch, so that ε = 0 leaves SAC's gradient to the last bit."""
+    own, metrics = sac.actor_gradient(agent, batch, key, ctx)
+    epsilon, imitation_key = agent.memory["epsilon"], jax.random.fold_in(key, IMITATION_STREAM)
+    pairs = imitated(agent, batch, imitation_key, how)
+    loss = lambda params: imitation_loss(params, agent, pairs, imitation_key, ctx, how)
+    error, pull = jax.value_and_grad(loss)(agent.params["actor"])
+    mixed = lambda: jax.tree.map(lambda g, h: (1.0 - epsilon) * g + epsilon * h, own, pull)
+    return jax.lax.cond(epsilon > 0, mixed, lambda: own), {**metrics, "imitation": error}
+
+
+def update(
+    agent: Agent, batch: Batch, key: jax.Array, ctx: Context, *, step: Callable[..., Any], how: Imitation
+) -> tuple[Agent, Metrics]:
+    """SAC's `step`, but critics and α rest at ε = 1: an actor that does not follow α leaves it to grow without end."""
+    followed = agent.memory["epsilon"] < 1
+    rates = {name: ctx.hp[name] * followed for name in ("critic_lr", "temperature_lr")}
+    gradient = functools.partial(actor_gradient, how=how)
+    agent, metrics = step(agent, batch, key, ctx.replace(hp={**ctx.hp, **rates}), actor_gradient=gradient)
+    return agent, {**metrics, **{name: agent.memory[name] for name in WATCHED}}
+
+
 def imitating(
     weigh: Weigh,
     how: Imitation,
@@ -176,7 +198,7 @@ def imitating(
     collect: str = "sample",
 ) -> Method:
     """SAC with the imitation term, weighted by `weigh(agent, delta_max, ctx, recent, count, expert, key) -> ε`."""
-    by_mean = collect == "mean"
+    by_mean, step = collect == "mean", sac.update if temperature == "log" else linear_temperature.update
     learning = lambda begun: {"learning": jnp.float32(begun)} if by_mean else {}
 
     def init(key: jax.Array, ctx: Context, dataset: jax.Array | None = None) -> Agent:
@@ -202,31 +224,13 @@ def imitating(
         pairs = kept(expert, expert_batch, key, how)
         return agent.replace(memory={**agent.memory, **known, **learning(True), **pairs})
 
-    def actor_gradient(agent: Agent, batch: Batch, key: jax.Array, ctx: Context) -> tuple[Any, Metrics]:
-        """∇J(θ) = (1 - ε) ∇J_SAC(θ) + ε ∇MSE(θ); a branch, so that ε = 0 leaves SAC's gradient to the last bit."""
-        own, metrics = sac.actor_gradient(agent, batch, key, ctx)
-        epsilon, imitation_key = agent.memory["epsilon"], jax.random.fold_in(key, IMITATION_STREAM)
-        pairs = imitated(agent, batch, imitation_key, how)
-        loss = lambda params: imitation_loss(params, agent, pairs, imitation_key, ctx, how)
-        error, pull = jax.value_and_grad(loss)(agent.params["actor"])
-        mixed = lambda: jax.tree.map(lambda g, h: (1.0 - epsilon) * g + epsilon * h, own, pull)
-        return jax.lax.cond(epsilon > 0, mixed, lambda: own), {**metrics, "imitation": error}
-
-    def update(agent: Agent, batch: Batch, key: jax.Array, ctx: Context) -> tuple[Agent, Metrics]:
-        """SAC's, but critics and α rest at ε = 1: an actor that does not follow α leaves it to grow without end."""
-        step = sac.update if temperature == "log" else linear_temperature.update
-        followed = agent.memory["epsilon"] < 1
-        rates = {name: ctx.hp[name] * followed for name in ("critic_lr", "temperature_lr")}
-        agent, metrics = step(agent, batch, key, ctx.replace(hp={**ctx.hp, **rates}), actor_gradient=actor_gradient)
-        return agent, {**metrics, **{name: agent.memory[name] for name in WATCHED}}
-
     method = dataclasses.replace(
         sac.SAC,
         name="sac-eo",
         hparams=HPARAMS,
         init=init,
         act=act_by_mean if by_mean else sac.act,
-        update=update,
+        update=functools.partial(update, step=step, how=how),
         loop=OffPolicy(random_warmup=False, expert_batch=expert_batch if how.drawn == "update" else 0),
         needs=Needs(
             dataset=True,

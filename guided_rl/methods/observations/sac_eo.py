@@ -53,6 +53,18 @@ def fixed(agent: Agent, delta_max: jax.Array, ctx: Context, **evidence: Any) -> 
     return ctx.hp["epsilon"]
 
 
+def refuse_numbers(expert_batch: int, noise: float, drop: float) -> None:
+    """Refuse numbers with which no expert pairs are left to share out.
+
+    Raises:
+      UserError: which, and what to give.
+    """
+    if expert_batch < 2 or expert_batch % 2:
+        raise UserError(f"expert_batch={expert_batch} cannot be halved between two models; give an even number")
+    if not 0 <= drop < 1 or noise < 0:
+        raise UserError(f"drop={drop} must be in [0, 1) and noise={noise} at least 0; change them")
+
+
 def sac_eo(
     *,
     weight: str = "adaptive",
@@ -108,10 +120,7 @@ def sac_eo(
     ):
         if value not in known:
             raise unknown_name(kind, str(value), [str(k) for k in known])
-    if expert_batch < 2 or expert_batch % 2:
-        raise UserError(f"expert_batch={expert_batch} cannot be halved between two models; give an even number")
-    if not 0 <= drop < 1 or noise < 0:
-        raise UserError(f"drop={drop} must be in [0, 1) and noise={noise} at least 0; change them")
+    refuse_numbers(expert_batch, noise, drop)
     if delta == "sample" and likelihood != "gaussian":
         raise UserError(f"delta=sample compares samples, which likelihood={likelihood} has none of; give gaussian")
     if normalise_policy and not normalise:

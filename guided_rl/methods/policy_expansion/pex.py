@@ -31,7 +31,7 @@ from guided_rl.guides.offline_agents import networks_of
 from guided_rl.methods.base import Agent, Batch, Context, Method, Metrics, Needs, descend, optimizer
 from guided_rl.methods.bases import iql, unsquashed
 from guided_rl.methods.hparams import OFFLINE_RATIO, HParam, learning_rate
-from guided_rl.methods.policy_expansion.composite_policy import chosen, compose, expanded
+from guided_rl.methods.policy_expansion.composite_policy import Composition, chosen, compose, expanded
 from guided_rl.runtime.errors import UserError, unknown_name
 
 SWITCHES = {
@@ -89,65 +89,95 @@ def pex(
     for switch, value in zip(SWITCHES, given, strict=True):
         if value not in SWITCHES[switch]:
             raise unknown_name(f"{switch} of pex", value, SWITCHES[switch])
+    alone, adaptive, free = policies == 1, kappa == "adaptive", offline_policy == "free"
     if policies < 1:
         raise UserError(f"policies={policies}, but a policy set has at least the learner's own; give 1 or more")
-    if offline_policy == "free" and policies != 2:
+    if free and policies != 2:
         raise UserError(f"offline_policy=free frees the one offline policy of two, not of policies={policies}")
-    alone, adaptive = policies == 1, kappa == "adaptive"
-    guided = not alone or critic == "transfer"
     if alone and adaptive:
         raise UserError("kappa=adaptive tunes a choice, and policies=1 leaves none; give 2 or more policies")
-
-    def init(key: jax.Array, ctx: Context, dataset: jax.Array | None = None) -> Agent:
-        agent = iql.init(key, ctx)
-        if not alone and ctx.guide.panel != policies - 1:
-            raise UserError(
-                f"policies={policies} needs {policies - 1} offline agents beside the learner, but the guide brings "
-                f"{ctx.guide.panel}; join them with + or change --option policies"
-            )
-        if critic == "transfer":
-            agent = transferred(agent, ctx)
-        params, memory = dict(agent.params), {}
-        if offline_policy == "free":
-            params["offline"] = networks_of(ctx.guide, {"actor": agent.params["actor"]})["actor"]
-        if adaptive:
-            params["log_kappa"] = jnp.log(jnp.float32(ctx.hp["inverse_temperature"]))
-        if not alone:
-            memory = {"chosen": jnp.full(policies, 1.0 / policies)}
-        return agent.replace(
-            params=params, memory=memory, optimizers={name: optimizer(leaf) for name, leaf in params.items()}
-        )
-
-    def imitate(agent: Agent, batch: Batch, u: jax.Array, key: jax.Array, ctx: Context):
-        obs = batch["obs"]
-        own = unsquashed.sample(agent.params["actor"], obs, key, ctx.setup)
-        if alone:
-            return own, iql.advantage(agent, obs, own, ctx), {}
-        action, _, p = compose(agent, obs, own, key, ctx, weights, offline_proposal)
-        entropy = -jnp.sum(jnp.where(p > 0, p * jnp.log(jnp.where(p > 0, p, 1.0)), 0.0), axis=-1)
-        metrics = {**chosen(agent), "choice_entropy": jnp.mean(entropy)}
-        if actor_target == "replay":
-            return batch["action"], u, metrics
-        action = jax.lax.stop_gradient(action)
-        return action, iql.advantage(agent, obs, action, ctx), metrics
-
-    def update(agent: Agent, batch: Batch, key: jax.Array, ctx: Context) -> tuple[Agent, Metrics]:
-        actors = ("offline", "actor") if offline_policy == "free" else ("actor",)
-        how = iql.replayed if alone and actor_target == "replay" else imitate
-        agent, metrics = iql.update(agent, batch, key, ctx, imitate=how, actors=actors)
-        return adaptive_kappa(agent, metrics, policies, ctx) if adaptive else (agent, metrics)
-
-    extra = {**HPARAMS, **(ADAPTIVE if adaptive else {}), **({"offline_ratio": OFFLINE_RATIO} if offline_data else {})}
+    guided = not alone or critic == "transfer"
+    how = Composition(weights, offline_proposal, free, adaptive)
+    learned = {
+        **HPARAMS,
+        **(ADAPTIVE if adaptive else {}),
+        **({"offline_ratio": OFFLINE_RATIO} if offline_data else {}),
+    }
     method = dataclasses.replace(
         iql.IQL,
         name="adaptive-pex" if adaptive else "pex",
-        hparams={**iql.HPARAMS, **extra},
-        init=init,
-        update=update,
+        hparams={**iql.HPARAMS, **learned},
+        init=functools.partial(init, policies=policies, transfers=critic == "transfer", how=how),
+        update=functools.partial(update, policies=policies, composite=actor_target == "composite", how=how),
         loop=dataclasses.replace(iql.IQL.off_policy, mixes_dataset=offline_data),
         needs=Needs(guide=guided, agents="iql-offline" if guided else None, dataset=offline_data),
     )
-    return method if alone else dataclasses.replace(method, **expanded(iql.IQL, weights, offline_proposal))
+    return method if alone else dataclasses.replace(method, **expanded(iql.IQL, how))
+
+
+def init(
+    key: jax.Array,
+    ctx: Context,
+    dataset: jax.Array | None = None,
+    *,
+    policies: int,
+    transfers: bool,
+    how: Composition,
+) -> Agent:
+    """IQL's fresh learner; it takes over the offline critics where it `transfers` them."""
+    agent = iql.init(key, ctx)
+    if policies > 1 and ctx.guide.panel != policies - 1:
+        raise UserError(
+            f"policies={policies} needs {policies - 1} offline agents beside the learner, but the guide brings "
+            f"{ctx.guide.panel}; join them with + or change --option policies"
+        )
+    if transfers:
+        agent = transferred(agent, ctx)
+    params = dict(agent.params)
+    if how.free:
+        params["offline"] = networks_of(ctx.guide, {"actor": agent.params["actor"]})["actor"]
+    if how.adaptive:
+        params["log_kappa"] = jnp.log(jnp.float32(ctx.hp["inverse_temperature"]))
+    memory = {"chosen": jnp.full(policies, 1.0 / policies)} if policies > 1 else {}
+    return agent.replace(
+        params=params, memory=memory, optimizers={name: optimizer(leaf) for name, leaf in params.items()}
+    )
+
+
+def update(
+    agent: Agent, batch: Batch, key: jax.Array, ctx: Context, *, policies: int, composite: bool, how: Composition
+) -> tuple[Agent, Metrics]:
+    """IQL's, whose actor imitates the `composite`'s actions, or the replay's."""
+    if policies == 1:
+        imitate = imitate_own if composite else iql.replayed
+    else:
+        imitate = functools.partial(imitate_set, composite=composite, how=how)
+    actors = ("offline", "actor") if how.free else ("actor",)
+    agent, metrics = iql.update(agent, batch, key, ctx, imitate=imitate, actors=actors)
+    return adaptive_kappa(agent, metrics, policies, ctx) if how.adaptive else (agent, metrics)
+
+
+def imitate_own(
+    agent: Agent, batch: Batch, u: jax.Array, key: jax.Array, ctx: Context
+) -> tuple[jax.Array, jax.Array, Metrics]:
+    """A set of one: the learner's own actions and their advantages."""
+    own = unsquashed.sample(agent.params["actor"], batch["obs"], key, ctx.setup)
+    return own, iql.advantage(agent, batch["obs"], own, ctx), {}
+
+
+def imitate_set(
+    agent: Agent, batch: Batch, u: jax.Array, key: jax.Array, ctx: Context, *, composite: bool, how: Composition
+) -> tuple[jax.Array, jax.Array, Metrics]:
+    """The composite's actions ã and their advantages, or the replay's; what was chosen, either way."""
+    obs = batch["obs"]
+    own = unsquashed.sample(agent.params["actor"], obs, key, ctx.setup)
+    action, _, p = compose(agent, obs, own, key, ctx, how)
+    entropy = -jnp.sum(jnp.where(p > 0, p * jnp.log(jnp.where(p > 0, p, 1.0)), 0.0), axis=-1)
+    metrics = {**chosen(agent), "choice_entropy": jnp.mean(entropy)}
+    if not composite:
+        return batch["action"], u, metrics
+    action = jax.lax.stop_gradient(action)
+    return action, iql.advantage(agent, obs, action, ctx), metrics
 
 
 def adaptive_kappa(agent: Agent, metrics: Metrics, policies: int, ctx: Context) -> tuple[Agent, Metrics]:

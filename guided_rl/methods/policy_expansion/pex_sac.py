@@ -16,7 +16,7 @@ import jax.numpy as jnp
 from guided_rl.methods.base import Agent, Batch, Context, Method, Metrics, Needs, OffPolicy
 from guided_rl.methods.bases import sac
 from guided_rl.methods.hparams import OFFLINE_RATIO, REWARD_SHIFT
-from guided_rl.methods.policy_expansion.composite_policy import chosen, expanded
+from guided_rl.methods.policy_expansion.composite_policy import Composition, chosen, expanded
 from guided_rl.methods.policy_expansion.pex import HPARAMS, SWITCHES, transferred
 from guided_rl.runtime.errors import unknown_name
 
@@ -47,5 +47,5 @@ def pex_sac(*, critic: str = "transfer", weights: str = "softmax", offline_propo
         update=update,
         loop=OffPolicy(random_warmup=False, mixes_dataset=True),
         needs=Needs(guide=True, agents="iql-offline", dataset=True),
-        **expanded(sac.SAC, weights, offline_proposal),
+        **expanded(sac.SAC, Composition(weights, offline_proposal)),
     )
