@@ -17,6 +17,7 @@ import numpy as np
 from experts.recipes import config_of
 from guided_rl.api import train
 from guided_rl.config import RunConfig
+from guided_rl.runtime.files import replace_file
 from guided_rl.training.run import Progress
 
 RUNS = Path("runs/experts")
@@ -45,12 +46,9 @@ def keep_ladder(name: str):
     def observe(progress: Progress) -> None:
         seeds, real = np.unique(progress.seeds, return_index=True)  # without the copies that fill a wave up
         path = ladder_file(name, progress.point, int(seeds[0]))
-        path.parent.mkdir(parents=True, exist_ok=True)
         returns = progress.history.evaluation["episode_return"][progress.point, real, 0]
         actors = {name: leaf[real] for name, leaf in flatten(progress.agents.params["actor"]).items()}
-        beside = path.with_suffix(".part.npz")
-        np.savez(beside, returns=returns, step=progress.step, seeds=seeds, **actors)
-        beside.replace(path)
+        replace_file(path, lambda file: np.savez(file, returns=returns, step=progress.step, seeds=seeds, **actors))
         print(f"{name} {progress.step} {progress.seconds:.0f}s", np.round(returns.mean(1)).astype(int), flush=True)
 
     return observe

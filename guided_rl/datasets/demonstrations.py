@@ -10,8 +10,6 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import json
-import os
-import tempfile
 import warnings
 import zipfile
 from collections.abc import Callable, Mapping
@@ -28,6 +26,7 @@ from guided_rl.envs.base import Env, State
 from guided_rl.guides.base import Guide
 from guided_rl.runtime.env_vars import home_cache
 from guided_rl.runtime.errors import UserError
+from guided_rl.runtime.files import replace_file
 from guided_rl.runtime.hashing import content_hash
 
 EPISODES = 20
@@ -139,14 +138,7 @@ def _read(path: Path, recipe: str) -> np.ndarray | None:
 
 def _write(path: Path, recipe: str, rows: np.ndarray) -> None:
     """Keep `rows`; a folder that cannot be written costs only the time to make them again."""
-    part = None
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as file:
-            part = Path(file.name)
-            np.savez(file, rows=rows, recipe=recipe, sha256=content_hash(rows))
-        os.replace(part, path)
+        replace_file(path, lambda file: np.savez(file, rows=rows, recipe=recipe, sha256=content_hash(rows)))
     except OSError as error:
-        if part is not None:
-            part.unlink(missing_ok=True)
         warnings.warn(f"demonstrations are not kept, because {path.parent}: {error.strerror}", stacklevel=3)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import BinaryIO
 
 
 def replace_folder(folder: Path, files: Mapping[str, bytes]) -> None:
@@ -38,13 +39,15 @@ def replace_folder(folder: Path, files: Mapping[str, bytes]) -> None:
         raise
 
 
-def replace_file(path: Path, content: bytes) -> None:
-    """Put `content` at `path`; readers see the old file or the whole new one.
+def replace_file(path: Path, content: bytes | Callable[[BinaryIO], None]) -> None:
+    """Put `content`, or what it writes to a file, at `path`; readers see the old file or the whole new one.
+
+    Of several processes that write the same file the last one's stays.
 
     Raises:
       OSError: it could not be written; the old file is still there.
     """
-    part = _aside(path, "part")
+    part = _aside(path, f"{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _write_synced(part, content)
@@ -78,9 +81,12 @@ def _aside(path: Path, suffix: str) -> Path:
     return path.with_name(f".{path.name}.{suffix}")
 
 
-def _write_synced(path: Path, content: bytes) -> None:
+def _write_synced(path: Path, content: bytes | Callable[[BinaryIO], None]) -> None:
     with path.open("wb") as file:
-        file.write(content)
+        if callable(content):
+            content(file)
+        else:
+            file.write(content)
         file.flush()
         os.fsync(file.fileno())
 

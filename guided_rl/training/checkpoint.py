@@ -11,7 +11,6 @@ import fcntl
 import functools
 import json
 import logging
-import os
 import shutil
 import time
 from collections.abc import Iterator
@@ -24,6 +23,7 @@ import numpy as np
 
 from guided_rl.config import differences
 from guided_rl.runtime.errors import UserError, note
+from guided_rl.runtime.files import replace_file
 from guided_rl.runtime.rng import KEYS
 from guided_rl.training.processes import is_main_process
 
@@ -113,7 +113,7 @@ def _claim(
     try:
         held = json.loads(path.read_text(encoding="utf-8")) if path.exists() and not replace else None
         if held is None:
-            write_text(path, json.dumps(config, indent=1))
+            replace_file(path, json.dumps(config, indent=1).encode())
     except OSError as error:
         raise UserError(
             f"cannot write to the run folder {path.parent} ({error.strerror}); free some space or choose another folder"
@@ -146,8 +146,8 @@ class Clock:
             self.codes.append(self.code)
         with contextlib.suppress(OSError):
             if self.folder:
-                write_text(self.folder / "seconds.json", json.dumps(round(self.seconds(), 3)))
-                write_text(self.folder / "code.json", json.dumps(self.codes, indent=1))
+                replace_file(self.folder / "seconds.json", json.dumps(round(self.seconds(), 3)).encode())
+                replace_file(self.folder / "code.json", json.dumps(self.codes, indent=1).encode())
 
     def _read(self, name: str, kind: Any, default: Any) -> Any:
         try:
@@ -155,13 +155,6 @@ class Clock:
         except (OSError, ValueError):
             return default
         return found if isinstance(found, kind) else default
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a file whole: beside it, then renamed over it."""
-    beside = path.with_name(path.name + ".part")
-    beside.write_text(text, encoding="utf-8")
-    os.replace(beside, path)
 
 
 class Checkpoints:

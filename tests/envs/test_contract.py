@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import guided_rl.envs.reference_returns as references
+from guided_rl.data import rollout
 from guided_rl.envs import TASKS, make
 from guided_rl.runtime.errors import UserError
 
@@ -73,7 +74,7 @@ def test_references_name_their_source(name):
 
 
 def test_random_reference_can_be_measured_again():
-    returns = references.measure_random(make("Hopper-v5", "native"), episodes=300, seed=5)
+    returns = rollout.measure_random(make("Hopper-v5", "native"), episodes=300, seed=5)
     reference = references.REFERENCES["Hopper-v5"].random
     error = np.hypot(returns.std(ddof=1) / np.sqrt(300), reference.stderr)
     assert abs(returns.mean() - reference.mean) < 4 * error
@@ -81,7 +82,7 @@ def test_random_reference_can_be_measured_again():
 
 def test_zero_action_reference_can_be_measured_again():
     """Standing still, the hopper falls later than it does at random."""
-    returns = references.measure_zero(make("Hopper-v5", "native"), episodes=100, seed=5)
+    returns = rollout.measure_zero(make("Hopper-v5", "native"), episodes=100, seed=5)
     reference = references.REFERENCES["Hopper-v5"]
     error = np.hypot(returns.std(ddof=1) / np.sqrt(100), reference.zero.stderr)
     assert abs(returns.mean() - reference.zero.mean) < 4 * error
