@@ -102,7 +102,12 @@ class Act(NamedTuple):
     extras: Mapping[str, jax.Array] = {}
 
 
-def expert_outcomes(share: jax.Array, asked: jax.Array | None = None) -> dict[str, jax.Array]:
+def as_act(choice: Act | jax.Array) -> Act:
+    """What a policy returned, an action or an `Act`, as an `Act`."""
+    return choice if isinstance(choice, Act) else Act(choice)
+
+
+def expert_outcomes(share: jax.Array | float, asked: jax.Array | float | None = None) -> dict[str, jax.Array]:
     """Extras of an `Act` of which `share` is the expert's; it was asked wherever that is not 0, or where `asked`."""
     share = jnp.float32(share)
     return {EXPERT_SHARE: share, EXPERT_QUERIES: jnp.float32(share > 0 if asked is None else asked)}

@@ -9,11 +9,12 @@ was the expert's (1 - α in DAI's mixture, 0 or 1 where one of the two acts).
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 
-from guided_rl.methods.base import EXPERT_QUERIES, EXPERT_SHARE, Act
+from guided_rl.methods.base import EXPERT_QUERIES, EXPERT_SHARE
 
 Outcomes = dict[str, jax.Array]
 OF_TASKS = ("success",)
@@ -30,17 +31,12 @@ def of_act(extras: Mapping[str, jax.Array]) -> Outcomes:
     return {name: extras[name] for name in OF_METHODS if name in extras}
 
 
-def as_act(choice: Act | jax.Array) -> Act:
-    """What a policy returned, an action or an `Act`, as an `Act`."""
-    return choice if isinstance(choice, Act) else Act(choice)
-
-
 def has_had(before: Outcomes, metrics: Mapping[str, jax.Array]) -> Outcomes:
     """Which of the task's outcomes the episode has had, this step's included."""
     now = of_task(metrics)
     return {name: jnp.maximum(value, now[name]) for name, value in before.items()}
 
 
-def shares(sums: Mapping[str, object], steps: object) -> dict[str, object]:
+def shares(sums: Mapping[str, Any], steps: Any) -> dict[str, Any]:
     """Sums over steps as they are reported: a share per step, all else as it is."""
     return {name: value / steps if name == EXPERT_SHARE else value for name, value in sums.items()}

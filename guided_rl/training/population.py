@@ -18,7 +18,19 @@ from jax.sharding import Mesh
 from guided_rl.data.replay import Layout
 from guided_rl.envs.base import Env
 from guided_rl.guides.base import Guide
-from guided_rl.methods.base import Act, Agent, Batch, Context, HParams, Method, OffPolicy, OnPolicy, RollOut, Setup
+from guided_rl.methods.base import (
+    Act,
+    Agent,
+    Batch,
+    Context,
+    HParams,
+    Method,
+    OffPolicy,
+    OnPolicy,
+    RollOut,
+    Setup,
+    as_act,
+)
 from guided_rl.runtime.rng import KEYS
 from guided_rl.training import outcomes
 from guided_rl.training.execution import over_members
@@ -119,7 +131,7 @@ class Trainer:
         """What `policy` would do in the members' present states, leaves [population, ...]."""
 
         def one(m: Members, hp: HParams, guide: Guide | None) -> Act:
-            return outcomes.as_act(policy(m.agent, m.env.obs, m.key, self.context(hp, population.step, guide)))
+            return as_act(policy(m.agent, m.env.obs, m.key, self.context(hp, population.step, guide)))
 
         return jax.vmap(one)(population.members, inputs.hp, inputs.guide)
 

@@ -93,7 +93,7 @@ def loop_settings(config: RunConfig, method: Method) -> Loop:
     starts = round((own if config.warmup is None else config.warmup) * config.steps)
     return Loop(
         batch=config.batch,
-        capacity=(config.capacity or min(1_000_000, config.steps)) if replays else 1,
+        capacity=(config.capacity or min(1_000_000, config.steps)) if isinstance(how, OffPolicy) else 1,
         learning_starts=starts,
         random_steps=starts if is_random else 0,
         block=config.block,
@@ -184,7 +184,7 @@ class Run:
         hp, guide = jax.tree.map(lambda leaf: leaf[0], (inputs.hp, inputs.guide))
         obs, key = jnp.zeros(self.env.observation_size), jax.random.key(0)
 
-        def play(agent: Agent) -> list[jax.Array]:
+        def play(agent: Agent) -> list[Any]:
             ctx = Context(hp, jnp.int32(0), guide, self.setup)
             return [policy(agent, obs, key, ctx) for policy in self.method.policies.values()]
 

@@ -23,7 +23,7 @@ import chex
 import jax
 import jax.numpy as jnp
 
-from guided_rl.methods.base import Act, Agent, Context, Method, expert_outcomes
+from guided_rl.methods.base import Act, Agent, Context, Method, as_act, expert_outcomes
 from guided_rl.methods.bases import sac, td3
 from guided_rl.methods.hparams import share_of_budget
 from guided_rl.runtime.errors import UserError, unknown_name
@@ -131,13 +131,13 @@ def interpolated(
         if noise == "inside":
             executed = interpolate(weight, advice, choice.action)
         else:
-            mode = base.policies["policy"](agent, obs, key, ctx)
+            mode = as_act(base.policies["policy"](agent, obs, key, ctx)).action
             executed = jnp.clip(interpolate(weight, advice, mode) + (choice.action - mode), -1.0, 1.0)
         kept = executed if stored == "executed" else choice.action
         return Act(executed, {**choice.extras, "action": kept, **heard(agent, ctx)})
 
     def mixture(agent: Agent, obs: jax.Array, key: jax.Array, ctx: Context) -> Act:
-        own, weight = base.policies["policy"](agent, obs, key, ctx), alpha(agent, ctx)
+        own, weight = as_act(base.policies["policy"](agent, obs, key, ctx)).action, alpha(agent, ctx)
         return Act(interpolate(weight, advise(agent, obs, None, ctx), own), heard(agent, ctx))
 
     return dataclasses.replace(

@@ -17,7 +17,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from guided_rl.methods.base import Act, Agent, Batch, Context, Events, Method, Metrics, expert_outcomes
+from guided_rl.methods.base import Act, Agent, Batch, Context, Events, Method, Metrics, as_act, expert_outcomes
 from guided_rl.methods.bases import iql, unsquashed
 from guided_rl.methods.hooks import Policy
 
@@ -125,7 +125,7 @@ def evaluate(base: Method, how: Composition, epsilon: float) -> Policy:
 
     def policy(agent: Agent, obs: jax.Array, key: jax.Array, ctx: Context) -> Act:
         explore = jax.random.bernoulli(jax.random.fold_in(key, CHOICE_STREAM + 1), epsilon, (2,))
-        own = base.policies["policy"](agent, obs, key, ctx)
+        own = as_act(base.policies["policy"](agent, obs, key, ctx)).action
         if epsilon:
             own = jnp.where(explore[0], base.act(agent, obs, key, ctx).action, own)
         candidates = proposals(agent, obs[None], own[None], ctx, how=how)
