@@ -168,14 +168,14 @@ def test_training_in_two_waves_is_one_run_per_seed_and_one_for_the_population(tm
     result = train(run, tmp_path / "run", tmp_path)
     assert len(list(tmp_path.glob("wandb/offline-run-*"))) == 4 and not list(tmp_path.glob("wandb/run-*"))
     found = runs(tmp_path)
-    assert len(found) == 4 and {run["group"] for run in found.values()} == {GROUP}
+    assert len(found) == 4 and {one["group"] for one in found.values()} == {GROUP}
     returns = result.history.evaluation["episode_return"][:, :, 0].mean(-1)
     for seed in range(3):
-        run = found[f"{GROUP} seed {seed}"]
-        assert run["kind"] == "seed" and run["config"]["seed"] == seed
-        assert run["config"].items() >= run.config.to_json().items()
-        assert [row["_step"] for row in run["history"]] == [60, 120, 180, 240]
-        np.testing.assert_allclose([row["return/policy"] for row in run["history"]], returns[:, seed], rtol=1e-6)
+        one = found[f"{GROUP} seed {seed}"]
+        assert one["kind"] == "seed" and one["config"]["seed"] == seed
+        assert one["config"].items() >= run.config.to_json().items()
+        assert [row["_step"] for row in one["history"]] == [60, 120, 180, 240]
+        np.testing.assert_allclose([row["return/policy"] for row in one["history"]], returns[:, seed], rtol=1e-6)
     whole = found[f"{GROUP} population"]
     assert whole["kind"] == "population" and whole["config"]["seeds"] == [0, 1, 2]
     assert [row["_step"] for row in whole["history"]] == [60, 120, 180, 240]
