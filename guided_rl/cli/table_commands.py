@@ -6,12 +6,10 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-import tyro
+from tyro.conf import Positional
 
 from guided_rl.cli.settings import Physics
 from guided_rl.runtime.errors import UserError
-
-Positional = tyro.conf.Positional
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from guided_rl.comparison.entries import Entry, config_of
 from guided_rl.config import RunConfig, differences
 from guided_rl.datasets.expert_metadata import experts_behind
 from guided_rl.datasets.lookup import OF_GUIDE
-from guided_rl.guides.offline_agents import PREFIX
+from guided_rl.guides.spec import OFFLINE, is_offline
 from guided_rl.methods import switches
 from guided_rl.results import collect, merging, records
 from guided_rl.results.agents import keep_agents
@@ -47,11 +47,11 @@ def gather(entry: Entry, base: RunConfig, folder: Path, seeds: int, offline_step
       UserError: its method needs a guide or data that nobody gave, or what stands behind a name changed since.
     """
     if entry.record is not None:
-        return _read(entry, seeds)
+        return _read(entry, entry.record, seeds)
     config = config_of(entry, with_data(entry, base))
-    if (offline := entry.build().needs.agents) is not None and not (config.guide or "").startswith(PREFIX):
+    if (offline := entry.build().needs.agents) is not None and not is_offline(config.guide):
         agents = offline_agents(offline, entry, config, folder / "offline", offline_steps, watch)
-        config = dataclasses.replace(config, guide=f"{PREFIX}{agents}")
+        config = dataclasses.replace(config, guide=f"{OFFLINE}:{agents}")
     own = folder / re.sub(r"[^\w.=,-]", "_", entry.label)
     parts = stored(config, own)
     wanted = range(config.first_seed, config.first_seed + seeds)
@@ -81,6 +81,7 @@ def offline_agents(method: str, entry: Entry, config: RunConfig, folder: Path, s
     archive = own / "agents.npz"
     if not archive.exists():
         _, result, run = train(offline, own, method, watch)
+        assert run.offline is not None  # it learns from nothing else
         keep_agents(result, archive, run.offline.shape[1])
     return archive
 
@@ -97,8 +98,8 @@ def stored(config: RunConfig, folder: Path) -> list[records.Record]:
         asked = dataclasses.replace(config, first_seed=record.config["first_seed"], seeds=record.config["seeds"])
         if changed := differences(record.config, asked.to_json()):
             raise UserError(f"{run} holds a run with {'; '.join(changed)}; remove it or name another --folder")
-        if changed := content_changes(run, advice):
-            raise UserError(changed)
+        if unlike := content_changes(run, advice):
+            raise UserError(unlike)
     return list(found.values())
 
 
@@ -129,8 +130,8 @@ def first_seeds(record: records.Record, wanted: Sequence[int]) -> records.Record
     )
 
 
-def _read(entry: Entry, seeds: int) -> records.Record:
-    record = records.read(entry.record)
+def _read(entry: Entry, folder: Path, seeds: int) -> records.Record:
+    record = records.read(folder)
     if len(record.points) > 1:
         raise UserError(f"the record in {entry.label} is of a grid; compare runs of one setting each")
     if len(record.seeds) < seeds:
@@ -140,11 +141,6 @@ def _read(entry: Entry, seeds: int) -> records.Record:
 
 def _spans(seeds: Sequence[int]) -> Iterator[tuple[int, int]]:
     """First and last of every stretch of consecutive seeds."""
-    first = last = None
-    for seed in seeds:
-        if last is not None and seed != last + 1:
-            yield first, last
-            first = None
-        first, last = seed if first is None else first, seed
-    if first is not None:
-        yield first, last
+    starts = [seed for seed in seeds if seed - 1 not in seeds]
+    ends = [seed for seed in seeds if seed + 1 not in seeds]
+    yield from zip(starts, ends, strict=True)

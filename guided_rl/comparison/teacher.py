@@ -11,13 +11,13 @@ import jax
 import numpy as np
 
 from guided_rl.config import RunConfig
+from guided_rl.data.rollout import measure
 from guided_rl.datasets.expert_metadata import quoted_experts
 from guided_rl.datasets.lookup import OF_GUIDE
 from guided_rl.envs.base import Env
-from guided_rl.envs.reference_returns import measure
 from guided_rl.envs.spaces import Discrete
 from guided_rl.guides.find import find_guide
-from guided_rl.guides.offline_agents import PREFIX
+from guided_rl.guides.spec import is_offline
 from guided_rl.results.records import Record
 from guided_rl.results.tables import number, steps
 from guided_rl.runtime.files import replace_file
@@ -52,9 +52,9 @@ def spent(record: Record, teacher: Teacher | None) -> float:
     if not record.experts:
         return math.nan if record.guided else 0.0
     own = float(np.mean([expert.steps for expert in record.experts]))
-    of_teacher = str(record.config.get("dataset")).startswith(OF_GUIDE) and teacher is not None
+    of_teacher = str(record.config.get("dataset")).startswith(OF_GUIDE) and is_offline(record.config.get("guide"))
     # Offline agents know their rows alone, not who made them.
-    return own + teacher.steps if of_teacher and str(record.config.get("guide")).startswith(PREFIX) else own
+    return own + teacher.steps if teacher is not None and of_teacher else own
 
 
 def measured(config: RunConfig, env: Env, folder: Path) -> Teacher | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -38,8 +39,8 @@ class Row:
     record: Record
     returns: dict[str, Interval]
     steps: float = math.nan
-    gain: Interval | None = None
-    improves: Interval | None = None
+    gain: Any = None
+    improves: Any = None
     p: float = 1.0
     level: float = 2 * TAIL
     needed: int | None = None
