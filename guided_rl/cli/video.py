@@ -22,7 +22,8 @@ from guided_rl.config import RunConfig, check_seed
 from guided_rl.data.rollout import play_episodes
 from guided_rl.envs.base import Env, MujocoEnv
 from guided_rl.guides import find_guide
-from guided_rl.methods.base import Context, as_act
+from guided_rl.methods.acts import as_act
+from guided_rl.methods.base import Context
 from guided_rl.runtime import opengl
 from guided_rl.runtime.errors import UserError
 from guided_rl.training.checkpoint import Checkpoints

@@ -64,6 +64,7 @@ def expert_traces(env: Env, guide: Guide | None, named: Guide | str | None, coun
     """
     if not count:
         return None
+    assert guide is not None  # who needs traces needs a guide
     world = getattr(getattr(env, "task", None), "demonstrated_in", "")
     if not world:
         return record_traces(env, env, guide, count)

@@ -47,7 +47,9 @@ def exact_guide(named: str, env: Env) -> Guide:
     """
     noise, temperature = _settings(parse_one(named))
     if env.name.startswith("PointMaze-"):
-        return _point_maze_guide(named, maze_of(env.name), noise, env)
+        maze = maze_of(env.name)
+        assert maze is not None
+        return _point_maze_guide(named, maze, noise, env)
     preference = _preference(env)
 
     def probabilities(params: tuple, obs: jax.Array, key: jax.Array | None) -> jax.Array:
@@ -110,8 +112,8 @@ def _preference(env: Env) -> Preference:
 
 
 def _of_chain(name: str) -> Preference:
-    kind, n, *_ = name.split("-")
-    n = int(n)
+    kind, places, *_ = name.split("-")
+    n = int(places)
     if kind == "JumpChain":  # two places at a time; a learner without the jump is told its third action instead
         actions = 4 if name.endswith("-expert") else 3
         q = np.zeros((n, actions), np.float32)

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import optax
 from flax import struct
 
@@ -20,12 +19,12 @@ from guided_rl.envs.spaces import Box, Space
 from guided_rl.guides.base import Guide
 from guided_rl.methods.hooks import AfterNextObs, AfterStep, AtEpisode, Begin, Behaviour, Init, Policy, Update
 from guided_rl.methods.hparams import HParam
+from guided_rl.methods.roll_outs import RollOut
 
 HParams = dict[str, jax.Array]
 Batch = dict[str, Any]  # columns by name, arrays [batch, ...]; under `expert` a batch of its own
 Metrics = dict[str, jax.Array]
 ADAM = optax.scale_by_adam()
-EXPERT_QUERIES, EXPERT_SHARE = "expert_queries", "expert_share"
 
 
 @dataclass(frozen=True)
@@ -57,13 +56,6 @@ class Agent(struct.PyTreeNode):
     targets: dict[str, Any]
     optimizers: dict[str, Any]
     memory: dict[str, Any] = struct.field(default_factory=dict)
-
-
-class RollOut(struct.PyTreeNode):
-    """Which roll-out of its group acts, and which of its own steps it takes; both from 0."""
-
-    number: jax.Array
-    time: jax.Array
 
 
 class Context(struct.PyTreeNode):
@@ -102,17 +94,6 @@ class Act(NamedTuple):
     extras: Mapping[str, jax.Array] = {}
 
 
-def as_act(choice: Act | jax.Array) -> Act:
-    """What a policy returned, an action or an `Act`, as an `Act`."""
-    return choice if isinstance(choice, Act) else Act(choice)
-
-
-def expert_outcomes(share: jax.Array | float, asked: jax.Array | float | None = None) -> dict[str, jax.Array]:
-    """Extras of an `Act` of which `share` is the expert's; it was asked wherever that is not 0, or where `asked`."""
-    share = jnp.float32(share)
-    return {EXPERT_SHARE: share, EXPERT_QUERIES: jnp.float32(share > 0 if asked is None else asked)}
-
-
 @dataclass(frozen=True)
 class OffPolicy:
     """Learning from replay: steps of one environment per member, and as many updates.
@@ -149,7 +130,7 @@ class Start(NamedTuple):
     """Where a group of roll-outs begins: before action `index` of a trace; at index 0 afresh, as the task begins."""
 
     trace: jax.Array
-    index: jax.Array
+    index: jax.Array  # type: ignore[assignment]  # nobody looks for a value in it, as tuple.index does
 
 
 @dataclass(frozen=True)
@@ -278,6 +259,13 @@ class Method:
         """Its loop, if it learns from replay; a TypeError if not."""
         if not isinstance(self.loop, OffPolicy):
             raise TypeError(f"{self.name} does not learn from replay")
+        return self.loop
+
+    @property
+    def on_policy(self) -> OnPolicy:
+        """Its loop, if it learns from groups of roll-outs; a TypeError if not."""
+        if not isinstance(self.loop, OnPolicy):
+            raise TypeError(f"{self.name} does not learn from groups of roll-outs")
         return self.loop
 
 

@@ -34,12 +34,10 @@ class PolicyNetwork(nn.Module):
         for width in self.hidden:
             kernel, bias = INITIALIZATIONS[self.initialization], bias_init(self.initialization, x.shape[-1])
             x = ACTIVATIONS[self.activation](nn.Dense(width, kernel_init=kernel, bias_init=bias)(x))
-        discrete = isinstance(self.space, Discrete)
-        out = nn.Dense(
-            self.space.n if discrete else self.space.size, use_bias=False, kernel_init=nn.initializers.zeros
-        )(x)
-        if discrete:
-            return jax.nn.log_softmax(out)
+        last = lambda width: nn.Dense(width, use_bias=False, kernel_init=nn.initializers.zeros)(x)
+        if isinstance(self.space, Discrete):
+            return jax.nn.log_softmax(last(self.space.n))
+        out = last(self.space.size)
         log_std = self.param("log_std", nn.initializers.zeros, (self.space.size,))
         return out, jnp.broadcast_to(jnp.clip(log_std, LOG_STD_MIN, LOG_STD_MAX), out.shape)
 

@@ -14,7 +14,8 @@ from jax.sharding import Mesh
 from guided_rl.data.rollout import play_episodes
 from guided_rl.envs.base import Env, State
 from guided_rl.guides.base import Guide
-from guided_rl.methods.base import Agent, Context, HParams, Method, Setup, as_act
+from guided_rl.methods.acts import as_act
+from guided_rl.methods.base import Agent, Context, HParams, Method, Setup
 from guided_rl.runtime.rng import KEYS
 from guided_rl.training.execution import over_members
 from guided_rl.training.outcomes import of_act, of_task

@@ -14,7 +14,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from guided_rl.methods.base import EXPERT_QUERIES, EXPERT_SHARE
+from guided_rl.methods.acts import EXPERT_QUERIES, EXPERT_SHARE
 
 Outcomes = dict[str, jax.Array]
 OF_TASKS = ("success",)

@@ -18,19 +18,9 @@ from jax.sharding import Mesh
 from guided_rl.data.replay import Layout
 from guided_rl.envs.base import Env
 from guided_rl.guides.base import Guide
-from guided_rl.methods.base import (
-    Act,
-    Agent,
-    Batch,
-    Context,
-    HParams,
-    Method,
-    OffPolicy,
-    OnPolicy,
-    RollOut,
-    Setup,
-    as_act,
-)
+from guided_rl.methods.acts import as_act
+from guided_rl.methods.base import Act, Agent, Batch, Context, HParams, Method, OffPolicy, OnPolicy, Setup
+from guided_rl.methods.roll_outs import RollOut
 from guided_rl.runtime.rng import KEYS
 from guided_rl.training import outcomes
 from guided_rl.training.execution import over_members

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import jax
 from flax import struct
@@ -65,7 +66,7 @@ class Members(struct.PyTreeNode):
     alive: jax.Array
     died_at: jax.Array
     outcomes: dict[str, jax.Array] = struct.field(default_factory=dict)  # which the running episode has had
-    spent: jax.Array | None = None
+    spent: Any = None
 
 
 class Population(struct.PyTreeNode):

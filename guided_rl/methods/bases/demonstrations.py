@@ -16,19 +16,8 @@ import jax
 import jax.numpy as jnp
 
 from guided_rl.data.replay import Layout, sample_indices
-from guided_rl.methods.base import (
-    Act,
-    Agent,
-    Batch,
-    Context,
-    Method,
-    Metrics,
-    Needs,
-    OffPolicy,
-    descend,
-    expert_outcomes,
-    optimizer,
-)
+from guided_rl.methods.acts import expert_outcomes
+from guided_rl.methods.base import Act, Agent, Batch, Context, Method, Metrics, Needs, OffPolicy, descend, optimizer
 from guided_rl.methods.bases import sac
 from guided_rl.methods.hparams import OFFLINE_RATIO
 

@@ -23,7 +23,8 @@ import chex
 import jax
 import jax.numpy as jnp
 
-from guided_rl.methods.base import Act, Agent, Context, Method, as_act, expert_outcomes
+from guided_rl.methods.acts import as_act, expert_outcomes
+from guided_rl.methods.base import Act, Agent, Context, Method
 from guided_rl.methods.bases import sac, td3
 from guided_rl.methods.hparams import share_of_budget
 from guided_rl.runtime.errors import UserError, unknown_name

@@ -25,18 +25,8 @@ import jax
 import jax.numpy as jnp
 
 from guided_rl.data.traces import drawn_action
-from guided_rl.methods.base import (
-    EXPERT_SHARE,
-    Act,
-    Agent,
-    Batch,
-    Context,
-    Method,
-    Metrics,
-    Needs,
-    OnPolicy,
-    expert_outcomes,
-)
+from guided_rl.methods.acts import EXPERT_SHARE, expert_outcomes
+from guided_rl.methods.base import Act, Agent, Batch, Context, Method, Metrics, Needs, OnPolicy
 from guided_rl.methods.bases import grpo as base
 from guided_rl.methods.bases.grpo import POLICY, Aggregate, averaged, group_advantage, learn, network, outcome
 from guided_rl.methods.hparams import HParam, with_defaults

@@ -27,6 +27,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from guided_rl.methods.acts import expert_outcomes
 from guided_rl.methods.base import (
     Act,
     Agent,
@@ -39,7 +40,6 @@ from guided_rl.methods.base import (
     OffPolicy,
     Setup,
     descend,
-    expert_outcomes,
     optimizer,
 )
 from guided_rl.methods.bases import sac

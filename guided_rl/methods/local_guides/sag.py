@@ -23,7 +23,8 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
-from guided_rl.methods.base import Act, Agent, Batch, Context, Method, Needs, OffPolicy, expert_outcomes
+from guided_rl.methods.acts import expert_outcomes
+from guided_rl.methods.base import Act, Agent, Batch, Context, Method, Needs, OffPolicy
 from guided_rl.methods.bases import sac
 from guided_rl.methods.local_guides.local_guidance import Trust, advice, advice_for, guide_acts, stated
 from guided_rl.networks.distributions import sample_squashed

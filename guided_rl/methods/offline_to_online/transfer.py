@@ -15,7 +15,8 @@ import jax
 import jax.numpy as jnp
 
 from guided_rl.guides.offline_agents import networks_of
-from guided_rl.methods.base import Act, Agent, Batch, Context, Events, Needs, OffPolicy, expert_outcomes, optimizer
+from guided_rl.methods.acts import expert_outcomes
+from guided_rl.methods.base import Act, Agent, Batch, Context, Events, Needs, OffPolicy, optimizer
 from guided_rl.methods.bases import iql, unsquashed
 from guided_rl.methods.hparams import OFFLINE_RATIO, share_of_budget
 

@@ -17,7 +17,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from guided_rl.methods.base import Act, Agent, Batch, Context, Events, Method, Metrics, as_act, expert_outcomes
+from guided_rl.methods.acts import as_act, expert_outcomes
+from guided_rl.methods.base import Act, Agent, Batch, Context, Events, Method, Metrics
 from guided_rl.methods.bases import iql, unsquashed
 from guided_rl.methods.hooks import Policy
 

@@ -24,19 +24,8 @@ import jax
 import jax.numpy as jnp
 
 from guided_rl.data.traces import COUNT, Traces, drawn_action
-from guided_rl.methods.base import (
-    Act,
-    Agent,
-    Batch,
-    Context,
-    Method,
-    Metrics,
-    Needs,
-    OnPolicy,
-    Start,
-    descend,
-    expert_outcomes,
-)
+from guided_rl.methods.acts import expert_outcomes
+from guided_rl.methods.base import Act, Agent, Batch, Context, Method, Metrics, Needs, OnPolicy, Start, descend
 from guided_rl.methods.bases import grpo as base
 from guided_rl.methods.bases.grpo import POLICY, Aggregate, grpo, network
 from guided_rl.methods.hparams import HParam
@@ -70,7 +59,7 @@ def uniform_resets(traces: int = COUNT, group: int = 16, epochs: int = 1, aggreg
 def resets(plain: Method, traces: int = COUNT) -> Method:
     """An off-policy method whose episodes begin anywhere along a trace."""
     hparams = {**plain.hparams, "reach": REACH}
-    loop = dataclasses.replace(plain.loop, begin=uniform_begin)
+    loop = dataclasses.replace(plain.off_policy, begin=uniform_begin)
     return from_traces(f"{plain.name}-resets", plain, traces, hparams=hparams, loop=loop)
 
 

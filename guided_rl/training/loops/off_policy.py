@@ -149,14 +149,14 @@ def after_step(
 def begun_in_traces(trainer: Trainer, members: Members, over: jax.Array, inputs: Inputs, step: jax.Array) -> State:
     """Where an episode was `over`, the next one's start as the method's `begin` has it."""
 
-    begin = trainer.method.off_policy.begin
-    assert begin is not None and inputs.traces is not None
+    begin, traces = trainer.method.off_policy.begin, inputs.traces
+    assert begin is not None and traces is not None
 
     def one(member: Members, over: jax.Array, hp: HParams, guide: Guide | None) -> State:
         (key,) = keys_for(member.key, step, "start")
-        lengths = inputs.traces.lengths(member.seed)
+        lengths = traces.lengths(member.seed)
         start = begin(member.agent, key, trainer.context(hp, step, guide), lengths)
-        begun = start_state(member.env, start, member.seed, inputs.traces)
+        begun = start_state(member.env, start, member.seed, traces)
         return select(over, begun, member.env)
 
     everyone = lambda env: jax.vmap(one)(members.replace(env=env), over, inputs.hp, inputs.guide)

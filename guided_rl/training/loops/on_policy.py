@@ -18,7 +18,8 @@ import jax.numpy as jnp
 from guided_rl.data.traces import Traces
 from guided_rl.envs.base import State
 from guided_rl.guides.base import Guide
-from guided_rl.methods.base import Agent, Batch, Context, HParams, RollOut, Start
+from guided_rl.methods.base import Agent, Batch, Context, HParams, Start
+from guided_rl.methods.roll_outs import RollOut
 from guided_rl.training.history import GROUP_STEPS, GROUPS
 from guided_rl.training.loops.dataset import start_state
 from guided_rl.training.outcomes import of_act, of_task
@@ -39,7 +40,7 @@ def group_updates(
 
     def all_groups(member: Members, hp: HParams, guide: Guide | None, sums: Totals):
         fits = lambda carry: carry[0].spent + most_steps(trainer) <= until
-        one = lambda carry: group_update(trainer, *carry, hp, guide, inputs.traces)
+        one = lambda carry: group_update(trainer, carry[0], carry[1], hp, guide, inputs.traces)
         member, sums = jax.lax.while_loop(fits, one, (member, sums))
         return (member.agent, member.spent, member.alive), sums
 
@@ -51,7 +52,7 @@ def group_updates(
 
 def most_steps(trainer: Trainer) -> int:
     """Environment steps of a group in which no roll-out ends before the time limit."""
-    return trainer.method.loop.group * trainer.env.episode_length
+    return trainer.method.on_policy.group * trainer.env.episode_length
 
 
 def group_update(
@@ -63,7 +64,7 @@ def group_update(
     (key,) = keys_for(member.key, member.spent, "update")
     agent, metrics = learned(trainer, member.agent, batch, ended["time"], key, ctx)
     sums = sums.replace(
-        episodes=sums.episodes + trainer.method.loop.group,
+        episodes=sums.episodes + trainer.method.on_policy.group,
         episode_return=sums.episode_return + jnp.sum(batch["return"]),
         failures=sums.failures + ended["failures"],
         metrics=jax.tree.map(jnp.add, sums.metrics, {**metrics, **counts(ended["steps"])}),
@@ -96,7 +97,7 @@ def played_group(trainer: Trainer, member: Members, ctx: Context, traces: Traces
     """Columns of a group, see `OnPolicy`; and its `steps`, `failures`, outcomes, longest `time`, whether `sound`."""
     start_key, fresh_key, act_key = keys_for(member.key, member.spent, "start", "reset", "act")
     state, start, length = group_start(trainer, member, start_key, fresh_key, ctx, traces)
-    group = trainer.method.loop.group
+    group = trainer.method.on_policy.group
     states = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (group, *leaf.shape)), state)
     one = functools.partial(one_step, trainer, member.agent, act_key, ctx)
     width = lambda leaf: jnp.zeros((trainer.env.episode_length, *leaf.shape), leaf.dtype)
@@ -144,9 +145,10 @@ def group_start(
 ) -> tuple[State, Start, jax.Array]:
     """The state from which all roll-outs of a group begin, where that lies, and the length of that trace."""
     fresh, none = trainer.env.reset(fresh_key), jnp.int32(0)
-    begin = trainer.method.loop.begin
+    begin = trainer.method.on_policy.begin
     if begin is None:
         return fresh, Start(none, none), none
+    assert traces is not None  # as `Needs.traces` promises
     lengths = traces.lengths(member.seed)
     start = begin(member.agent, key, ctx, lengths)
     return start_state(fresh, start, member.seed, traces), start, lengths[start.trace]
