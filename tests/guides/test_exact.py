@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from guided_rl import envs
+from guided_rl.data.rollout import measure
 from guided_rl.data.traces import drawn_action
-from guided_rl.envs.reference_returns import measure
 from guided_rl.guides import find_guide
 from guided_rl.guides.exact import exact_guide
 from guided_rl.runtime.errors import UserError
