@@ -136,6 +136,12 @@ class Run:
             config.actor_head,
         )
         named = config.guide if guide is None else guide
+        if self.method.needs.agents is not None and named is None:
+            raise UserError(
+                f"{config.method} goes on from an offline agent: first `guided-rl run --method "
+                f"{self.method.needs.agents} --dataset DATA --folder runs/offline`, then give --guide "
+                f"offline:runs/offline/agents.npz; `guided-rl compare sac {config.method}` does both by itself"
+            )
         self.guide = find_guide(named, self.env) if self.method.needs.guide else None
         self.own_guide = self.guide is not None and is_own(named)
         self.seeds, self.points = config.members()

@@ -94,7 +94,8 @@ def pex(
     if offline_policy == "free" and policies != 2:
         raise UserError(f"offline_policy=free frees the one offline policy of two, not of policies={policies}")
     alone, adaptive = policies == 1, kappa == "adaptive"
-    guided = not alone or critic == "transfer"
+    started = critic == "transfer" or offline_policy == "free"
+    guided = not alone or started
     if alone and adaptive:
         raise UserError("kappa=adaptive tunes a choice, and policies=1 leaves none; give 2 or more policies")
 
@@ -145,7 +146,7 @@ def pex(
         init=init,
         update=update,
         loop=dataclasses.replace(iql.IQL.loop, mixes_dataset=offline_data),
-        needs=Needs(guide=guided, agents="iql-offline" if guided else None, dataset=offline_data),
+        needs=Needs(guide=guided, agents="iql-offline" if started else None, dataset=offline_data),
     )
     return method if alone else dataclasses.replace(method, **expanded(iql.IQL, weights, offline_proposal))
 
