@@ -58,6 +58,10 @@ test-all: setup ## those marked slow as well (hours)
 smoke: setup ## every benchmark script on the least that it can be given; installs the peers
 	@$(PYTEST) -m slow tests/benchmarks/test_scripts.py tests/benchmarks/test_speed.py
 
+docs: setup ## the documentation as pages in runs/site; a dead link is an error
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build -q
+	@echo 'wrote runs/site/index.html'
+
 lint: setup ## style, common mistakes, types, and the layers that imports keep to
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .

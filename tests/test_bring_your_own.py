@@ -1,4 +1,4 @@
-"""The README's recipes, as they stand there: own guide, demonstrations, task and method, on the command line."""
+"""The recipes of README and docs/own.md: own guide, demonstrations, task and method, on the command line."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ import pytest
 from guided_rl.cli import main
 from guided_rl.results import records
 
-README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parents[1]
+TEXT = "".join((ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "docs/own.md"))
 RECIPE = re.compile(r"```python\n# (my_\w+)\.py\n(.*?)```\n\n```sh\nguided-rl (run .*?)\n```", re.DOTALL)
-RECIPES = {name: (code, command) for name, code, command in RECIPE.findall(README)}
+RECIPES = {name: (code, command) for name, code, command in RECIPE.findall(TEXT)}
 TINY = shlex.split("--steps 40 --evaluations 1 --episodes 1 --hidden 8 8 --batch 8 --seeds 1 --warmup 0.5 --folder out")
 
 

@@ -20,7 +20,7 @@ from benchmarks.speed.parts import Competitor, Size, TimedPopulation, timed
 from guided_rl.methods.base import Context
 from guided_rl.runtime.rng import KEYS, normal
 from guided_rl.training.checkpoint import tree_bytes
-from guided_rl.training.run import default_execution
+from guided_rl.training.settings import default_execution
 from guided_rl.training.sharding import SPLIT, place, population_mesh, sharded
 
 REPEATS = 400  # products in one call

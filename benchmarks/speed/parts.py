@@ -33,7 +33,7 @@ from guided_rl.runtime.devices import cores
 from guided_rl.runtime.errors import UserError
 from guided_rl.training.plan import devices_for
 from guided_rl.training.population import Trainer
-from guided_rl.training.run import default_execution
+from guided_rl.training.settings import default_execution
 from guided_rl.training.sharding import SPLIT, place, population_mesh, sharded
 from guided_rl.training.state import INPUTS, Inputs, Loop
 

@@ -1,4 +1,4 @@
-"""Rows of speed: made of what was timed, merged with the runs before, written as JSON, as a page and into README."""
+"""Rows of speed: made of what was timed, merged with the runs before, as JSON, a page and in the documentation."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from guided_rl.runtime.errors import UserError, unknown_name
 from guided_rl.runtime.files import replace_file
 
 FOLDER = ROOT / "results" / "speed"
-README, BEGIN, END = FOLDER.parents[1] / "README.md", "<!-- by make speed -->", "<!-- end -->"
+PAGE, BEGIN, END = FOLDER.parents[1] / "docs" / "speed.md", "<!-- by make speed -->", "<!-- end -->"
 # Of a page's parts.
 ORDER = ("physics", "collect", "updates", "iql", "loop", "groups", "brax", "members", "execution", "grid")
 ORDER += ("sac-eo", "compile", "runs", "start")
@@ -84,13 +84,13 @@ def earlier(entry: dict, later: dict, runs: int) -> list[dict]:
     return kept
 
 
-def show_in_readme(rows: list[dict], readme: Path = README) -> None:
-    """Put the rows' short table in the place of the one that README has."""
-    before, _, rest = readme.read_text(encoding="utf-8").partition(BEGIN)
+def show_in_docs(rows: list[dict], page_file: Path = PAGE) -> None:
+    """Put the rows' short table in the place of the one that the documentation has."""
+    before, _, rest = page_file.read_text(encoding="utf-8").partition(BEGIN)
     _, end, after = rest.partition(END)
     if end:
         table = page.beside_others(rows)
-        replace_file(readme, f"{before}{BEGIN}\n\n{table}\n\n{END}{after}".encode())
+        replace_file(page_file, f"{before}{BEGIN}\n\n{table}\n\n{END}{after}".encode())
 
 
 def measure(options: Any, known: Mapping[str, Callable[[Any], Iterator[dict]]], name: str) -> None:
@@ -118,4 +118,4 @@ def measure(options: Any, known: Mapping[str, Callable[[Any], Iterator[dict]]], 
                 print(page.line(entry), flush=True)
         print(f"{part}: {time.perf_counter() - begin:.0f} s in all", flush=True)
     if path == FOLDER / "speed.json":
-        show_in_readme(rows)
+        show_in_docs(rows)

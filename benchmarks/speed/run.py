@@ -7,7 +7,7 @@ Ratios are the median of the turns' own ratios: each turn times all competitors 
 other, so that a busy machine slows all of them. Rows go to `results/speed/speed.json`, each
 with its provenance; a run replaces the rows it measured, keeps the figures of the runs before it
 beside them, since a peer's rate differs by half from one hour to another, and writes `speed.md`
-and README's short table from the medians over all these runs.
+and the documentation's short table from the medians over all these runs.
 """
 
 from __future__ import annotations

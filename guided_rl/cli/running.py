@@ -13,6 +13,7 @@ from guided_rl import api
 from guided_rl.cli.watch import watching
 from guided_rl.config import RunConfig, differences
 from guided_rl.datasets.expert_metadata import experts_behind
+from guided_rl.envs.base import MujocoEnv
 from guided_rl.results import collect, merging, records, summary_tables
 from guided_rl.results.agents import keep_agents
 from guided_rl.results.tables import Table, to_rich
@@ -20,6 +21,7 @@ from guided_rl.runtime.errors import UserError
 from guided_rl.runtime.plugin_loader import is_plugin
 from guided_rl.training.checkpoint import content_changes
 from guided_rl.training.processes import is_main_process
+from guided_rl.training.run import Run
 
 CHECKPOINT_SECONDS = 60
 
@@ -49,10 +51,21 @@ def run(config: RunConfig, folder: Path) -> records.Record | None:
     records.write(record, done)
     show(summary_tables.returns_table([record], f"{record.method} on {record.task}"))
     print(f"record in {done}")
+    print("\n".join(next_steps(run, folder)))
     if run.offline is not None and run.method.offline and not config.grid:
         agents = keep_agents(result, folder / "agents.npz", run.offline.shape[1])
         print(f"offline agents in {agents}; go on online with --guide offline:{agents}")
     return record
+
+
+def next_steps(run: Run, folder: Path) -> list[str]:
+    """Commands that go on from a finished run."""
+    found = [f"read it from Python: guided_rl.results.records.read({str(folder / 'record')!r})"]
+    if isinstance(run.env, MujocoEnv):
+        found.append(f"see it: guided-rl video {run.config.task} --folder {folder}")
+    if any(folder.glob("wandb/offline-run-*")):
+        found.append(f"send it: wandb sync {folder}/wandb/offline-run-*")
+    return found
 
 
 def merge(parts: Sequence[Path], out: Path) -> records.Record:

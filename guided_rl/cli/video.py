@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import json
+import math
 import re
 import warnings
 from collections.abc import Callable
@@ -106,6 +108,8 @@ def record(player: Player, out: Path | None, seed: int, size: tuple[int, int], s
     out = out or Path(re.sub(r"[^\w.-]", "_", player.env.name) + ".gif")
     if out.suffix not in (".gif", ".mp4"):
         raise UserError(f"{out} is neither a .gif nor an .mp4; name one of them")
+    if out.suffix == ".mp4" and importlib.util.find_spec("imageio_ffmpeg") is None:
+        raise UserError(f"cannot write {out} without imageio-ffmpeg; pip install it, or name a .gif")
     with renderer(player.env.task.simulation.model, size) as draw:
         frames = [draw(qpos) for qpos in positions(player, seed, steps)]
     _write(out, frames, player.env.dt)
@@ -165,15 +169,22 @@ def _has_camera(model: mujoco.MjModel, name: str) -> bool:
 
 
 def _write(out: Path, frames: list[Any], seconds: float) -> None:
-    """Frames as a film at the simulation's own speed; a .gif cannot show more than 50 a second."""
+    """Frames as a film at the simulation's own speed."""
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         if out.suffix == ".gif":
-            every = max(1, round(0.02 / seconds))
-            imageio.mimsave(out, frames[::every], duration=1000 * seconds * every, loop=0)
+            delay, shown = gif_frames(len(frames), seconds)
+            imageio.mimsave(out, [frames[i] for i in shown], duration=1000 * delay, loop=0)
         else:
             imageio.mimsave(out, frames, fps=round(1 / seconds))
     except OSError as error:
         raise UserError(f"cannot write {out}: {error.strerror or error}") from error
-    except (ImportError, ValueError) as error:
-        raise UserError(f"cannot write {out} without imageio-ffmpeg; pip install it, or name a .gif") from error
+
+
+def gif_frames(count: int, seconds: float) -> tuple[float, list[int]]:
+    """Seconds between the pictures of a .gif, and which of `count` frames, `seconds` apart, they are.
+
+    A .gif counts in hundredths of a second, and few players show more than 50 pictures a second.
+    """
+    delay = max(2, math.ceil(100 * seconds - 1e-6)) / 100
+    return delay, [min(round(k * delay / seconds), count - 1) for k in range(math.ceil(count * seconds / delay - 1e-6))]

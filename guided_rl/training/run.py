@@ -28,8 +28,8 @@ from guided_rl.envs.base import Env, refuse_too_many
 from guided_rl.guides import find_guide
 from guided_rl.guides.base import Guide
 from guided_rl.guides.find import is_own
-from guided_rl.methods.base import Agent, Context, Method, OffPolicy, Setup
-from guided_rl.runtime.devices import backend, cores
+from guided_rl.methods.base import Agent, Context, Method, Setup
+from guided_rl.runtime.devices import cores
 from guided_rl.runtime.env_vars import check_jax
 from guided_rl.runtime.errors import UserError
 from guided_rl.runtime.hashing import content_hash
@@ -44,8 +44,9 @@ from guided_rl.training.history import History, Measured
 from guided_rl.training.plan import Plan, abstract_population, make_plan
 from guided_rl.training.population import Trainer
 from guided_rl.training.processes import held_by_lead
+from guided_rl.training.settings import loop_settings
 from guided_rl.training.sharding import SAME, SPLIT, population_mesh, shardings
-from guided_rl.training.state import INPUTS, POPULATION, Inputs, Loop, Population
+from guided_rl.training.state import INPUTS, POPULATION, Inputs, Population
 from guided_rl.training.stopping import Stop
 from guided_rl.training.waves import Interrupted, Observer, Progress, Wave, merge, stop_on_interrupt
 
@@ -86,28 +87,6 @@ class Result:
     codes: tuple[dict[str, Any], ...] = ()
 
 
-def loop_settings(config: RunConfig, method: Method) -> Loop:
-    """The training loop's static settings, schedules turned into steps."""
-    how = method.loop
-    own, is_random = (how.warmup, how.random_warmup) if isinstance(how, OffPolicy) else (0.0, False)
-    starts = round((own if config.warmup is None else config.warmup) * config.steps)
-    return Loop(
-        batch=config.batch,
-        capacity=(config.capacity or min(1_000_000, config.steps)) if isinstance(how, OffPolicy) else 1,
-        learning_starts=starts,
-        random_steps=starts if is_random else 0,
-        block=config.block,
-        timeout_is_terminal=config.timeout_is_terminal,
-        execution=config.execution if config.execution != "auto" else default_execution(),
-        replay_dtype=config.replay_dtype,
-    )
-
-
-def default_execution() -> str:
-    """`map` on CPU, where it keeps seeds independent and cores busy; `vmap` on accelerators."""
-    return "map" if backend() == "cpu" else "vmap"
-
-
 class Run:
     """A configuration made concrete: environment, method, guide and compiled programs."""
 
@@ -136,6 +115,12 @@ class Run:
             config.actor_head,
         )
         named = config.guide if guide is None else guide
+        if self.method.needs.agents is not None and named is None:
+            raise UserError(
+                f"{config.method} goes on from an offline agent: first `guided-rl run --method "
+                f"{self.method.needs.agents} --dataset DATA --folder runs/offline`, then give --guide "
+                f"offline:runs/offline/agents.npz; `guided-rl compare sac {config.method}` does both by itself"
+            )
         self.guide = find_guide(named, self.env) if self.method.needs.guide else None
         self.own_guide = self.guide is not None and is_own(named)
         self.seeds, self.points = config.members()

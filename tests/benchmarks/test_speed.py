@@ -150,19 +150,19 @@ def test_a_contestant_that_runs_no_more_is_left_out():
     assert page.ratios(entry) == {"SB3": [2.0]}
 
 
-def test_the_readmes_table_is_replaced_and_the_rest_of_it_kept(tmp_path):
-    readme = tmp_path / "README.md"
-    readme.write_text(f"before\n{records.BEGIN}\nan old table\n{records.END}\nafter\n", encoding="utf-8")
+def test_the_documentations_table_is_replaced_and_the_rest_of_it_kept(tmp_path):
+    page_file = tmp_path / "speed.md"
+    page_file.write_text(f"before\n{records.BEGIN}\nan old table\n{records.END}\nafter\n", encoding="utf-8")
     for rate in (3.0, 2.0):
-        records.show_in_readme([judged({"guided-rl": [rate], "SBX": [1.0]}, {"SBX": 2.5})], readme)
-    lines = readme.read_text(encoding="utf-8").splitlines()
+        records.show_in_docs([judged({"guided-rl": [rate], "SBX": [1.0]}, {"SBX": 2.5})], page_file)
+    lines = page_file.read_text(encoding="utf-8").splitlines()
     assert lines[0] == "before" and lines[-1] == "after" and "an old table" not in lines
     assert "| ours beside theirs | 2 updates a second | 2.0× SBX | ≥ 2.5× SBX: no |" in lines
     assert sum("ours beside theirs" in line for line in lines) == 1
 
 
-def test_readme_has_a_place_for_the_table():
-    text = records.README.read_text(encoding="utf-8")
+def test_the_documentation_has_a_place_for_the_table():
+    text = records.PAGE.read_text(encoding="utf-8")
     assert 0 < text.index(records.BEGIN) < text.index(records.END)
 
 

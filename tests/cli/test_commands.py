@@ -8,10 +8,12 @@ import signal
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from guided_rl.cli import main, running
 from guided_rl.cli.settings import default_folder
+from guided_rl.cli.video import gif_frames
 from guided_rl.cli.watch import watching
 from guided_rl.methods import METHODS, build, switches
 from guided_rl.results import records
@@ -163,3 +165,13 @@ def test_runs_on_other_seeds_are_merged_and_no_record_is_written_over(tmp_path, 
     assert "seeds 0 to 1 and 0 to 1 overlap" in capsys.readouterr().err
     assert main(["merge", "a", "c", "--out", "none"]) == 2
     assert "no complete record in c" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("seconds", [0.002, 0.008, 0.01, 0.016, 0.02, 0.05])
+def test_a_gif_runs_at_the_simulations_own_speed(seconds):
+    """Pictures are whole hundredths of a second apart, two at least, and last as long as the episode."""
+    delay, shown = gif_frames(500, seconds)
+    assert delay >= 0.02 and round(100 * delay) == pytest.approx(100 * delay)
+    assert len(shown) * delay == pytest.approx(500 * seconds, abs=delay)
+    at = np.asarray(shown) * seconds
+    assert np.abs(at - delay * np.arange(len(shown))).max() <= seconds

@@ -188,7 +188,7 @@ def test_agents_of_another_kind_or_number_are_refused_before_training():
         start(ensemble_guide(2), method="off2on")
     with pytest.raises(UserError, match="layers of other widths"):
         start(ensemble_guide(2), method="off2on", options={"members": 2}, hidden=(8, 8))
-    with pytest.raises(UserError, match="needs a guide"):
+    with pytest.raises(UserError, match="cql-offline --dataset DATA"):
         start(None, method="off2on")
     with pytest.raises(UserError, match="of another kind than this method's; give the agents of --method iql-offline"):
         start(ensemble_guide(2), method="awac")

@@ -279,7 +279,7 @@ def test_switches_that_make_no_sense_are_refused(options, sentence):
 
 
 def test_an_online_run_without_a_fit_offline_agent_is_refused_before_training():
-    with pytest.raises(UserError, match="needs a guide"):
+    with pytest.raises(UserError, match="iql-offline --dataset DATA"):
         train(small(method="pex"), offline=spy_batch())
     with pytest.raises(UserError, match="policies=3 needs 2 offline agents"):
         train(small(method="pex", options={"policies": 3}), guide=offline_guide(2), offline=spy_batch())

@@ -96,7 +96,8 @@ def pex(
         raise UserError(f"offline_policy=free frees the one offline policy of two, not of policies={policies}")
     if alone and adaptive:
         raise UserError("kappa=adaptive tunes a choice, and policies=1 leaves none; give 2 or more policies")
-    guided = not alone or critic == "transfer"
+    started = critic == "transfer" or free
+    guided = not alone or started
     how = Composition(weights, offline_proposal, free, adaptive)
     learned = {
         **HPARAMS,
@@ -110,7 +111,7 @@ def pex(
         init=functools.partial(init, policies=policies, transfers=critic == "transfer", how=how),
         update=functools.partial(update, policies=policies, composite=actor_target == "composite", how=how),
         loop=dataclasses.replace(iql.IQL.off_policy, mixes_dataset=offline_data),
-        needs=Needs(guide=guided, agents="iql-offline" if guided else None, dataset=offline_data),
+        needs=Needs(guide=guided, agents="iql-offline" if started else None, dataset=offline_data),
     )
     return method if alone else dataclasses.replace(method, **expanded(iql.IQL, how))
 

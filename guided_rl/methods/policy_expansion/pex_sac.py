@@ -46,6 +46,6 @@ def pex_sac(*, critic: str = "transfer", weights: str = "softmax", offline_propo
         init=init,
         update=update,
         loop=OffPolicy(random_warmup=False, mixes_dataset=True),
-        needs=Needs(guide=True, agents="iql-offline", dataset=True),
+        needs=Needs(guide=True, agents="iql-offline" if critic == "transfer" else None, dataset=True),
         **expanded(sac.SAC, Composition(weights, offline_proposal)),
     )

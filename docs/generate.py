@@ -1,0 +1,154 @@
+"""MkDocs hook: pages that are made from the code, so that they cannot fall behind it.
+
+A page per method (idea and equations from its module, switches, hyper-parameters, a command), their index, the
+catalogue of tasks, and CONTRIBUTING.md as a page.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import math
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+from mkdocs.structure.files import File, Files
+
+ROOT = Path(__file__).parents[1]
+BLOCK = re.compile(r"((?:^ {4}.*\n?(?:^\s*\n)*)+)", re.MULTILINE)
+
+
+def on_files(files: Files, config: Any) -> Files:
+    """Add the generated pages."""
+    from guided_rl.methods import METHODS
+
+    pages = {f"methods/{name}.md": method_page(name) for name in METHODS}
+    pages["methods/index.md"] = methods_index()
+    pages["tasks.md"] = tasks_page()
+    pages["contributing.md"] = outside_links((ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"))
+    for path, content in pages.items():
+        files.append(File.generated(config, path, content=content))
+    return files
+
+
+def outside_links(text: str) -> str:
+    """Links to files of the checkout as plain code, since they are no pages."""
+    return re.sub(r"\[([^\]]+)\]\((?!https?:|#)([^)]+)\)", r"`\2`", text)
+
+
+def source_of(name: str) -> tuple[Any, str]:
+    """The module in which a method is defined, and its path in the checkout."""
+    from guided_rl.methods import METHODS
+
+    entry = METHODS[name]
+    while isinstance(entry, functools.partial):
+        entry = entry.func
+    module = inspect.getmodule(entry) if inspect.isfunction(entry) else defining(entry)
+    return module, str(Path(module.__file__).relative_to(ROOT))
+
+
+def defining(method: Any) -> Any:
+    """The module of `guided_rl.methods` that assigns this value to a name of its own."""
+    for name, module in sorted(sys.modules.items()):
+        own = [key for key, value in vars(module).items() if value is method] if "guided_rl.methods." in name else []
+        if any(re.search(rf"^{key} = ", inspect.getsource(module), re.MULTILINE) for key in own):
+            return module
+    raise LookupError(f"no module of guided_rl.methods defines {method.name}")
+
+
+def idea(module: Any) -> str:
+    """A module's docstring as Markdown: indented equations become blocks."""
+    text = inspect.cleandoc(module.__doc__ or "")
+    return BLOCK.sub(lambda m: "\n```text\n" + inspect.cleandoc(m.group(1)) + "\n```\n\n", text + "\n")
+
+
+def method_page(name: str) -> str:
+    """Idea and equations, what it needs, switches, hyper-parameters, a command."""
+    from guided_rl import methods
+
+    method, (module, path) = methods.build(name), source_of(name)
+    needs = [word for word, asked in (("a guide", method.needs.guide), ("a dataset", method.needs.dataset)) if asked]
+    lines = [
+        f"# {name}",
+        "",
+        idea(module),
+        f"Source: `{path}`. It needs {' and '.join(needs) or 'nothing but a task'}.",
+        "",
+    ]
+    lines += ["## Command", "", "```sh", command(name, method), "```", ""]
+    lines += ["## Hyper-parameters", "", "`--set NAME=VALUE`; any of them can be a grid, `--grid NAME=A,B`.", ""]
+    lines += ["| name | default | range | is |", "|---|---:|---|---|"]
+    for key, hparam in method.hparams.items():
+        share = " (share of the budget)" if hparam.share_of_budget else ""
+        lines.append(f"| `{key}` | {hparam.default:g} | {interval(hparam)} | {hparam.doc}{share} |")
+    switches = methods.switches(name)
+    if switches:
+        lines += ["", "## Switches", "", "`--option NAME=WORD`.", "", "| name | default |", "|---|---|"]
+        lines += [f"| `{key}` | `{value}` |" for key, value in switches.items()]
+    return "\n".join(lines) + "\n"
+
+
+def interval(hparam: Any) -> str:
+    """From where to where it makes sense."""
+    low, high = hparam.low, hparam.high
+    if math.isinf(low) and math.isinf(high):
+        return "any"
+    return f"{low:g} and more" if math.isinf(high) else f"{low:g} to {high:g}"
+
+
+def command(name: str, method: Any) -> str:
+    """What trains the method, with a guide and data where it needs them."""
+    discrete = method.needs.actions == "discrete"
+    words = ["guided-rl run", "--task GridMaze-umaze-4" if discrete else "--task HalfCheetah-v5"]
+    words.append(f"--method {name}")
+    if method.needs.agents is not None:
+        words.append("--guide offline:runs/offline/agents.npz")
+    elif method.needs.guide:
+        words.append("--guide exact" if discrete else "--guide bc")
+    if method.needs.dataset:
+        words.append("--dataset demos")
+    return " ".join(words)
+
+
+def methods_index() -> str:
+    """Every method with its first line and what it needs."""
+    from guided_rl import methods
+
+    lines = ["# Methods", "", "| method | is | needs |", "|---|---|---|"]
+    for name in methods.METHODS:
+        method, (module, _) = methods.build(name), source_of(name)
+        first = inspect.cleandoc(module.__doc__ or "").split("\n\n")[0].replace("\n", " ").replace("|", "\\|")
+        needs = [word for word, asked in (("guide", method.needs.guide), ("dataset", method.needs.dataset)) if asked]
+        lines.append(f"| [`{name}`]({name}.md) | {first} | {', '.join(needs) or '–'} |")
+    return "\n".join(lines) + "\n"
+
+
+def tasks_page() -> str:
+    """Every named task: observation, action, episode length, returns of random and of the shipped expert."""
+    from guided_rl import envs
+    from guided_rl.envs.spaces import Discrete
+    from guided_rl.results.scales import scale_of
+    from guided_rl.results.tables import number
+
+    lines = [
+        "# Tasks",
+        "",
+        "A return of *random* is that of uniformly random actions; *expert* is the mean of the experts ",
+    ]
+    lines[-1] += "that ship. `brax:NAME` names any brax environment, and `file.py:function` one of your own."
+    lines += [
+        "",
+        "| task | observation | action | steps | random | expert | from |",
+        "|---|---:|---|---:|---:|---:|---|",
+    ]
+    for name in (*envs.TASKS, *envs.OWN_TASKS):
+        env, scale = envs.make(name), scale_of(name)
+        space = env.action_space
+        action = f"{space.n} discrete" if isinstance(space, Discrete) else f"{space.size} in [-1, 1]"
+        expert = number(scale.expert) if scale.expert is not None else "–"
+        twin = getattr(getattr(env, "task", None), "twin", "")
+        row = (f"`{name}`", env.observation_size, action, f"{env.episode_length:,}", number(scale.random), expert, twin)
+        lines.append("| " + " | ".join(map(str, row)) + " |")
+    return "\n".join(lines) + "\n"
