@@ -43,8 +43,8 @@ $(ready): pyproject.toml constraints.txt
 	  $(BIN)/python -m pip install --quiet -c constraints.txt --no-deps dm-control  # its labmaze has no wheel there
 	@touch $@
 
-reproduce: setup ## the main job: the quick preset of every paper's table, then the claims; at most 15 min on 2 cores
-	@for table in $(TABLES); do $(CLI) table $$table --preset quick --physics $(PHYSICS) || exit; done
+reproduce: setup ## the main job: the quick preset of every paper's table, then one screen of verdicts
+	@$(CLI) reproduce --physics $(PHYSICS)
 
 test: setup ## the default tests, less than 15 min on 2 cores
 	@$(PYTEST) $(SPREAD)

@@ -11,7 +11,7 @@ import tyro
 from tyro.conf import Positional
 
 from guided_rl.cli.settings import Physics, RunOptions, Task, default_folder, floats
-from guided_rl.cli.table_commands import Evidence, Merge, Report, Table
+from guided_rl.cli.table_commands import Evidence, Merge, Report, Reproduce, Table
 from guided_rl.runtime.errors import UserError
 
 
@@ -90,8 +90,10 @@ class Compare:
       until_decided: add ten seeds at a time until there is a verdict on every competitor, or --max-seeds.
       max_seeds: the most that --until-decided adds up to.
       offline_steps: updates of the offline agents that some methods go on from; as many as --steps if not given.
-      evaluations: evenly spaced evaluation points. episodes: at each, per seed.
-      hidden: widths of the networks. batch: transitions per update.
+      evaluations: evenly spaced evaluation points.
+      episodes: evaluation episodes at each point, per seed.
+      hidden: widths of every network's hidden layers.
+      batch: transitions per update.
       folder: of runs and results; runs/compare/<task>__<hash> if not given.
     """
 
@@ -223,6 +225,7 @@ Command = (
     | Annotated[Sweep, tyro.conf.subcommand("sweep")]
     | Annotated[Compare, tyro.conf.subcommand("compare")]
     | Annotated[Plan, tyro.conf.subcommand("plan")]
+    | Annotated[Reproduce, tyro.conf.subcommand("reproduce")]
     | Annotated[Table, tyro.conf.subcommand("table")]
     | Annotated[Merge, tyro.conf.subcommand("merge")]
     | Annotated[Evidence, tyro.conf.subcommand("evidence")]

@@ -55,6 +55,24 @@ class Table:
 
 
 @dataclass(frozen=True)
+class Reproduce:
+    """The main job: the quick cells of every paper's table, then one screen of verdicts, live and on record.
+
+    Details go to the page that it names. The same command goes on where it was stopped.
+    """
+
+    physics: Physics = "auto"
+
+    def execute(self) -> None:
+        from guided_rl.cli.running import show
+        from guided_rl.runtime.checkout import module
+
+        table, words = module("runner.main_job").reproduce(self.physics)
+        show(table)
+        print("\n".join(words))
+
+
+@dataclass(frozen=True)
 class Merge:
     """Put records of one run on different seeds together, as if all had been trained at once.
 
