@@ -61,7 +61,7 @@ def test_the_gap_is_drawn_from_three_lengths_on():
     made = [record(m, f"Chain-{n}", s) for m, at in solved.items() for n, s in zip((6, 8, 10), at, strict=True)]
     assert bread_figures.gap(made[:2], "few") is None
     figure = bread_figures.gap(made, "gap")
-    told = [text.get_text() for text in figure.legends[0].get_texts()]
+    told = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
     assert len(told) == 2 and "grpo" in told and any(name.startswith("bread: ×") for name in told)
     assert method_names(made) == ["bread", "grpo"]
 
