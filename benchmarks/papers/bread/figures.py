@@ -37,7 +37,7 @@ def growth(lengths: np.ndarray, steps: np.ndarray) -> tuple[float, float]:
 
 
 def gap(records: Sequence[Record], title: str) -> Figure | None:
-    """Median steps until 90 % success over n, with fitted rates; open marks where less than half of the seeds got there.
+    """Median steps until 90 % success over n, with fitted rates; open marks where less than half of the seeds did it.
 
     A median is known as soon as half of the seeds have solved the task, whenever the others would.
     """
