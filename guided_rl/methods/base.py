@@ -20,6 +20,7 @@ from guided_rl.envs.spaces import Space
 from guided_rl.guides.base import Guide
 from guided_rl.methods.hooks import AfterNextObs, AfterStep, AtEpisode, Begin, Behaviour, Init, Policy, Update
 from guided_rl.methods.hparams import HParam
+from guided_rl.planning.problem import RewardProblem
 
 HParams = dict[str, jax.Array]
 Batch = dict[str, jax.Array]
@@ -42,6 +43,7 @@ class Setup:
     critic_layer_norm: bool = False
     initialization: str = "lecun"
     actor_head: str = "clipped"
+    problem: RewardProblem | None = None
 
     @property
     def action_size(self) -> int:
@@ -137,9 +139,29 @@ class Offline:
 
     Attributes:
       draws: as `OffPolicy`'s.
+      expert_batch: as `OffPolicy`'s, but drawn of the dataset's last rows alone.
+      tail: how many of its last rows are those; no other batch has them.
+      agents: whether its agents are kept for online methods, which know IQL's, AWAC's and CQL's networks.
     """
 
     draws: int = 1
+    expert_batch: int = 0
+    tail: int = 0
+    agents: bool = True
+
+
+@dataclass(frozen=True)
+class Planning:
+    """Rounds of planning in a process that is known, `ctx.setup.problem`: a step is a round, which is an update.
+
+    `update` is given no batch, and the environment is for evaluations.
+
+    Attributes:
+      check: `(problem, hyper-parameters [population]) -> None`, on the host, before anything compiles; refuses what
+        cannot be planned.
+    """
+
+    check: Callable[..., None] = lambda problem, hparams: None
 
 
 class Start(NamedTuple):
@@ -259,7 +281,7 @@ class Method:
     act: Behaviour
     update: Update
     policies: Mapping[str, Policy]
-    loop: OffPolicy | Offline | OnPolicy = OffPolicy()
+    loop: OffPolicy | Offline | OnPolicy | Planning = OffPolicy()
     needs: Needs = Needs()
     events: Events = Events()
     columns: Callable[[Setup], Mapping[str, int]] = lambda setup: {}
@@ -267,8 +289,13 @@ class Method:
 
     @property
     def offline(self) -> bool:
-        """Whether it learns from the dataset alone."""
-        return isinstance(self.loop, Offline)
+        """Whether it steps no environment: it learns from the dataset alone, or plans."""
+        return isinstance(self.loop, Offline | Planning)
+
+    @property
+    def leaves_agents(self) -> bool:
+        """Whether what it learns is kept, so that an online method can go on from it."""
+        return isinstance(self.loop, Offline) and self.loop.agents
 
 
 def optimizer(params: Any) -> Any:

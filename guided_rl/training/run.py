@@ -41,6 +41,7 @@ from guided_rl.training.checkpoint import Checkpoints, Clock, claim_folder
 from guided_rl.training.evaluation import evaluator
 from guided_rl.training.fingerprint import guide_hash, has_task, program_hash, task_hash
 from guided_rl.training.history import History, Measured
+from guided_rl.training.loops.planning import check_problem, problem_of
 from guided_rl.training.plan import Plan, abstract_population, make_plan
 from guided_rl.training.population import Trainer
 from guided_rl.training.processes import held_by_lead
@@ -134,6 +135,7 @@ class Run:
             config.critic_layer_norm,
             config.initialization,
             config.actor_head,
+            problem_of(self.env, self.method),
         )
         named = config.guide if guide is None else guide
         if self.method.needs.agents is not None and named is None:
@@ -146,6 +148,7 @@ class Run:
         self.own_guide = self.guide is not None and is_own(named)
         self.seeds, self.points = config.members()
         self.hparams = config.member_hparams(self.method)
+        check_problem(self.method, self.setup, self.hparams)
         self.trainer = Trainer(self.env, self.method, self.setup, self.loop)
         self.offline = self._offline(offline)
         self.traces = expert_traces(self.env, self.guide, named, self.method.needs.traces)
