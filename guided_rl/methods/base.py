@@ -18,8 +18,10 @@ from flax import struct
 
 from guided_rl.envs.spaces import Space
 from guided_rl.guides.base import Guide
-from guided_rl.methods.hooks import AfterNextObs, AfterStep, AtEpisode, Begin, Behaviour, Init, Policy, Update
+from guided_rl.methods.hooks import AfterNextObs, AfterStep, AtEpisode, Behaviour, Init, Policy, Update
 from guided_rl.methods.hparams import HParam
+from guided_rl.methods.loops import REPLAYING, Offline, OffPolicy, OnPolicy, Planning
+from guided_rl.methods.loops import Start as Start
 from guided_rl.planning.problem import RewardProblem
 
 HParams = dict[str, jax.Array]
@@ -110,81 +112,6 @@ def expert_outcomes(share: jax.Array, asked: jax.Array | None = None) -> dict[st
     """Extras of an `Act` of which `share` is the expert's; it was asked wherever that is not 0, or where `asked`."""
     share = jnp.float32(share)
     return {EXPERT_SHARE: share, EXPERT_QUERIES: jnp.float32(share > 0 if asked is None else asked)}
-
-
-@dataclass(frozen=True)
-class OffPolicy:
-    """Learning from replay: steps of one environment per member, and as many updates.
-
-    Attributes:
-      warmup: share of the budget that is stored before the first update.
-      random_warmup: whether those first steps are uniformly random instead of `act`'s.
-      draws: how many batches' rows `update` is given at once, to share out or to choose from.
-      mixes_dataset: whether the share `hp["offline_ratio"]` of every batch is of the dataset.
-      expert_batch: rows of the dataset that every batch brings besides, as `batch["expert"]`.
-      begin: where the next episode begins in the expert's traces, see `Begin`; None: as the task begins.
-    """
-
-    warmup: float = 0.005
-    random_warmup: bool = True
-    draws: int = 1
-    mixes_dataset: bool = False
-    expert_batch: int = 0
-    begin: Begin | None = None
-
-
-@dataclass(frozen=True)
-class Offline:
-    """Learning from the dataset alone: steps are updates, and the environment is for evaluations.
-
-    Attributes:
-      draws: as `OffPolicy`'s.
-      expert_batch: as `OffPolicy`'s, but drawn of the dataset's last rows alone.
-      tail: how many of its last rows are those; no other batch has them.
-      agents: whether its agents are kept for online methods, which know IQL's, AWAC's and CQL's networks.
-    """
-
-    draws: int = 1
-    expert_batch: int = 0
-    tail: int = 0
-    agents: bool = True
-
-
-@dataclass(frozen=True)
-class Planning:
-    """Rounds of planning in a process that is known, `ctx.setup.problem`: a step is a round, which is an update.
-
-    `update` is given no batch, and the environment is for evaluations.
-
-    Attributes:
-      check: `(problem, hyper-parameters [population]) -> None`, on the host, before anything compiles; refuses what
-        cannot be planned.
-    """
-
-    check: Callable[..., None] = lambda problem, hparams: None
-
-
-class Start(NamedTuple):
-    """Where a group of roll-outs begins: before action `index` of a trace; at index 0 afresh, as the task begins."""
-
-    trace: jax.Array
-    index: jax.Array
-
-
-@dataclass(frozen=True)
-class OnPolicy:
-    """Learning from groups of roll-outs: `group` episodes from one start, then one update on them.
-
-    `update` is given columns [time, group, …]: `obs`, `action`, what `act` stores, and `mask`, 1 where a roll-out
-    still ran; and `return` [group], `start` (a `Start`) and `trace_length`, scalars.
-
-    Attributes:
-      group: roll-outs of a group.
-      begin: where the next group begins, see `Begin`; None: always afresh.
-    """
-
-    group: int = 16
-    begin: Begin | None = None
 
 
 @dataclass(frozen=True)
@@ -281,7 +208,7 @@ class Method:
     act: Behaviour
     update: Update
     policies: Mapping[str, Policy]
-    loop: OffPolicy | Offline | OnPolicy | Planning = OffPolicy()
+    loop: OffPolicy | Offline | OnPolicy | Planning = REPLAYING
     needs: Needs = Needs()
     events: Events = Events()
     columns: Callable[[Setup], Mapping[str, int]] = lambda setup: {}

@@ -15,6 +15,7 @@ import jax
 import jax.numpy as jnp
 from jax.sharding import Mesh
 
+from guided_rl.config import RunConfig
 from guided_rl.data.replay import Layout
 from guided_rl.envs.base import Env
 from guided_rl.guides.base import Guide
@@ -24,10 +25,32 @@ from guided_rl.training import outcomes
 from guided_rl.training.execution import over_members
 from guided_rl.training.loops import ADVANCE, on_policy
 from guided_rl.training.loops.dataset import rows_of
+from guided_rl.training.loops.planning import problem_of
 from guided_rl.training.quarantine import quarantine
 from guided_rl.training.sharding import SPLIT, sharded
 from guided_rl.training.state import INPUTS, POPULATION, TOTALS, Inputs, Loop, Members, Population, Totals
 from guided_rl.training.streams import keys_for
+
+
+def setup_of(config: RunConfig, env: Env, method: Method, capacity: int) -> Setup:
+    """The static facts of a run.
+
+    Raises:
+      UserError: the method plans, and the task is no table.
+    """
+    return Setup(
+        env.observation_size,
+        env.action_space,
+        tuple(config.hidden),
+        config.steps,
+        config.activation,
+        env.episode_length,
+        capacity,
+        config.critic_layer_norm,
+        config.initialization,
+        config.actor_head,
+        problem_of(env, method),
+    )
 
 
 class Trainer:
