@@ -27,7 +27,7 @@ ready  := .venv/ready-$(device)
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
-	@echo 'table-<paper>   dai, sac-eo, pag or pex; PRESET=smoke|quick|cpu|long|paper SEEDS=n PHYSICS=auto|native|mjx LAUNCHER=local|ray CELLS="Ant-v5__* …"'
+	@echo 'table-<paper>   bread, dai, gorl, mentor, pag, pex, robust or sac-eo; PRESET=smoke|quick|cpu|long|paper SEEDS=n PHYSICS=auto|native|mjx LAUNCHER=local|ray CELLS="Ant-v5__* …"'
 
 setup: $(ready) ## install into .venv; DEVICE=auto|cpu|cuda|tpu
 

@@ -100,15 +100,19 @@ def interval(hparam: Any) -> str:
 
 def command(name: str, method: Any) -> str:
     """What trains the method, with a guide and data where it needs them."""
-    discrete = method.needs.actions == "discrete"
-    words = ["guided-rl run", "--task GridMaze-umaze-4" if discrete else "--task HalfCheetah-v5"]
+    from guided_rl.methods.base import Planning
+
+    discrete, plans = method.needs.actions == "discrete", isinstance(method.loop, Planning)
+    task = "RobustGrid-5" if plans else "GridMaze-umaze-4" if discrete else "HalfCheetah-v5"
+    words = ["guided-rl run", f"--task {task}"]
     words.append(f"--method {name}")
     if method.needs.agents is not None:
         words.append("--guide offline:runs/offline/agents.npz")
     elif method.needs.guide:
         words.append("--guide exact" if discrete else "--guide bc")
     if method.needs.dataset:
-        words.append("--dataset demos")
+        tail = getattr(method.loop, "tail", 0)
+        words.append(f"--dataset medium:20000+{tail}" if tail else "--dataset demos")
     return " ".join(words)
 
 

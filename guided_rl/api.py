@@ -8,9 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
+from guided_rl import methods
 from guided_rl.config import RunConfig
 from guided_rl.datasets.lookup import find_dataset
 from guided_rl.guides.base import Guide
+from guided_rl.methods.base import Offline
 from guided_rl.training.run import Result, Run
 from guided_rl.training.waves import Observer
 
@@ -25,7 +27,9 @@ def make_run(config: RunConfig, guide: Guide | str | None = None, offline: np.nd
       UserError: the configuration cannot run.
     """
     if offline is None and config.dataset is not None:
-        return Run(config, guide, functools.partial(find_dataset, config.dataset))
+        loop = methods.build(config.method, config.options).loop
+        tail = loop.tail if isinstance(loop, Offline) else 0
+        return Run(config, guide, functools.partial(find_dataset, config.dataset, tail=tail))
     return Run(config, guide, offline)
 
 

@@ -49,7 +49,7 @@ class Reference:
     """
 
     seeds: int = 10
-    steps: int = 200_000
+    steps: int = 100_000
     points: int = 10
     episodes: int = 10
     workers: int = 1

@@ -68,7 +68,7 @@ def run_piece(place: CellPaths, cell: Cell, say: Say, label: str = "") -> None:
     group = f"{place.table}/{cell.config.task}/{cell.config.method}"
     with watching(run, group, place.curves(cell)) as observers:
         result = run.execute(run_folder, observers, place.checkpoint_seconds)
-    if run.method.offline:
+    if run.method.leaves_agents:
         keep_agents(result, place.agents(cell), run.offline.shape[1])
     preset = cell.preset or place.preset
     record = collect.from_result(result, place.table, preset, cell.name, experts, cell.variant, cell.setting)

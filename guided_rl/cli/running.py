@@ -52,7 +52,7 @@ def run(config: RunConfig, folder: Path) -> records.Record | None:
     show(summary_tables.returns_table([record], f"{record.method} on {record.task}"))
     print(f"record in {done}")
     print("\n".join(next_steps(run, folder)))
-    if run.offline is not None and run.method.offline and not config.grid:
+    if run.offline is not None and run.method.leaves_agents and not config.grid:
         agents = keep_agents(result, folder / "agents.npz", run.offline.shape[1])
         print(f"offline agents in {agents}; go on online with --guide offline:{agents}")
     return record

@@ -8,6 +8,7 @@
 | `random`, `medium`, `medium-replay`, `medium-expert`, `expert` | D4RL's mixtures, see `recipes` |
 | `fixed`, `play`, `diverse` | waypoints through a maze, see `maze_recipes` |
 | `medium:50000` | the same with another number of rows per expert |
+| `medium+200`, `medium:50000+200` | the same, and behind it so many rows of the task's expert |
 | `file.npz` | a user's own transitions, actions in [-1, 1] |
 | `file.hdf5`, `file.h5` | D4RL's flat layout, or Minari's with a group per episode |
 | `folder` | a Minari dataset's, which holds `data/main_data.hdf5` |
@@ -64,13 +65,14 @@ EDGE = 1e-3
 REQUIRED = ("observations", "actions", "rewards", "terminations")
 
 
-def find_dataset(named: str, env: Env, layout: Layout, observations_only: bool = False) -> np.ndarray:
+def find_dataset(named: str, env: Env, layout: Layout, observations_only: bool = False, tail: int = 0) -> np.ndarray:
     """The rows [experts, rows, width] that a name or a path stands for; a file counts as one expert.
 
     Args:
       named: see the module's table.
       layout: the replay's; a method with columns of its own cannot learn from a dataset.
       observations_only: whether nothing but pairs (s, s') is asked for.
+      tail: how many of its last rows the method takes for an expert's; in a file it is the user who puts them there.
 
     Raises:
       UserError: there is no such dataset, it is unreadable or not for `env`, or the method
@@ -90,6 +92,14 @@ def find_dataset(named: str, env: Env, layout: Layout, observations_only: bool =
     if (path / IN_MINARI_FOLDER).is_file():
         return _packed(read_hdf5(path / IN_MINARI_FOLDER, env, NEEDED), named, env, observations_only)
     name = parse(named, (*recipes.MIXTURES, *maze_recipes.MIXTURES))
+    if tail and (name is None or name.tail != tail):
+        raise UserError(
+            f"the method learns from {tail} expert rows at the end of its dataset, and {named!r} "
+            f"{'ends with ' + str(name.tail) if name is not None and name.tail else 'has none'}; write "
+            f"{named.partition('+')[0]}+{tail}, or give a file whose last {tail} rows are an expert's"
+        )
+    if name is not None and name.tail and name.mixture in maze_recipes.MIXTURES:
+        raise UserError(f"the dataset {named} of a maze has no expert rows to put behind it; leave out +{name.tail}")
     if name is not None and name.mixture in maze_recipes.MIXTURES:
         return maze_recipes.dataset(name.mixture, name.rows, env)
     if name is not None:

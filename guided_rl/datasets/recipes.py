@@ -7,6 +7,7 @@
 | `medium-expert` | as many rows of each |
 | `medium-replay` | everything one SAC run saw up to its medium policy |
 | `medium:50000` | the same with another number of rows per expert |
+| `medium+200` | behind them so many of `expert`'s, for methods that learn from a few expert rows apart |
 
 D4RL (Fu et al. 2020, arXiv 2004.07219) stops SAC at about a third of its expert, and its medium data
 score about 41, 44 and 62 on its own scale (HalfCheetah, Hopper, Walker2d). `sac@medium` is the policy of
@@ -51,10 +52,11 @@ POLICY_SEED = {"medium": SEED + 25, "expert": SEED + 100}
 
 @dataclass(frozen=True)
 class Name:
-    """A dataset's name, taken apart; `rows` per expert, None for all that the recipe has."""
+    """A dataset's name, taken apart; `rows` per expert, None for all that the recipe has; `tail` of `expert` behind."""
 
     mixture: str
     rows: int | None
+    tail: int = 0
 
 
 def parse(named: str, mixtures: tuple[str, ...] = MIXTURES) -> Name | None:
@@ -63,13 +65,16 @@ def parse(named: str, mixtures: tuple[str, ...] = MIXTURES) -> Name | None:
     Raises:
       UserError: its number of rows is too small.
     """
-    parts = re.fullmatch(r"([\w-]+?)(?::(\d+))?", named)
+    parts = re.fullmatch(r"([\w-]+?)(?::(\d+))?(?:\+(\d+))?", named)
     if parts is None or parts[1] not in mixtures:
         return None
     rows = None if parts[2] is None else int(parts[2])
     if rows is not None and rows < LEAST_ROWS:
         raise UserError(f"the dataset {named} asks for {rows} rows; give at least {LEAST_ROWS}")
-    return Name(parts[1], rows)
+    tail = int(parts[3] or 0)
+    if parts[3] is not None and tail < LEAST_ROWS:
+        raise UserError(f"the dataset {named} asks for {tail} expert rows behind it; give at least {LEAST_ROWS}")
+    return Name(parts[1], rows, tail)
 
 
 def dataset(name: Name, env: Env) -> np.ndarray:
@@ -78,6 +83,9 @@ def dataset(name: Name, env: Env) -> np.ndarray:
     Raises:
       UserError: the task has no experts, or the recipe has fewer rows than were asked for.
     """
+    if name.tail:
+        parts = Name(name.mixture, name.rows), Name("expert", name.tail)
+        return with_tail(*(dataset(part, env) for part in parts))
     if name.mixture == "medium-replay":
         rows = kept(_recipe(name, env, _facts(env)["sha256"]), lambda: replay_up_to_medium(env))
         return rows if name.rows is None else thinned(rows, name, env)
@@ -90,6 +98,11 @@ def dataset(name: Name, env: Env) -> np.ndarray:
     guide = find_guide(f"sac@{medium_level(_facts(env)) if name.mixture == 'medium' else EXPERT}", env)
     recipe = _recipe(name, env, guide.source, rows=count)
     return kept(recipe, lambda: collect(sampled(guide), env, count, POLICY_SEED[name.mixture], name.mixture))
+
+
+def with_tail(rows: np.ndarray, tail: np.ndarray) -> np.ndarray:
+    """The rows of every expert [experts, rows, width], of an expert alone perhaps, with its own expert rows behind."""
+    return np.concatenate([np.broadcast_to(rows, (tail.shape[0], *rows.shape[1:])), tail], axis=1)
 
 
 def medium_level(facts: Mapping[str, Any]) -> str:

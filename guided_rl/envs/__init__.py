@@ -11,13 +11,15 @@ from guided_rl.envs.discrete import acrobot, cartpole, chain, grid_maze, push_ma
 from guided_rl.envs.jax_env import JaxEnv
 from guided_rl.envs.local_guide_tasks import point_circle, point_fall, point_reach, safe_suite
 from guided_rl.envs.own_tasks import own_task
+from guided_rl.envs.planning import cartpole as planning_cartpole
+from guided_rl.envs.planning import grids
 from guided_rl.physics import make_engine, resolved
 from guided_rl.runtime.errors import UserError, unknown_name
 from guided_rl.runtime.plugin_loader import file_stamp, is_plugin, load
 
 TASKS = {**gymnasium_mujoco.TASKS, **dm_control_suite.TASKS}
 # Those that equal no installed MuJoCo task: PAG's, where a crash ends the episode or the start differs, D4RL's mazes,
-# and the discrete ones.
+# the discrete ones, and those to plan in.
 OWN_TASKS: dict[str, Callable[[], Task | JaxEnv]] = {
     **point_circle.TASKS,
     **point_fall.TASKS,
@@ -29,6 +31,8 @@ OWN_TASKS: dict[str, Callable[[], Task | JaxEnv]] = {
     **grid_maze.TASKS,
     **chain.TASKS,
     **push_maze.TASKS,
+    **grids.TASKS,
+    **planning_cartpole.TASKS,
 }
 
 __all__ = ["OWN_TASKS", "TASKS", "Env", "MujocoEnv", "State", "Task", "make"]

@@ -22,6 +22,7 @@ EXPERT_RETURNS = Path(__file__).with_name("expert_returns.json")
 _RANDOM = "measure_random(make(task, 'native')), 1,000 episodes, MuJoCo 3.17.0"
 _ZERO = "measure_zero(make(task, 'native')), {:,} episodes, MuJoCo 3.17.0"
 _DISCRETE = "measure_random(make(task)), 1,000 episodes"
+_INFORMED = "the best policy for the true reward, discounted as the planner discounts; its return within the time limit"
 _D4RL = "d4rl/infos.py, REF_MIN_SCORE and REF_MAX_SCORE, the same for all versions and qualities"
 
 
@@ -133,6 +134,15 @@ _WITHOUT_EXPERTS = {
             ("medium-8", 0.186, 0.012),
             ("large-4", 0.081, 0.009),
             ("large-8", 0.150, 0.011),
+        )
+    },
+    **{
+        task: Reference(Return(mean, stderr, _DISCRETE), Return(informed, 0.0, _INFORMED))
+        for task, mean, stderr, informed in (
+            ("RobustGrid-5", -10.64, 0.24, 0.76),
+            ("RobustGrid-10", -7.351, 0.19, 0.66),
+            ("RobustGrid-layouts", -7.518, 0.27, 0.8485),
+            ("RobustCartPole", 4.112, 0.074, 90.08),
         )
     },
 }

@@ -16,6 +16,7 @@ from guided_rl.methods.bases.grpo import grpo
 from guided_rl.methods.bases.iql import IQL, IQL_OFFLINE
 from guided_rl.methods.bases.sac import SAC
 from guided_rl.methods.bases.td3 import TD3
+from guided_rl.methods.bases.td3_bc import TD3_BC
 from guided_rl.methods.dai.dai import dai
 from guided_rl.methods.dai.experts_dai import experts_dai
 from guided_rl.methods.dai.progress_dai import progress_dai
@@ -35,6 +36,10 @@ from guided_rl.methods.offline_to_online.off2on import off2on
 from guided_rl.methods.offline_to_online.transfer import BUFFER, DIRECT, JSRL
 from guided_rl.methods.policy_expansion.pex import adaptive_pex, pex
 from guided_rl.methods.policy_expansion.pex_sac import pex_sac
+from guided_rl.methods.reward_robust.baselines import APPRENTICESHIP, CLONING, NAIVE
+from guided_rl.methods.reward_robust.follow_the_leader import reward_robust
+from guided_rl.methods.sample_weights.gorl import gorl_style
+from guided_rl.methods.sample_weights.gorl_iql import gorl_iql
 from guided_rl.methods.start_states.baselines import fixed_prefix, resets, sft, sft_grpo, uniform_resets, whole_trace
 from guided_rl.methods.start_states.bread import bread
 from guided_rl.runtime.errors import UserError, unknown_name
@@ -83,6 +88,13 @@ METHODS: dict[str, Method | Callable[..., Method]] = {
     "sft-grpo": sft_grpo,
     "sac-resets": functools.partial(resets, SAC),
     "mentor-control": mentor_control,
+    "td3-bc": TD3_BC,
+    "gorl-style": gorl_style,
+    "gorl-style-iql": gorl_iql,
+    "reward-robust": reward_robust,
+    "naive-planning": NAIVE,
+    "cloning-planning": CLONING,
+    "apprenticeship": APPRENTICESHIP,
 }
 
 COMMON = {"random_warmup": False}  # switches that every off-policy method has, as fields of its `loop`

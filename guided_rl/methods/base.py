@@ -17,9 +17,11 @@ from flax import struct
 
 from guided_rl.envs.spaces import Box, Space
 from guided_rl.guides.base import Guide
-from guided_rl.methods.hooks import AfterNextObs, AfterStep, AtEpisode, Begin, Behaviour, Init, Policy, Update
+from guided_rl.methods.hooks import AfterNextObs, AfterStep, AtEpisode, Behaviour, Init, Policy, Update
 from guided_rl.methods.hparams import HParam
-from guided_rl.methods.roll_outs import RollOut
+from guided_rl.methods.loops import REPLAYING, Offline, OffPolicy, OnPolicy, Planning, RollOut
+from guided_rl.methods.loops import Start as Start
+from guided_rl.planning.problem import RewardProblem
 
 HParams = dict[str, jax.Array]
 Batch = dict[str, Any]  # columns by name, arrays [batch, ...]; under `expert` a batch of its own
@@ -41,6 +43,7 @@ class Setup:
     critic_layer_norm: bool = False
     initialization: str = "lecun"
     actor_head: str = "clipped"
+    problem: RewardProblem | None = None
 
     @property
     def action_size(self) -> int:
@@ -92,61 +95,6 @@ class Act(NamedTuple):
 
     action: jax.Array
     extras: Mapping[str, jax.Array] = {}
-
-
-@dataclass(frozen=True)
-class OffPolicy:
-    """Learning from replay: steps of one environment per member, and as many updates.
-
-    Attributes:
-      warmup: share of the budget that is stored before the first update.
-      random_warmup: whether those first steps are uniformly random instead of `act`'s.
-      draws: how many batches' rows `update` is given at once, to share out or to choose from.
-      mixes_dataset: whether the share `hp["offline_ratio"]` of every batch is of the dataset.
-      expert_batch: rows of the dataset that every batch brings besides, as `batch["expert"]`.
-      begin: where the next episode begins in the expert's traces, see `Begin`; None: as the task begins.
-    """
-
-    warmup: float = 0.005
-    random_warmup: bool = True
-    draws: int = 1
-    mixes_dataset: bool = False
-    expert_batch: int = 0
-    begin: Begin | None = None
-
-
-@dataclass(frozen=True)
-class Offline:
-    """Learning from the dataset alone: steps are updates, and the environment is for evaluations.
-
-    Attributes:
-      draws: as `OffPolicy`'s.
-    """
-
-    draws: int = 1
-
-
-class Start(NamedTuple):
-    """Where a group of roll-outs begins: before action `index` of a trace; at index 0 afresh, as the task begins."""
-
-    trace: jax.Array
-    index: jax.Array  # type: ignore[assignment]  # nobody looks for a value in it, as tuple.index does
-
-
-@dataclass(frozen=True)
-class OnPolicy:
-    """Learning from groups of roll-outs: `group` episodes from one start, then one update on them.
-
-    `update` is given columns [time, group, …]: `obs`, `action`, what `act` stores, and `mask`, 1 where a roll-out
-    still ran; and `return` [group], `start` (a `Start`) and `trace_length`, scalars.
-
-    Attributes:
-      group: roll-outs of a group.
-      begin: where the next group begins, see `Begin`; None: always afresh.
-    """
-
-    group: int = 16
-    begin: Begin | None = None
 
 
 @dataclass(frozen=True)
@@ -243,7 +191,7 @@ class Method:
     act: Behaviour
     update: Update
     policies: Mapping[str, Policy]
-    loop: OffPolicy | Offline | OnPolicy = OffPolicy()
+    loop: OffPolicy | Offline | OnPolicy | Planning = REPLAYING
     needs: Needs = Needs()
     events: Events = Events()
     columns: Callable[[Setup], Mapping[str, int]] = lambda setup: {}
@@ -251,8 +199,13 @@ class Method:
 
     @property
     def offline(self) -> bool:
-        """Whether it learns from the dataset alone."""
-        return isinstance(self.loop, Offline)
+        """Whether it steps no environment: it learns from the dataset alone, or plans."""
+        return isinstance(self.loop, Offline | Planning)
+
+    @property
+    def leaves_agents(self) -> bool:
+        """Whether what it learns is kept, so that an online method can go on from it."""
+        return isinstance(self.loop, Offline) and self.loop.agents
 
     @property
     def off_policy(self) -> OffPolicy:

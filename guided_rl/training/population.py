@@ -15,21 +15,43 @@ import jax
 import jax.numpy as jnp
 from jax.sharding import Mesh
 
+from guided_rl.config import RunConfig
 from guided_rl.data.replay import Layout
 from guided_rl.envs.base import Env
 from guided_rl.guides.base import Guide
 from guided_rl.methods.acts import as_act
-from guided_rl.methods.base import Act, Agent, Batch, Context, HParams, Method, OffPolicy, OnPolicy, Setup
-from guided_rl.methods.roll_outs import RollOut
+from guided_rl.methods.base import Act, Agent, Batch, Context, HParams, Method, OnPolicy, Planning, RollOut, Setup
 from guided_rl.runtime.rng import KEYS
 from guided_rl.training import outcomes
 from guided_rl.training.execution import over_members
 from guided_rl.training.loops import ADVANCE, on_policy
 from guided_rl.training.loops.dataset import rows_of
+from guided_rl.training.loops.planning import problem_of
 from guided_rl.training.quarantine import quarantine
 from guided_rl.training.sharding import SPLIT, sharded
 from guided_rl.training.state import INPUTS, POPULATION, TOTALS, Inputs, Loop, Members, Population, Totals
 from guided_rl.training.streams import keys_for
+
+
+def setup_of(config: RunConfig, env: Env, method: Method, capacity: int) -> Setup:
+    """The static facts of a run.
+
+    Raises:
+      UserError: the method plans, and the task is no table.
+    """
+    return Setup(
+        env.observation_size,
+        env.action_space,
+        tuple(config.hidden),
+        config.steps,
+        config.activation,
+        env.episode_length,
+        capacity,
+        config.critic_layer_norm,
+        config.initialization,
+        config.actor_head,
+        problem_of(env, method),
+    )
 
 
 class Trainer:
@@ -38,12 +60,11 @@ class Trainer:
     def __init__(self, env: Env, method: Method, setup: Setup, loop: Loop):
         self.env, self.method, self.setup, self.loop = env, method, setup, loop
         self.layout = Layout.of(setup.observation_size, setup.action_space.width, method.columns(setup))
-        how, self.expert_batch = method.loop, 0
+        how, self.expert_batch, self.drawn = method.loop, 0, 0
         if isinstance(how, OnPolicy):
             self.drawn = how.group * env.episode_length
-        else:
-            self.drawn = loop.batch * how.draws
-            self.expert_batch = how.expert_batch if isinstance(how, OffPolicy) else 0
+        elif not isinstance(how, Planning):
+            self.drawn, self.expert_batch = loop.batch * how.draws, how.expert_batch
 
     def each(self, inputs: Inputs) -> Callable[[Callable], Callable]:
         """How this device runs a function of one member for all of its members."""
@@ -96,8 +117,10 @@ class Trainer:
         (update_key,) = keys_for(key, update_step, "update")
         return self.method.update(agent, self._batch(rows), update_key, self.context(hp, update_step, guide))
 
-    def _batch(self, rows: tuple[jax.Array, jax.Array | None]) -> Batch:
-        """Named columns of the replay's rows, and of the expert's that come with them, if any."""
+    def _batch(self, rows: tuple[jax.Array, jax.Array | None] | None) -> Batch:
+        """Named columns of the replay's rows, and of the expert's that come with them, if any; none in planning."""
+        if rows is None:
+            return {}
         own, expert = rows
         batch = self.columns(own)
         return batch if expert is None else {**batch, "expert": self.columns(expert)}
@@ -130,7 +153,7 @@ class Trainer:
         size = population.members.seed.shape
         zero = jnp.zeros(size)
         empty = lambda count: jnp.zeros((*size, count, self.layout.width))
-        probe = empty(self.drawn), empty(self.expert_batch) if self.expert_batch else None
+        probe = (empty(self.drawn), empty(self.expert_batch) if self.expert_batch else None) if self.drawn else None
 
         def metrics_of(agent, hp, guide, key, rows):
             return self.method.update(agent, self._batch(rows), key, self.context(hp, population.step, guide))[1]

@@ -28,7 +28,7 @@ from guided_rl.envs.base import Env, refuse_too_many
 from guided_rl.guides import find_guide
 from guided_rl.guides.base import Guide
 from guided_rl.guides.find import is_own
-from guided_rl.methods.base import Agent, Context, Method, Setup
+from guided_rl.methods.base import Agent, Context, Method
 from guided_rl.runtime.devices import cores
 from guided_rl.runtime.env_vars import check_jax
 from guided_rl.runtime.errors import UserError
@@ -41,8 +41,9 @@ from guided_rl.training.checkpoint import Checkpoints, Clock, claim_folder
 from guided_rl.training.evaluation import evaluator
 from guided_rl.training.fingerprint import guide_hash, has_task, program_hash, task_hash
 from guided_rl.training.history import History, Measured
+from guided_rl.training.loops.planning import check_problem
 from guided_rl.training.plan import Plan, abstract_population, make_plan
-from guided_rl.training.population import Trainer
+from guided_rl.training.population import Trainer, setup_of
 from guided_rl.training.processes import held_by_lead
 from guided_rl.training.settings import loop_settings
 from guided_rl.training.sharding import SAME, SPLIT, population_mesh, shardings
@@ -102,18 +103,7 @@ class Run:
         self.env = envs.make(config.task, engine)
         check_task(config, self.method, self.env)
         self.loop = loop_settings(config, self.method)
-        self.setup = Setup(
-            self.env.observation_size,
-            self.env.action_space,
-            tuple(config.hidden),
-            config.steps,
-            config.activation,
-            self.env.episode_length,
-            self.loop.capacity,
-            config.critic_layer_norm,
-            config.initialization,
-            config.actor_head,
-        )
+        self.setup = setup_of(config, self.env, self.method, self.loop.capacity)
         named = config.guide if guide is None else guide
         if self.method.needs.agents is not None and named is None:
             raise UserError(
@@ -125,6 +115,7 @@ class Run:
         self.own_guide = self.guide is not None and is_own(named)
         self.seeds, self.points = config.members()
         self.hparams = config.member_hparams(self.method)
+        check_problem(self.method, self.setup, self.hparams)
         self.trainer = Trainer(self.env, self.method, self.setup, self.loop)
         self.offline = self._offline(offline)
         self.traces = expert_traces(self.env, self.guide, named, self.method.needs.traces)

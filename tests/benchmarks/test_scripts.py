@@ -11,6 +11,7 @@ import pytest
 
 from benchmarks.parity import run
 from benchmarks.parity.run import Parity
+from benchmarks.reference import ppo
 from benchmarks.reference import run as reference
 from benchmarks.reference.run import Reference
 from benchmarks.runner.cells import PRESETS, Cell, PaperTable
@@ -100,3 +101,12 @@ def test_the_returns_beside_sbx_are_measured(tmp_path):
     """Installs the peers first, where that has not been done."""
     reference.main(Reference(smoke=True, out=tmp_path))
     assert len(json.loads((tmp_path / "sbx.json").read_text())["verdicts"]) == len(reference.PAIRS)
+
+
+@pytest.mark.slow
+def test_the_returns_beside_ppo_are_measured(tmp_path):
+    """Installs the peers first, where that has not been done."""
+    ppo.main(ppo.Reference(seeds=2, steps=16_000, points=2, episodes=2, out=tmp_path))
+    returns = json.loads((tmp_path / "ppo.json").read_text())["returns"]
+    assert all(len(returns[side][name]) == 2 for side in ("grpo", "ppo") for name in ppo.PROTOCOLS)
+    assert "| PPO, sampled |" in (tmp_path / "ppo.md").read_text()

@@ -20,13 +20,18 @@ from tests.methods.offline_agents import ensemble_guide, offline_guide
 from tests.training.small import small
 
 FEW = {"model_hidden": (8,), "epochs": 1, "window": 200}
+PLANNERS = ("reward-robust", "naive-planning", "cloning-planning", "apprenticeship")
 OPTIONS: dict[str, dict[str, Any]] = {
     "cql-offline": {"members": 2, "actions": 2},
     "off2on": {"members": 2},
     "sac-eo": FEW,
     "modified-bco": FEW,
     "balanced-eo": FEW,
+    "gorl-style": {"rows": 10, "batch": 8},
+    "gorl-style-iql": {"rows": 10, "batch": 8},
+    **{planner: {"samples": 64} for planner in PLANNERS},
 }
+TASKS = dict.fromkeys(PLANNERS, "RobustGrid-5")
 
 ON_POLICY = ("grpo", "bread", "uniform-resets", "fixed-prefix", "whole-trace", "sft", "sft-grpo", "mentor-control")
 
@@ -53,7 +58,8 @@ def run_of(method: str) -> Run:
     if method in ON_POLICY:
         groups = {"on": 2, "mixed": 2} if method == "mentor-control" else {"group": 4}
         return Run(small(task="Chain-6", method=method, guide="exact", steps=400, options=groups))
-    return Run(small(method=method, options=OPTIONS.get(method, {})), adviser(method), rows())
+    where = {"task": TASKS[method]} if method in TASKS else {}
+    return Run(small(method=method, options=OPTIONS.get(method, {}), **where), adviser(method), rows())
 
 
 def digest(tree: Any) -> str:

@@ -7,7 +7,7 @@ import math
 import pytest
 
 from guided_rl.methods import METHODS, HParam, build
-from guided_rl.methods.base import OffPolicy
+from guided_rl.methods.base import Offline, OffPolicy
 from guided_rl.methods.hparams import defaults, with_defaults
 from guided_rl.runtime.errors import UserError
 
@@ -33,7 +33,11 @@ def test_what_a_method_does_with_a_dataset_it_also_asks_for(name):
     assert method.needs.actions in ("continuous", "discrete", "any")
     loop = method.loop
     replays = isinstance(loop, OffPolicy)
-    if method.offline or (replays and (loop.mixes_dataset or loop.expert_batch)) or method.needs.observations_only:
+    if (
+        isinstance(loop, Offline)
+        or (replays and (loop.mixes_dataset or loop.expert_batch))
+        or method.needs.observations_only
+    ):
         assert method.needs.dataset
     if getattr(loop, "begin", None) is not None:
         assert method.needs.traces

@@ -10,7 +10,7 @@ import pytest
 from guided_rl.guides.base import Guide
 from guided_rl.methods import build
 from guided_rl.methods.entropy_gate import mentor_control as mentor
-from guided_rl.methods.roll_outs import RollOut
+from guided_rl.methods.loops import RollOut
 from guided_rl.runtime.errors import UserError
 from tests.methods.test_grpo import ACTIONS, OBS, context, some_agent, some_batch
 

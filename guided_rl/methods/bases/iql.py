@@ -52,6 +52,7 @@ HPARAMS = {
 }
 LARGEST_WEIGHT = 100.0
 Imitate = Callable[..., tuple[jax.Array, jax.Array, Metrics]]
+Weigh = Callable[[Agent, Batch, jax.Array], tuple[Agent, jax.Array, Metrics]]
 
 
 def value(setup: Setup, params: Any, obs: jax.Array) -> jax.Array:
@@ -82,9 +83,19 @@ def expectile_loss(u: jax.Array, expectile: jax.Array) -> jax.Array:
     return jnp.where(u > 0, expectile, 1.0 - expectile) * u**2
 
 
-def actor_loss(params: Any, obs: jax.Array, action: jax.Array, u: jax.Array, ctx: Context) -> tuple[jax.Array, Metrics]:
-    """-E[min(exp(β u), 100) log π(a|s)], advantage-weighted regression; no gradient through u."""
-    weight = jnp.minimum(jnp.exp(ctx.hp["awr_temperature"] * u), LARGEST_WEIGHT)
+def imitation_weight(u: jax.Array, ctx: Context) -> jax.Array:
+    """min(exp(β u), 100), elementwise."""
+    return jnp.minimum(jnp.exp(ctx.hp["awr_temperature"] * u), LARGEST_WEIGHT)
+
+
+def actor_loss(
+    params: Any, obs: jax.Array, action: jax.Array, u: jax.Array, ctx: Context, share: jax.Array | None = None
+) -> tuple[jax.Array, Metrics]:
+    """-E[min(exp(β u), 100) log π(a|s)], advantage-weighted regression; no gradient through u.
+
+    With `share` [batch], so much of every row.
+    """
+    weight = imitation_weight(u, ctx) if share is None else share * imitation_weight(u, ctx)
     log_prob = unsquashed.log_prob(params, obs, action, ctx.setup)
     chex.assert_equal_shape([weight, log_prob])
     loss = -jnp.mean(jax.lax.stop_gradient(weight) * log_prob)
@@ -107,12 +118,14 @@ def update(
     imitate: Imitate = replayed,
     actors: Sequence[str] = ("actor",),
     decay: bool = False,
+    weigh: Weigh | None = None,
 ) -> tuple[Agent, Metrics]:
     """V, Q, the targets and the actors, in this order; y and u are from before any of them moved.
 
     `imitate(agent, batch, u, key, ctx)` gives the actor's target actions [batch, action], their
     advantages [batch] and metrics; it sees the agent with V, Q and targets already moved. With
     `decay` the actor's rate falls to 0 over the budget by a cosine, as in offline training.
+    `weigh(agent, batch, u)` may learn before the actors do; it gives the share of each row that is imitated [batch].
     """
     obs, hp, setup = batch["obs"], ctx.hp, ctx.setup
     q = jnp.min(critic(setup).apply(agent.targets["critic"], obs, batch["action"]), axis=0)
@@ -130,9 +143,13 @@ def update(
     agent, critic_metrics = descend(agent, "critic", lambda p: critic_loss(p, target, batch, ctx), hp["critic_lr"])
     agent = polyak(agent, "critic", hp["tau"])
     action, weighted, chosen = imitate(agent, batch, u, key, ctx)
+    share = None
+    if weigh is not None:
+        agent, share, found = weigh(agent, batch, u)
+        chosen = {**chosen, **found}
     rate = hp["actor_lr"] * (0.5 * (1.0 + jnp.cos(jnp.pi * ctx.progress)) if decay else 1.0)
     for name in actors:
-        agent, actor_metrics = descend(agent, name, lambda p: actor_loss(p, obs, action, weighted, ctx), rate)
+        agent, actor_metrics = descend(agent, name, lambda p: actor_loss(p, obs, action, weighted, ctx, share), rate)
     return agent, {**value_metrics, **critic_metrics, **actor_metrics, **chosen}
 
 

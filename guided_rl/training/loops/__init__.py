@@ -5,11 +5,12 @@ Each has an `advance(trainer, population, totals, inputs, steps)`, traced inside
 
 from __future__ import annotations
 
-from guided_rl.methods.base import Offline, OffPolicy, OnPolicy
-from guided_rl.training.loops import off_policy, offline, on_policy
+from guided_rl.methods.base import Offline, OffPolicy, OnPolicy, Planning
+from guided_rl.training.loops import off_policy, offline, on_policy, planning
 
 ADVANCE = {
     OffPolicy: off_policy.env_steps_and_updates,
     Offline: offline.offline_updates,
     OnPolicy: on_policy.group_updates,
+    Planning: planning.planning_rounds,
 }

@@ -15,10 +15,13 @@ def rows_of(dataset: jax.Array | None, seed: jax.Array) -> jax.Array | None:
     return None if dataset is None else dataset[seed % dataset.shape[0]]
 
 
-def drawn_rows(dataset: jax.Array, seed: jax.Array, key: jax.Array, count: int) -> jax.Array:
-    """`count` of those rows, uniform with replacement."""
-    expert, size = seed % dataset.shape[0], dataset.shape[1]
-    return dataset[expert, sample_indices(key, count, size)]
+def drawn_rows(
+    dataset: jax.Array, seed: jax.Array, key: jax.Array, count: int, first: int = 0, last: int | None = None
+) -> jax.Array:
+    """`count` of those rows, from number `first` to the one before `last`, uniform with replacement."""
+    expert, size = seed % dataset.shape[0], (dataset.shape[1] if last is None else last) - first
+    indices = sample_indices(key, count, size)
+    return dataset[expert, indices + first if first else indices]
 
 
 def start_state(fresh: State, start: Start, seed: jax.Array, traces: Traces) -> State:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import jax
 import jax.numpy as jnp
 
+from guided_rl.methods.base import Offline
 from guided_rl.training.loops.dataset import drawn_rows
 from guided_rl.training.state import Inputs, Population, Totals
 from guided_rl.training.streams import keys_for
@@ -42,6 +43,11 @@ def offline_updates(
 
 
 def sample(trainer: Trainer, key: jax.Array, seed: jax.Array, dataset: jax.Array, update_step: jax.Array):
-    """One member's rows of the dataset for one update; no expert's beside them."""
-    (dataset_key,) = keys_for(key, update_step, "offline")
-    return drawn_rows(dataset, seed, dataset_key, trainer.drawn), None
+    """One member's rows of the dataset for one update; the expert's from its end beside them, if the method asks."""
+    sample_key, dataset_key = keys_for(key, update_step, "sample", "offline")
+    how = trainer.method.loop
+    end = dataset.shape[1] - (how.tail if isinstance(how, Offline) else 0)
+    own = drawn_rows(dataset, seed, dataset_key, trainer.drawn, last=end)
+    if not trainer.expert_batch:
+        return own, None
+    return own, drawn_rows(dataset, seed, sample_key, trainer.expert_batch, first=end)

@@ -19,7 +19,7 @@ from guided_rl.data.traces import Traces
 from guided_rl.envs.base import State
 from guided_rl.guides.base import Guide
 from guided_rl.methods.base import Agent, Batch, Context, HParams, Start
-from guided_rl.methods.roll_outs import RollOut
+from guided_rl.methods.loops import RollOut
 from guided_rl.training.history import GROUP_STEPS, GROUPS
 from guided_rl.training.loops.dataset import start_state
 from guided_rl.training.outcomes import of_act, of_task
