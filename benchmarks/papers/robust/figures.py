@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from benchmarks.papers.robust.claims import epsilon_of, experts_of, reference
+from benchmarks.papers.robust.claims import epsilon_of, experts_of, problem_of, reference
 from guided_rl import api
 from guided_rl.config import RunConfig
 from guided_rl.results.plot_style import STYLE, panels
@@ -24,8 +24,8 @@ METHODS = {"naive-planning": "naive", "reward-robust": "follow the perturbed lea
 def occupancy_of(method: str, task: str, rounds: int, epsilon: float, experts: str, samples: int) -> np.ndarray:
     """The mixture [cells, actions] of seed 0 after these rounds, planned anew: records keep no policies."""
     options = {"experts": experts, "samples": samples}
-    config = RunConfig(task, method, steps=rounds, seeds=1, evaluations=1, episodes=1, options=options)
-    config = config if epsilon == 0 else RunConfig(**{**config.__dict__, "hparams": {"epsilon": epsilon}})
+    hparams = {"epsilon": epsilon}
+    config = RunConfig(task, method, steps=rounds, seeds=1, evaluations=1, episodes=1, options=options, hparams=hparams)
     return np.asarray(api.train(config).agents.memory["occupancy"][0])
 
 
@@ -54,8 +54,6 @@ def _planned(record: Record) -> np.ndarray:
 
 
 def _draw(axis, visits: np.ndarray, task: str) -> None:
-    from benchmarks.papers.robust.claims import problem_of
-
     problem = problem_of(task)
     cells = visits.sum(-1)[:-1]
     side = round(len(cells) ** 0.5)
