@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from benchmarks.claims.success_judges import solving_steps
 from guided_rl.results import figures as common
+from guided_rl.results import training_figures
 from guided_rl.results.plot_style import STYLE, label_rows, panels, steps_axis
 from guided_rl.results.records import Record
 from guided_rl.results.summaries import training_curves
@@ -20,7 +21,9 @@ def figures(records: Sequence[Record], title: str) -> dict[str, Figure | None]:
     return {
         "gap": gap(records, f"{title}: steps to solve a chain"),
         "accepted_prefix": accepted_prefix(records, f"{title}: where accepted searches ended"),
-        "training_entropy": common.training_metric(records, "entropy", f"{title}: entropy of the policy", "nats"),
+        "training_entropy": training_figures.training_metric(
+            records, "entropy", f"{title}: entropy of the policy", "nats"
+        ),
     }
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks.claims import success_judges as judges
 from benchmarks.claims.ledger import FAILS, HOLDS, UNDECIDED, Missing, View
-from guided_rl.results import records
+from guided_rl.results import record_tables, records
 from guided_rl.results.scales import Scale
 from tests.results.synthetic import make_record
 
@@ -43,7 +43,7 @@ def record(method: str, task: str, steps: float, spread: float = 30.0, **metrics
     noise = 1.0 + 0.01 * (np.arange(SEEDS) % 7 - 3)
     values = {"groups": np.full((POINTS, SEEDS), 10.0)}
     values |= {name: np.asarray(value)[:, None] * noise for name, value in metrics.items()}
-    return dataclasses.replace(made, training=records.training_table(seed, np.zeros(SEEDS), at, values))
+    return dataclasses.replace(made, training=record_tables.training_table(seed, np.zeros(SEEDS), at, values))
 
 
 def verdict(judge, *made: records.Record) -> str:

@@ -15,7 +15,8 @@ from benchmarks.papers.gorl.figures import weights_by_source
 from benchmarks.runner.cells import PRESETS, cells_of
 from guided_rl.config import check, differences
 from guided_rl.methods import build
-from guided_rl.results.records import TUNING_SEED, training_table
+from guided_rl.results.record_tables import training_table
+from guided_rl.results.records import TUNING_SEED
 from guided_rl.results.scales import Scale
 from tests.results.synthetic import make_record
 

@@ -15,7 +15,7 @@ from benchmarks.runner.cells import PRESETS, cells_of
 from guided_rl.config import check
 from guided_rl.methods import build
 from guided_rl.planning.linear_programme import least_epsilon
-from guided_rl.results.records import training_table
+from guided_rl.results.record_tables import training_table
 from tests.results.synthetic import make_record
 
 SMALL = ("RobustGrid-5", "RobustGrid-10")
