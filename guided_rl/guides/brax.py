@@ -16,7 +16,6 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from brax.io import model
 from brax.training import checkpoint
 from brax.training.acme import running_statistics
 from brax.training.agents.ppo import networks as ppo
@@ -25,6 +24,7 @@ from brax.training.networks import ACTIVATION
 
 from guided_rl.envs.base import Env
 from guided_rl.guides.base import Guide
+from guided_rl.guides.brax_pickle import load_params
 from guided_rl.runtime.errors import UserError, note, unknown_name
 
 ASSUMED = {"sac": "relu", "ppo": "swish"}  # brax's own defaults
@@ -127,7 +127,7 @@ def _from_folder(path: Path) -> tuple[tuple, Any]:
 
 def _from_file(path: Path, env: Env, activation: str) -> tuple[tuple, Any]:
     """Parameters from brax's pickle: (normaliser, policy) of SAC; PPO adds the value network."""
-    params = model.load_params(path)
+    params = load_params(path)
     refuse_other_observations(params[0], path, env)
     name = "sac" if len(params) == 2 else "ppo"
     layers = params[1]["params"]

@@ -253,8 +253,8 @@ class Run:
                 self._programs[name, width] = self._compilers.submit(self.lowered(name, width).compile)
         self.compile_seconds += time.monotonic() - begun
 
-    def lowered(self, name: str, width: int) -> Any:
-        """The program `name` for `width` members, before it is compiled."""
+    def lowered(self, name: str, width: int, platforms: Sequence[str] | None = None) -> Any:
+        """The program `name` for `width` members, before it is compiled; for other platforms than this one if named."""
         population = abstract_population(self, width)
         inputs = jax.eval_shape(lambda: self.inputs(np.zeros(width, int)))
         seeds, agents = population.members.seed, population.members.agent
@@ -266,7 +266,7 @@ class Run:
         on_devices = lambda leaf, place: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=place)
         arguments = jax.tree.map(on_devices, arguments, shardings(self.mesh, places, arguments))
         with jax.default_matmul_precision(self.config.matmul_precision):
-            return self._jitted(name).lower(*arguments)
+            return self._jitted(name).trace(*arguments).lower(lowering_platforms=platforms)
 
     def _jitted(self, name: str) -> Any:
         if name == "init":

@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from guided_rl.config import RunConfig
 from guided_rl.data.replay import Layout
 from guided_rl.guides.base import Guide
 from guided_rl.methods import METHODS
@@ -53,13 +54,18 @@ def rows() -> np.ndarray:
     return np.random.default_rng(0).uniform(-0.2, 0.2, (2, 40, Layout.of(4, 1).width)).astype(np.float32)
 
 
-def run_of(method: str) -> Run:
-    """The method's short run, before anything is compiled."""
+def config_of(method: str) -> RunConfig:
+    """The settings of the method's short run."""
     if method in ON_POLICY:
         groups = {"on": 2, "mixed": 2} if method == "mentor-control" else {"group": 4}
-        return Run(small(task="Chain-6", method=method, guide="exact", steps=400, options=groups))
+        return small(task="Chain-6", method=method, guide="exact", steps=400, options=groups)
     where = {"task": TASKS[method]} if method in TASKS else {}
-    return Run(small(method=method, options=OPTIONS.get(method, {}), **where), adviser(method), rows())
+    return small(method=method, options=OPTIONS.get(method, {}), **where)
+
+
+def run_of(method: str) -> Run:
+    """The method's short run, before anything is compiled."""
+    return Run(config_of(method)) if method in ON_POLICY else Run(config_of(method), adviser(method), rows())
 
 
 def digest(tree: Any) -> str:
