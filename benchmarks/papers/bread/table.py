@@ -67,7 +67,7 @@ TABLE = PaperTable(
     title="BREAD",
     cells=cells,
     claims=CLAIMS,
-    pairs=(("bread", "grpo"), ("bread", "uniform-resets"), ("uniform-resets", "grpo")),
+    pairs=(("bread", "grpo"), ("bread", "uniform-resets")),
     sweeps=(),
     figures=figures,
 )
