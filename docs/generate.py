@@ -22,15 +22,62 @@ BLOCK = re.compile(r"((?:^ {4}.*\n?(?:^\s*\n)*)+)", re.MULTILINE)
 
 def on_files(files: Files, config: Any) -> Files:
     """Add the generated pages."""
+    sys.path.insert(0, str(ROOT))
     from guided_rl.methods import METHODS
 
     pages = {f"methods/{name}.md": method_page(name) for name in METHODS}
     pages["methods/index.md"] = methods_index()
+    pages |= {f"papers/{name}.md": paper_page(name) for name in tables()}
+    pages["papers/index.md"] = papers_index()
     pages["tasks.md"] = tasks_page()
     pages["contributing.md"] = outside_links((ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"))
     for path, content in pages.items():
         files.append(File.generated(config, path, content=content))
     return files
+
+
+def tables() -> dict[str, Any]:
+    """Every paper's table by name."""
+    from benchmarks.papers import find_papers
+
+    return find_papers()
+
+
+def module_of(name: str) -> Any:
+    """The module of a paper's table."""
+    found = [m for key, m in sys.modules.items() if re.fullmatch(r"benchmarks\.papers\.\w+\.table", key)]
+    return next(module for module in found if module.TABLE.name == name)
+
+
+def paper_page(name: str) -> str:
+    """The paper's tasks, methods and budgets, its claims, and the commands behind them."""
+    table, module = tables()[name], module_of(name)
+    known = {cell.config.method for preset in ("quick", "cpu") for cell in table.cells(preset)}
+    lines = [f"# {table.title}", "", idea(module), "", "## Commands", "", "```sh", f"make table-{name}"]
+    lines += [f"make table-{name} PRESET=cpu", "```", ""]
+    lines += [f"Methods: {', '.join(f'[`{method}`](../methods/{method}.md)' for method in sorted(known))}.", ""]
+    lines += ["## Claims", "", "| claim | statement | held against | source |", "|---|---|---|---|"]
+    plain = lambda text: text.replace("|", "\\|").replace("\n", " ")
+    rows = [(c.id, c.statement, c.threshold, c.source) for c in table.claims]
+    lines += ["| " + " | ".join(map(plain, row)) + " |" for row in rows]
+    lines += ["", f"Verdicts: `results/{name}/report/claims.md`. In words: `results/README.md`."]
+    return "\n".join(lines) + "\n"
+
+
+def papers_index() -> str:
+    """Every paper's table with its command."""
+    lines = [
+        "# Check our claims",
+        "",
+        "Every number is computed from records in `results/`. `make report` computes every ",
+    ]
+    lines[-1] += "table, figure and claim from them again. A cell whose record is there is not trained again."
+    lines += ["", "| paper | table | command |", "|---|---|---|"]
+    for name, table in tables().items():
+        first = inspect.cleandoc(module_of(name).__doc__ or "").split("\n\n")[0].replace("\n", " ").replace("|", "\\|")
+        lines.append(f"| [{table.title}]({name}.md) | {first} | `make table-{name} PRESET=cpu` |")
+    lines += ["", "`guided-rl plan --table dai --preset long` says how many hours a scale takes."]
+    return "\n".join(lines) + "\n"
 
 
 def outside_links(text: str) -> str:

@@ -21,6 +21,7 @@ PLATFORMS = ("cuda", "tpu")
 CUSTOM_CALL = re.compile(r"stablehlo\.custom_call @([\w.$]+)")
 # XLA's own: where an array is split over devices, and the hash behind random numbers, which CUDA has a kernel for.
 KNOWN = {"Sharding", "SPMDFullToShardShape", "SPMDShardToFullShape", "cu_threefry2x32_ffi", "TopK", "mhlo.topk"}
+KNOWN |= {"cusolver_potrf_ffi"}  # the Cholesky decomposition of MJX's solver
 TASKS = ("InvertedPendulum-v5", "HalfCheetah-v5", "cheetah-run", "cartpole-safe", "PointMaze-umaze", "PointFall")
 
 
