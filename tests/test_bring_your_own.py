@@ -51,3 +51,14 @@ def test_the_guide_of_the_recipe_is_worth_listening_to(tmp_path, monkeypatch, ca
 
 def test_there_is_a_recipe_for_each():
     assert set(RECIPES) == {"my_guide", "my_demonstrations", "my_task", "my_method"}
+
+
+@pytest.mark.slow
+def test_on_the_own_task_guidance_helps_with_a_verdict(tmp_path, monkeypatch, capsys):
+    """README's comparison, with its own code, as it stands there."""
+    monkeypatch.chdir(tmp_path)
+    for name, code in re.findall(r"```python\n# (my_\w+)\.py\n(.*?)```", TEXT, re.DOTALL):
+        Path(f"{name}.py").write_text(code)
+    (command,) = re.findall(r"^guided-rl (compare .*swing_up.*)$", TEXT, re.MULTILINE)
+    assert main([*shlex.split(command), "--evaluations", "10", "--episodes", "3"]) == 0
+    assert "Guidance helped: above sac in AUC is dai-sac" in capsys.readouterr().out
