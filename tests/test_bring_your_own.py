@@ -14,7 +14,7 @@ from guided_rl.results import records
 
 ROOT = Path(__file__).parents[1]
 TEXT = "".join((ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "docs/own.md"))
-RECIPE = re.compile(r"```python\n# (my_\w+)\.py\n(.*?)```\n\n```sh\nguided-rl (run .*?)\n```", re.DOTALL)
+RECIPE = re.compile(r"```python\n# (my_\w+)\.py\n((?:(?!```).)*)```\n\n```sh\nguided-rl (run .*?)\n```", re.DOTALL)
 RECIPES = {name: (code, command) for name, code, command in RECIPE.findall(TEXT)}
 TINY = shlex.split("--steps 40 --evaluations 1 --episodes 1 --hidden 8 8 --batch 8 --seeds 1 --warmup 0.5 --folder out")
 
