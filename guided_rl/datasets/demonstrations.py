@@ -99,7 +99,7 @@ def play(guide: Guide, env: Env, episodes: int, seed: int) -> np.ndarray:
     experts = guide if guide.size is None else jax.vmap(guide.of)(jnp.arange(count))
 
     def advise(expert: Guide, obs: jax.Array) -> jax.Array:
-        return jax.vmap(expert.action)(obs)
+        return jax.vmap(lambda o: expert.best_action(o, env.action_space))(obs)
 
     def step(state: State, key: jax.Array) -> tuple[State, jax.Array]:
         action = jax.vmap(advise, in_axes=(0 if guide.size else None, 0))(experts, state.obs)

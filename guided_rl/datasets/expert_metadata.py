@@ -10,10 +10,10 @@ import numpy as np
 from guided_rl import envs
 from guided_rl.datasets.demonstrations import EPISODES
 from guided_rl.datasets.description import describe
-from guided_rl.datasets.lookup import guide_of
+from guided_rl.datasets.lookup import ELSEWHERE, guide_of
 from guided_rl.envs.base import Env
 from guided_rl.guides.expert_weights import read_facts
-from guided_rl.guides.find import weights_file
+from guided_rl.guides.find import demonstrator, weights_file
 from guided_rl.guides.local import read_spec
 from guided_rl.guides.offline_agents import find_agents, read_agents
 from guided_rl.guides.spec import LOCAL, OFFLINE, Spec, graded, kind_and_level, parse, parse_one
@@ -59,8 +59,10 @@ def experts_behind(
         quotes = quoted_experts(guide, env)
         sources = _sources(guide, dataset, rows) or [""] * len(quotes)
         return tuple(dataclasses.replace(e, source=s) for e, s in zip(quotes, sources, strict=True))
+    if method.needs.dataset and dataset is not None and (elsewhere := ELSEWHERE.fullmatch(dataset)):
+        return experts_behind(method, guide, elsewhere[2], envs.make(elsewhere[1]), rows)
     if method.needs.dataset and dataset is not None and dataset.startswith("demos"):
-        policy, _, episodes = dataset.replace("demos", "sac").partition(":")
+        policy, _, episodes = dataset.replace("demos", demonstrator(env)).partition(":")
         collected = int(episodes or EPISODES) * env.episode_length
         return tuple(dataclasses.replace(e, steps=e.steps + collected) for e in quoted_experts(policy, env))
     played = guide_of(dataset) if method.needs.dataset and dataset else None

@@ -14,6 +14,8 @@ import jax
 import jax.numpy as jnp
 from flax import struct
 
+from guided_rl.envs.spaces import Discrete, Space
+
 
 def _full_trust(params: Any, obs: jax.Array) -> jax.Array:
     return jnp.float32(1)
@@ -47,6 +49,11 @@ class Guide(struct.PyTreeNode):
     def action(self, obs: jax.Array, key: jax.Array | None = None) -> jax.Array:
         """a_E = π_E(s); of a panel, the mean of its advices."""
         return jnp.mean(self.actions(obs, key), axis=0) if self.panel > 1 else self.action_fn(self.params, obs, key)
+
+    def best_action(self, obs: jax.Array, space: Space) -> jax.Array:
+        """The action that it would take in `space`: its advice, or the likeliest of a distribution, int32."""
+        advice = self.action(obs)
+        return jnp.argmax(advice).astype(jnp.int32) if isinstance(space, Discrete) else advice
 
     def actions(self, obs: jax.Array, key: jax.Array | None = None) -> jax.Array:
         """What each adviser of the panel would do, [panel, action]."""

@@ -3,8 +3,9 @@
 The archive holds policies such as `bc@50` or `sac@100`, each an MLP for n experts: arrays
 `<policy>/<layer>/kernel` [n, in, out] and `<policy>/<layer>/bias` [n, out], in float32, or the
 kernels in float16 (`as_stored`); they are read as float32. A `bc` policy is tanh(MLP(s)); the MLP
-of a `sac` one gives mean and log standard deviation of a Gaussian before tanh. The facts beside it
-name the task, its sizes and the archive's SHA-256.
+of a `sac` one gives mean and log standard deviation of a Gaussian before tanh, that of a `dqn` one
+the values of discrete actions, of which the best is taken. The facts beside it name the task, its
+sizes and the archive's SHA-256.
 """
 
 from __future__ import annotations
@@ -52,7 +53,13 @@ def sac_action(layers: Layers, obs: jax.Array, key: jax.Array | None) -> jax.Arr
     return sample_squashed(mean, jnp.clip(log_std, LOG_STD_MIN, LOG_STD_MAX), key)[0]
 
 
-ACTIONS = {"bc": bc_action, "sac": sac_action, "medium": sac_action}
+def dqn_action(layers: Layers, obs: jax.Array, key: jax.Array | None) -> jax.Array:
+    """The distribution [actions] of the greedy policy argmax_a MLP(s)_a; deterministic, so the key is ignored."""
+    q = mlp(layers, obs)
+    return jax.nn.one_hot(jnp.argmax(q), q.shape[-1])
+
+
+ACTIONS = {"bc": bc_action, "sac": sac_action, "medium": sac_action, "dqn": dqn_action}
 D4RL_LEVEL = "medium"  # a task's `sac@medium` returns about what D4RL's medium data do
 
 

@@ -6,6 +6,7 @@
 | `sac@medium` | experts of this task that return what D4RL's medium data do |
 | `experts.npz#bc@50` | the same from a file of weights |
 | `bc@25+bc@100` | a panel: several advisers at once |
+| `dqn@50` | the same of a task with discrete actions |
 | `local`, `local:sac@50`, `local,grow=0.3` | a task's local guide, and variants of it (`guides/local.py`) |
 | `exact`, `exact,noise=0.25` | the known expert of a small discrete task, and worse ones (`guides/exact.py`) |
 | `module:name`, `file.py:name` | a `Guide`, or a plain JAX function `obs -> action` or `(obs, key) -> action` |
@@ -98,6 +99,11 @@ def _expert(named: str, env: Env) -> Guide:
     refuse_format(named)
     policy = _policy_name(named)
     return load_guide(_need_weights(policy, env), policy, env)
+
+
+def demonstrator(env: Env) -> str:
+    """The kind of guide whose episodes are the task's demonstrations."""
+    return "dqn" if isinstance(env.action_space, Discrete) else "sac"
 
 
 def refuse_format(named: str) -> None:

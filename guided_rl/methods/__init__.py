@@ -11,13 +11,23 @@ from typing import Any
 from guided_rl.methods.base import Method, OffPolicy
 from guided_rl.methods.bases.awac import AWAC, AWAC_OFFLINE
 from guided_rl.methods.bases.cql import cql_offline
-from guided_rl.methods.bases.demonstrations import BC, BC_FINETUNE, DEMOS
+from guided_rl.methods.bases.demonstrations import (
+    BC,
+    BC_FINETUNE,
+    BC_FINETUNE_DISCRETE,
+    DEMOS,
+    DEMOS_DISCRETE,
+    demos_dqn,
+)
+from guided_rl.methods.bases.dqn import dqn
 from guided_rl.methods.bases.grpo import grpo
 from guided_rl.methods.bases.iql import IQL, IQL_OFFLINE
 from guided_rl.methods.bases.sac import SAC
+from guided_rl.methods.bases.sac_discrete import SAC_DISCRETE
 from guided_rl.methods.bases.td3 import TD3
 from guided_rl.methods.bases.td3_bc import TD3_BC
 from guided_rl.methods.dai.dai import dai
+from guided_rl.methods.dai.dai_discrete import dai_dqn, dai_sac_discrete
 from guided_rl.methods.dai.experts_dai import experts_dai
 from guided_rl.methods.dai.progress_dai import progress_dai
 from guided_rl.methods.entropy_gate.mentor_control import mentor_control
@@ -29,7 +39,9 @@ from guided_rl.methods.local_guides.pig import PIG
 from guided_rl.methods.local_guides.rg import RG
 from guided_rl.methods.local_guides.sag import sag
 from guided_rl.methods.observations.balanced_eo import balanced_eo
-from guided_rl.methods.observations.gaifo import GAIFO
+from guided_rl.methods.observations.diiqn import diiqn
+from guided_rl.methods.observations.gaifo import GAIFO, GAIFO_DISCRETE
+from guided_rl.methods.observations.ha_diiqn import ha_diiqn
 from guided_rl.methods.observations.modified_bco import modified_bco
 from guided_rl.methods.observations.sac_eo import sac_eo
 from guided_rl.methods.offline_to_online.off2on import off2on
@@ -95,6 +107,16 @@ METHODS: dict[str, Method | Callable[..., Method]] = {
     "naive-planning": NAIVE,
     "cloning-planning": CLONING,
     "apprenticeship": APPRENTICESHIP,
+    "dqn": dqn,
+    "sac-discrete": SAC_DISCRETE,
+    "dai-dqn": dai_dqn,
+    "dai-sac-discrete": dai_sac_discrete,
+    "bc-finetune-sac-discrete": BC_FINETUNE_DISCRETE,
+    "demos-dqn": demos_dqn,
+    "demos-sac-discrete": DEMOS_DISCRETE,
+    "diiqn": diiqn,
+    "ha-diiqn": ha_diiqn,
+    "gaifo-sac-discrete": GAIFO_DISCRETE,
 }
 
 COMMON = {"random_warmup": False}  # switches that every off-policy method has, as fields of its `loop`

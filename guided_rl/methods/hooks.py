@@ -44,8 +44,8 @@ class Policy(Protocol):
 class AfterStep(Protocol):
     """What the learner remembers of an environment step.
 
-    `seen` has the extras of `act`, the `reward` and the `length` of the episode so far and, where
-    the episode ended, `episode` = 1, its `return`, and `failure` = 1 if it was terminated.
+    `seen` has the extras of `act` with its `action`, `obs` and `next_obs`, the `reward` and the `length` of the episode
+    so far and, where the episode ended, `episode` = 1, its `return`, and `failure` = 1 if it was terminated.
     """
 
     def __call__(self, agent: Agent, seen: Batch, ctx: Context, /) -> Agent: ...

@@ -24,3 +24,18 @@ class TwinCritic(nn.Module):
         twin = nn.vmap(MLP, variable_axes={"params": 0}, split_rngs={"params": True}, in_axes=None, axis_size=2)
         q = twin(self.hidden, 1, self.activation, self.initialization, self.layer_norm)
         return q(jnp.concatenate([obs, action], axis=-1))[..., 0]
+
+
+class TwinDiscreteCritic(nn.Module):
+    """obs -> Q(s, ·) [2, ..., actions], two independent Q networks in one batched product."""
+
+    hidden: tuple[int, ...]
+    actions: int
+    activation: str = "relu"
+    layer_norm: bool = False
+    initialization: str = "lecun"
+
+    @nn.compact
+    def __call__(self, obs: jax.Array) -> jax.Array:
+        twin = nn.vmap(MLP, variable_axes={"params": 0}, split_rngs={"params": True}, in_axes=None, axis_size=2)
+        return twin(self.hidden, self.actions, self.activation, self.initialization, self.layer_norm)(obs)

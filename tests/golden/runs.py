@@ -15,7 +15,7 @@ import numpy as np
 from guided_rl.config import RunConfig
 from guided_rl.data.replay import Layout
 from guided_rl.guides.base import Guide
-from guided_rl.methods import METHODS
+from guided_rl.methods import METHODS, build
 from guided_rl.training.run import Result, Run
 from tests.methods.offline_agents import ensemble_guide, offline_guide
 from tests.training.small import small
@@ -39,6 +39,8 @@ ON_POLICY = ("grpo", "bread", "uniform-resets", "fixed-prefix", "whole-trace", "
 
 def adviser(method: str) -> Guide | None:
     """A guide of the kind that the method takes; the others are given none."""
+    if is_discrete(method):
+        return Guide(jnp.array([0.25, 0.75]), lambda params, obs, key: params, name="rightish")
     if method == "off2on":
         return ensemble_guide(2)
     if method == "experts-dai-sac":
@@ -49,9 +51,17 @@ def adviser(method: str) -> Guide | None:
     return Guide(jnp.float32(0.5), lambda params, obs, key: jnp.full(1, params), trust, name="constant")
 
 
-def rows() -> np.ndarray:
-    """Offline rows of two experts, [2, 40, width]."""
-    return np.random.default_rng(0).uniform(-0.2, 0.2, (2, 40, Layout.of(4, 1).width)).astype(np.float32)
+def is_discrete(method: str) -> bool:
+    """Whether the method learns from replayed discrete actions, for which the short run is on another task."""
+    return method not in (*TASKS, *ON_POLICY) and build(method).needs.actions == "discrete"
+
+
+def rows(discrete: bool = False) -> np.ndarray:
+    """Offline rows of two experts, [2, 40, width]; both tasks have four entries of observation and one of action."""
+    found = np.random.default_rng(0).uniform(-0.2, 0.2, (2, 40, Layout.of(4, 1).width)).astype(np.float32)
+    if discrete:
+        found[..., 4] = found[..., 4] > 0
+    return found
 
 
 def config_of(method: str) -> RunConfig:
@@ -59,13 +69,15 @@ def config_of(method: str) -> RunConfig:
     if method in ON_POLICY:
         groups = {"on": 2, "mixed": 2} if method == "mentor-control" else {"group": 4}
         return small(task="Chain-6", method=method, guide="exact", steps=400, options=groups)
-    where = {"task": TASKS[method]} if method in TASKS else {}
+    where = {"task": TASKS.get(method, "CartPole-v1")} if method in TASKS or is_discrete(method) else {}
     return small(method=method, options=OPTIONS.get(method, {}), **where)
 
 
 def run_of(method: str) -> Run:
     """The method's short run, before anything is compiled."""
-    return Run(config_of(method)) if method in ON_POLICY else Run(config_of(method), adviser(method), rows())
+    if method in ON_POLICY:
+        return Run(config_of(method))
+    return Run(config_of(method), adviser(method), rows(is_discrete(method)))
 
 
 def digest(tree: Any) -> str:

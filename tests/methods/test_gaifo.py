@@ -20,14 +20,14 @@ LAYOUT = Layout.of(OBS, ACTION)
 
 
 def context(**hp: float) -> Context:
-    values = {k: jnp.float32(v) for k, v in {**defaults(gaifo.HPARAMS), **hp}.items()}
+    values = {k: jnp.float32(v) for k, v in {**defaults(gaifo.GAIFO.hparams), **hp}.items()}
     return Context(values, jnp.int32(0), None, SETUP)
 
 
 def learner(ctx: Context) -> Agent:
     """A fresh learner beside an expert set of 32 rows."""
     dataset = jnp.asarray(np.random.default_rng(0).normal(1.0, 2.0, (32, LAYOUT.width)), jnp.float32)
-    return jax.jit(gaifo.init)(jax.random.key(0), ctx, dataset)
+    return jax.jit(gaifo.GAIFO.init)(jax.random.key(0), ctx, dataset)
 
 
 def batch(seed: int = 1) -> dict:
@@ -85,7 +85,7 @@ def test_it_learns_to_tell_them_apart_and_pays_for_what_looks_like_the_expert():
     ctx, rows = context(discriminator_lr=3e-3, penalty=0.1), batch()
     rows["expert"] = {**rows["expert"], "obs": rows["expert"]["obs"] + 3.0}
     agent = learner(ctx)
-    learn = jax.jit(lambda agent, key: gaifo.update(agent, rows, key, ctx)[0])
+    learn = jax.jit(lambda agent, key: gaifo.GAIFO.update(agent, rows, key, ctx)[0])
     for key in jax.random.split(jax.random.key(2), 200):
         agent = learn(agent, key)
     expert = gaifo.imitation_reward(agent, rows["expert"], ctx)
@@ -101,7 +101,7 @@ def test_the_share_mixes_the_tasks_reward_in():
         agent = learner(ctx)
         louder = jax.tree.map(lambda x, s=scale: s * x, agent.params["discriminator"])
         agent = agent.replace(params={**agent.params, "discriminator": louder})
-        agents.append(jax.jit(gaifo.update)(agent, rows, key, ctx)[0])
+        agents.append(jax.jit(gaifo.GAIFO.update)(agent, rows, key, ctx)[0])
     for name in ("actor", "critic"):
         jax.tree.map(np.testing.assert_array_equal, agents[0].params[name], agents[1].params[name])
 
@@ -109,7 +109,7 @@ def test_the_share_mixes_the_tasks_reward_in():
 def test_off_every_update_is_sacs_bit_for_bit():
     ctx, rows, key = context(reward_share=0.0), batch(), jax.random.key(5)
     agent = learner(ctx)
-    ours, _ = gaifo.update(agent, rows, key, ctx)
+    ours, _ = gaifo.GAIFO.update(agent, rows, key, ctx)
     plain, _ = sac.update(agent, rows, key, ctx)
     for name in ("actor", "critic", "log_temperature"):
         assert_same(ours.params[name], plain.params[name])

@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 
 from guided_rl.envs.base import State
-from guided_rl.envs.spaces import Box
+from guided_rl.envs.spaces import Box, Discrete
 from guided_rl.methods.base import Context, Setup
-from guided_rl.methods.bases import sac, td3
+from guided_rl.methods.bases import dqn, sac, sac_discrete, td3
 from guided_rl.methods.hparams import defaults
 from guided_rl.training.population import Trainer
 from guided_rl.training.sharding import SPLIT, place, population_mesh
@@ -26,7 +26,13 @@ pytestmark = pytest.mark.trains
 
 CONSTANT, OBSERVATION, DISCOUNT, ACTION, LIMIT, FINAL = range(6)
 GAMMA, TIME_LIMIT, SEEDS, STEPS = 0.9, 3, 2, 6_000
-METHODS = {"sac": (sac, sac.SAC), "td3": (td3, td3.TD3)}
+QUIET = {"initial_temperature": 1e-3, "temperature_lr": 0.0}
+METHODS = {  # name: module, method, and what makes it explore as the probes need
+    "sac": (sac, sac.SAC, QUIET),
+    "td3": (td3, td3.TD3, {"exploration_noise": 0.5}),
+    "dqn": (dqn, dqn.dqn(loss="squared"), {"target_every": 1.0, "epsilon_last": 0.5}),
+    "sac-discrete": (sac_discrete, sac_discrete.SAC_DISCRETE, QUIET),
+}
 
 
 class Probes:
@@ -62,6 +68,15 @@ class Probes:
         return jax.tree.map(lambda new, old: jnp.where(mask, new, old), fresh, state)
 
 
+class DiscreteProbes(Probes):
+    """The same with two actions, which stand for a = ±½."""
+
+    action_space = Discrete(2)
+
+    def step(self, state: State, action: jax.Array, active: jax.Array | bool = True) -> State:
+        return super().step(state, action[None] - 0.5, active)
+
+
 def observation(probe: jax.Array | int, x: jax.Array | float) -> jax.Array:
     return jnp.append(jax.nn.one_hot(probe, 6), x)
 
@@ -69,10 +84,11 @@ def observation(probe: jax.Array | int, x: jax.Array | float) -> jax.Array:
 @functools.cache
 def learned(name: str, timeout_is_terminal: bool):
     """`(q, act)` of the trained members: functions of (probe, x[, a]), each the mean over seeds."""
-    module, method = METHODS[name]
-    env, setup = Probes(), Setup(7, Box(1), (64, 64), STEPS)
-    quiet = {"initial_temperature": 1e-3, "temperature_lr": 0.0} if name == "sac" else {"exploration_noise": 0.5}
-    values = {**defaults(method.hparams), "gamma": GAMMA, "tau": 0.05, "actor_lr": 1e-3, "critic_lr": 1e-3, **quiet}
+    module, method, exploring = METHODS[name]
+    discrete = method.needs.actions == "discrete"
+    env = DiscreteProbes() if discrete else Probes()
+    setup = Setup(7, env.action_space, (64, 64), STEPS)
+    values = {**defaults(method.hparams), "gamma": GAMMA, "tau": 0.05, "actor_lr": 1e-3, "critic_lr": 1e-3, **exploring}
     loop = Loop(64, STEPS, 500, 500, timeout_is_terminal=timeout_is_terminal)
     trainer, mesh = Trainer(env, method, setup, loop), population_mesh(SEEDS)
     inputs = place(
@@ -85,18 +101,22 @@ def learned(name: str, timeout_is_terminal: bool):
     agent = jax.device_get(population.members.agent)
 
     def q(probe: int, x: float, action: float = 0.0) -> float:
-        critic = lambda params: module.critic(setup).apply(params, observation(probe, x), jnp.array([action]))
-        return float(jnp.mean(jax.vmap(critic)(agent.params["critic"])))
+        taken = () if discrete else (jnp.array([action]),)
+        critic = lambda params: module.critic(setup).apply(params, observation(probe, x), *taken)
+        found = jax.vmap(critic)(agent.params["critic"])
+        return float(jnp.mean(found[..., int(action > 0)] if discrete else found))
 
     def act(probe: int, x: float) -> float:
         ctx = Context({}, jnp.int32(0), None, setup=setup)
         policy = lambda member: module.mode(member, observation(probe, x), jax.random.key(0), ctx)
-        return float(jnp.mean(jax.vmap(policy)(agent)))
+        return float(jnp.mean(jax.vmap(policy)(agent))) - 0.5 * discrete
 
     return q, act
 
 
-methods = pytest.mark.parametrize("name", ["sac", pytest.param("td3", marks=pytest.mark.slow)])
+methods = pytest.mark.parametrize(
+    "name", ["sac", "dqn", *(pytest.param(name, marks=pytest.mark.slow) for name in ("td3", "sac-discrete"))]
+)
 
 
 @methods

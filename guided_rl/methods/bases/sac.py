@@ -128,6 +128,7 @@ def update(
     critic_target=critic_target,
     critic_loss=critic_loss,
     actor_gradient=actor_gradient,
+    temperature_loss=temperature_loss,
 ) -> tuple[Agent, Metrics]:
     """Critics, their targets, the actor, the temperature: one step each, in this order."""
     target_key, actor_key = jax.random.split(key)

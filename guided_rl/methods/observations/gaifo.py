@@ -1,4 +1,4 @@
-"""GAIfO-style adversarial imitation from observations, on SAC.
+"""GAIfO-style adversarial imitation from observations, on SAC or discrete SAC.
 
 Torabi, Warnell and Stone 2018 (arXiv 1807.06158): a discriminator D(s, s') tells the expert's
 transitions from the learner's,
@@ -11,12 +11,14 @@ on the logit f at random mixtures x of both kinds, as in Kostrikov et al. 2019 (
 1809.02925). Inputs are scaled by the expert set's statistics. `reward_share` mixes the task's
 reward in: 1 is imitation alone, as published.
 
-Off: with `reward_share = 0` every update is SAC's, bit for bit, where SAC's first steps are its own policy's
-too; a whole run is SAC's to rounding, since the discriminator changes how the compiler groups sums.
+Off: with `reward_share = 0` every update is the base's, bit for bit, where the base's first steps are its own policy's
+too; a whole run is the base's to rounding, since the discriminator changes how the compiler groups sums.
 """
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 from typing import Any
 
 import jax
@@ -25,12 +27,12 @@ import jax.numpy as jnp
 from guided_rl.data.observations import expert_observations
 from guided_rl.data.replay import Layout
 from guided_rl.methods.base import Agent, Batch, Context, Method, Metrics, Needs, OffPolicy, Setup, descend, optimizer
-from guided_rl.methods.bases import sac
+from guided_rl.methods.bases.sac import SAC
+from guided_rl.methods.bases.sac_discrete import SAC_DISCRETE
 from guided_rl.methods.hparams import HParam, learning_rate
 from guided_rl.networks.mlp import MLP
 
 HPARAMS = {
-    **sac.HPARAMS,
     "discriminator_lr": learning_rate(3e-4, "the discriminator"),
     "penalty": HParam(10.0, 0.0, doc="weight λ of the discriminator's gradient penalty"),
     "reward_share": HParam(1.0, 0.0, 1.0, doc="share of imitation in the reward; the rest is the task's"),
@@ -44,8 +46,8 @@ def discriminator(setup: Setup) -> MLP:
     return MLP(setup.hidden, 1, setup.activation, setup.initialization)
 
 
-def init(key: jax.Array, ctx: Context, dataset: jax.Array | None = None) -> Agent:
-    agent = sac.init(key, ctx)
+def init(key: jax.Array, ctx: Context, dataset: jax.Array | None = None, *, base: Method) -> Agent:
+    agent = base.init(key, ctx, None)
     pairs = transitions(Layout.of(ctx.setup.observation_size, ctx.setup.action_space.width).unpack(dataset))
     scale = {"mean": jnp.mean(pairs, axis=0), "std": jnp.maximum(jnp.std(pairs, axis=0), LEAST_DEVIATION)}
     params = discriminator(ctx.setup).init(jax.random.fold_in(key, DISCRIMINATOR_STREAM), pairs[0])
@@ -87,24 +89,29 @@ def imitation_reward(agent: Agent, batch: Batch, ctx: Context) -> jax.Array:
     return jax.nn.softplus(logit(agent.params["discriminator"], agent, transitions(batch), ctx))
 
 
-def update(agent: Agent, batch: Batch, key: jax.Array, ctx: Context) -> tuple[Agent, Metrics]:
-    """The discriminator, then SAC on the mixed reward."""
+def update(agent: Agent, batch: Batch, key: jax.Array, ctx: Context, *, base: Method) -> tuple[Agent, Metrics]:
+    """The discriminator, then the base on the mixed reward."""
     own_key = jax.random.fold_in(key, DISCRIMINATOR_STREAM)
     loss = lambda params: discriminator_loss(params, agent, batch, own_key, ctx)
     agent, told = descend(agent, "discriminator", loss, ctx.hp["discriminator_lr"])
     imitated, share = imitation_reward(agent, batch, ctx), ctx.hp["reward_share"]
     mixed = share * imitated + (1.0 - share) * batch["reward"]
-    agent, metrics = sac.update(agent, {**batch, "reward": mixed}, key, ctx)
+    agent, metrics = base.update(agent, {**batch, "reward": mixed}, key, ctx)
     return agent, {**metrics, **told, "imitation_reward": jnp.mean(imitated)}
 
 
-GAIFO = Method(
-    name="gaifo-sac",
-    hparams=HPARAMS,
-    init=init,
-    act=sac.act,
-    update=update,
-    policies=sac.SAC.policies,
-    loop=OffPolicy(random_warmup=False, expert_batch=256),
-    needs=Needs(dataset=True, observations_only=True, prepare=expert_observations),
-)
+def on(base: Method) -> Method:
+    """GAIfO whose learner is `base`."""
+    return dataclasses.replace(
+        base,
+        name=f"gaifo-{base.name}",
+        hparams={**base.hparams, **HPARAMS},
+        init=functools.partial(init, base=base),
+        update=functools.partial(update, base=base),
+        loop=OffPolicy(random_warmup=False, expert_batch=256),
+        needs=Needs(base.needs.actions, dataset=True, observations_only=True, prepare=expert_observations),
+    )
+
+
+GAIFO = on(SAC)
+GAIFO_DISCRETE = on(SAC_DISCRETE)

@@ -115,6 +115,8 @@ def env_step(trainer: Trainer, member: Members, action: jax.Array, extras: dict[
     ended = {
         **extras,
         **{name: after.done * value for name, value in had.items()},
+        "obs": member.env.obs,
+        "next_obs": after.obs,
         "reward": after.reward,
         "length": after.info["step"],
         "episode": after.done,
