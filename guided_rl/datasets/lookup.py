@@ -79,7 +79,7 @@ def find_dataset(named: str, env: Env, layout: Layout, observations_only: bool =
     if (path / IN_MINARI_FOLDER).is_file():
         return packed(read_hdf5(path / IN_MINARI_FOLDER, env, NEEDED), named, env, observations_only)
     if elsewhere := ELSEWHERE.fullmatch(named):
-        return _of_another_task(*elsewhere.groups(), env, observations_only)
+        return _of_another_task(elsewhere[1], elsewhere[2], env, observations_only)
     name = parse(named, (*recipes.MIXTURES, *maze_recipes.MIXTURES))
     if tail and (name is None or name.tail != tail):
         raise UserError(

@@ -15,7 +15,7 @@ import jax
 import optax
 from flax import struct
 
-from guided_rl.envs.spaces import Box, Space
+from guided_rl.envs.spaces import Box, Discrete, Space
 from guided_rl.guides.base import Guide
 from guided_rl.methods.hooks import AfterNextObs, AfterStep, AtEpisode, Behaviour, Init, Policy, Update
 from guided_rl.methods.hparams import HParam
@@ -50,6 +50,12 @@ class Setup:
         """Entries of a continuous action."""
         assert isinstance(self.action_space, Box)  # as `Needs.actions` promises to who asks
         return self.action_space.size
+
+    @property
+    def actions(self) -> int:
+        """How many discrete actions there are."""
+        assert isinstance(self.action_space, Discrete)  # as above
+        return self.action_space.n
 
 
 class Agent(struct.PyTreeNode):

@@ -90,7 +90,7 @@ def with_demonstrations(base: Method) -> Method:
         base,
         name=f"demos-{base.name}",
         hparams={**base.hparams, "offline_ratio": OFFLINE_RATIO},
-        loop=dataclasses.replace(base.loop, mixes_dataset=True),
+        loop=dataclasses.replace(base.off_policy, mixes_dataset=True),
         needs=dataclasses.replace(base.needs, dataset=True),
     )
 

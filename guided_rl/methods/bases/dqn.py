@@ -109,8 +109,7 @@ def renewed(due: jax.Array, tau: jax.Array, target: Any, params: Any) -> Any:
 
 def critic(setup: Setup) -> MLP:
     """s -> Q(s, ·) [actions]."""
-    width = setup.action_space.n
-    return MLP(setup.hidden, width, setup.activation, setup.initialization, setup.critic_layer_norm)
+    return MLP(setup.hidden, setup.actions, setup.activation, setup.initialization, setup.critic_layer_norm)
 
 
 def init(key: jax.Array, ctx: Context, dataset: jax.Array | None = None) -> Agent:

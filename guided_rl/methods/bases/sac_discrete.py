@@ -36,11 +36,11 @@ HPARAMS = {
 
 def actor(setup: Setup) -> MLP:
     """s -> logits of π(·|s) [actions]."""
-    return MLP(setup.hidden, setup.action_space.n, setup.activation, setup.initialization)
+    return MLP(setup.hidden, setup.actions, setup.activation, setup.initialization)
 
 
 def critic(setup: Setup) -> TwinDiscreteCritic:
-    width = setup.action_space.n
+    width = setup.actions
     return TwinDiscreteCritic(setup.hidden, width, setup.activation, setup.critic_layer_norm, setup.initialization)
 
 
@@ -102,7 +102,7 @@ def actor_gradient(agent: Agent, batch: Batch, key: jax.Array, ctx: Context) -> 
 def temperature_loss(log_temperature: jax.Array, entropy: jax.Array, ctx: Context) -> tuple[jax.Array, Metrics]:
     """α (H(π) - H̄), H̄ = target_entropy · log|A|; the gradient is taken through α = exp(log α)."""
     temperature = jnp.exp(log_temperature)
-    target = ctx.hp["target_entropy"] * np.log(ctx.setup.action_space.n)
+    target = ctx.hp["target_entropy"] * np.log(ctx.setup.actions)
     return temperature * (entropy - target), {"temperature": temperature}
 
 

@@ -19,7 +19,7 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 
-from guided_rl.methods.acts import expert_outcomes
+from guided_rl.methods.acts import as_act, expert_outcomes
 from guided_rl.methods.base import Act, Agent, Context, Method
 from guided_rl.methods.bases.dqn import dqn
 from guided_rl.methods.bases.sac_discrete import SAC_DISCRETE
@@ -72,7 +72,7 @@ def mixed(base: Method, schedule: str, random_warmup: bool) -> Method:
         return Act(drawn.action, {**choice.extras, **drawn.extras})
 
     def mixture(agent: Agent, obs: jax.Array, key: jax.Array, ctx: Context) -> Act:
-        return draw(base.policies["policy"](agent, obs, key, ctx), agent, obs, key, ctx)
+        return draw(as_act(base.policies["policy"](agent, obs, key, ctx)).action, agent, obs, key, ctx)
 
     return dataclasses.replace(
         base,
@@ -80,6 +80,6 @@ def mixed(base: Method, schedule: str, random_warmup: bool) -> Method:
         hparams={**base.hparams, "t_change": T_CHANGE},
         act=act,
         policies={**base.policies, "mixture": mixture},
-        loop=dataclasses.replace(base.loop, random_warmup=random_warmup),
+        loop=dataclasses.replace(base.off_policy, random_warmup=random_warmup),
         needs=dataclasses.replace(base.needs, guide=True),
     )

@@ -97,7 +97,7 @@ def init(key: jax.Array, ctx: Context, dataset: jax.Array | None, *, how: Expert
     following = jnp.where(rows >= 0, reached[jnp.maximum(rows, 0)], NOWHERE)
     own = {
         "following": following,
-        "tried": jnp.zeros((pairs, ctx.setup.action_space.n), bool),
+        "tried": jnp.zeros((pairs, ctx.setup.actions), bool),
         "bridge_steps": jnp.full(pairs, longest + 1, jnp.int32),
         "bridge_action": jnp.zeros(pairs, jnp.int32),
     }
@@ -170,16 +170,18 @@ def ha_diiqn(
     for name, value in (("steps", steps), ("ahead", ahead), ("window", window)):
         if value < 1:
             raise UserError(f"{name} is {value}; a bridge takes at least 1")
-    shared = {"double": double, "loss": loss}
-    plain = diiqn(expert_loss=expert_loss, distance=distance, rows=rows, train_every=train_every, **shared)
+    plain = diiqn(
+        expert_loss=expert_loss, distance=distance, rows=rows, double=double, train_every=train_every, loss=loss
+    )
     how = Expert(expert_loss, DISTANCES[distance])
+    learn = functools.partial(update, how=how, double=double, loss=loss, longest=steps)
     hook = functools.partial(search, how=how, longest=steps)
     return dataclasses.replace(
         plain,
         name="ha-diiqn",
         hparams=HPARAMS,
         init=functools.partial(init, how=how, longest=steps, ahead=ahead),
-        update=dqn.every(train_every, functools.partial(update, how=how, longest=steps, **shared)),
+        update=dqn.every(train_every, learn),
         events=Events(
             after_step=functools.partial(after_step, how=how), every_episode=EveryEpisode(hook, window=window)
         ),
