@@ -17,7 +17,7 @@ from guided_rl.results.plot_style import STYLE, panels
 from guided_rl.results.records import Record
 
 SHOWN = ("RobustGrid-5", "RobustGrid-10")
-METHODS = {"naive-planning": "naive", "reward-robust": "follow the perturbed leader"}
+METHODS = {"naive-planning": "naive", "reward-robust": "perturbed leader"}
 
 
 @functools.lru_cache(maxsize=8)
