@@ -137,6 +137,26 @@ _WITHOUT_EXPERTS = {
         )
     },
     **{
+        task: Reference(Return(mean, stderr, _DISCRETE), _ALWAYS)
+        for task, mean, stderr in (
+            ("JumpChain-6-expert", 0.056, 0.0073),
+            ("JumpChain-8-expert", 0.029, 0.0053),
+            ("JumpChain-10-expert", 0.017, 0.0041),
+            ("JumpChain-12-expert", 0.008, 0.0028),
+            ("JumpChain-16-expert", 0.001, 0.001),
+            ("JumpChain-20-expert", 0.0, 0.0),
+            ("DistractorChain-6", 0.007, 0.0026),
+            ("DistractorChain-8", 0.002, 0.0014),
+            ("DistractorChain-10", 0.001, 0.001),
+            ("PushMaze-umaze", 0.004, 0.002),
+            ("PushMaze-umaze-turned", 0.011, 0.0033),
+            ("PushMaze-medium", 0.0, 0.0),
+            ("PushMaze-medium-turned", 0.0, 0.0),
+            ("PushMaze-large", 0.0, 0.0),
+            ("PushMaze-large-turned", 0.001, 0.001),
+        )
+    },
+    **{
         task: Reference(Return(mean, stderr, _DISCRETE), Return(informed, 0.0, _INFORMED))
         for task, mean, stderr, informed in (
             ("RobustGrid-5", -10.64, 0.24, 0.76),

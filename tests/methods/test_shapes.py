@@ -41,9 +41,9 @@ def test_weights_of_another_shape_than_the_actions_are_refused():
 
 def test_a_discrete_target_of_another_shape_is_refused():
     q, action = jnp.zeros((4, 3)), jnp.zeros(4, int)
-    dqn.td_loss(q, action, jnp.zeros(4))
+    dqn.td_losses(q, action, jnp.zeros(4))
     with pytest.raises(AssertionError, match="shape"):
-        dqn.td_loss(q, action, jnp.zeros((4, 1)))
+        dqn.td_losses(q, action, jnp.zeros((4, 1)))
 
 
 def test_advice_of_another_shape_than_the_action_is_refused():

@@ -52,8 +52,8 @@ def run_of(method: str) -> Run:
     config = dataclasses.replace(golden.config_of(method), execution="vmap", seeds=2)
     if method in golden.ON_POLICY:
         return Run(config)
-    if method in golden.TASKS:
-        return Run(config, golden.adviser(method), golden.rows())
+    if method in golden.TASKS or golden.is_discrete(method):
+        return Run(config, golden.adviser(method), golden.rows(golden.is_discrete(method)))
     return Run(dataclasses.replace(config, task=f"{__file__}:world"), golden.adviser(method), golden.rows())
 
 

@@ -59,7 +59,7 @@ def rows(config: RunConfig) -> np.ndarray | None:
     """Any rows of the task's width, if the cell learns from a dataset."""
     env = envs.make(config.task, config.physics)
     width = Layout.of(env.observation_size, env.action_space.width).width
-    return None if config.dataset is None else np.zeros((1, 4, width), np.float32)
+    return None if config.dataset is None else np.zeros((1, 300, width), np.float32)
 
 
 def untrained(config: RunConfig) -> Guide:
