@@ -46,7 +46,7 @@ $(ready): pyproject.toml constraints.txt
 reproduce: setup ## the main job: the quick preset of every paper's table, then one screen of verdicts
 	@$(CLI) reproduce --physics $(PHYSICS)
 
-test: setup ## the default tests, less than 15 min on 2 cores
+test: setup ## the default tests
 	@$(PYTEST) $(SPREAD)
 
 test-fast: setup ## those of them that train nothing, less than 2 min

@@ -84,6 +84,7 @@ def test_mixtures_have_the_rows_asked_for_and_one_part_per_expert(env):
     np.testing.assert_array_equal(mixed[:, 500:], find_dataset("expert:500", env, LAYOUT))
 
 
+@pytest.mark.slow
 @pytest.mark.trains
 @pytest.mark.usefixtures("experts")
 def test_medium_replay_is_what_the_run_itself_stored(env):
@@ -113,6 +114,7 @@ def test_a_buffer_whose_first_rows_are_lost_is_no_medium_replay(env, monkeypatch
         recipes.replay_up_to_medium(env)
 
 
+@pytest.mark.slow
 @pytest.mark.trains
 def test_a_repeated_training_that_diverges_gives_no_dataset(env, monkeypatch):
     facts = {

@@ -121,6 +121,7 @@ def test_epsilon_zero_is_sac_bit_for_bit(monkeypatch):
     np.testing.assert_array_equal(plain.history.evaluation["episode_return"], off.history.evaluation["episode_return"])
 
 
+@pytest.mark.slow
 @pytest.mark.trains
 def test_beta_zero_is_modified_bco_bit_for_bit():
     eo = train(RunConfig(method="sac-eo", **TASK, hparams={"beta": 0.0}, options=SWITCHES), offline=demonstrations())
@@ -156,6 +157,7 @@ def test_expert_actions_and_rewards_are_never_read(method):
     assert any(jax.tree.leaves(changed["actor"])), "the observations must matter"
 
 
+@pytest.mark.slow
 @pytest.mark.trains
 def test_a_seed_does_not_depend_on_the_crowd():
     """With networks of a usual size, whose drawing once waited for itself on two devices."""
@@ -165,6 +167,7 @@ def test_a_seed_does_not_depend_on_the_crowd():
     jax.tree.map(lambda a, b: np.testing.assert_array_equal(a[2:], b), crowd.agents, alone.agents)
 
 
+@pytest.mark.slow
 @pytest.mark.trains
 def test_beta_is_a_grid_in_one_compile():
     config = RunConfig(method="sac-eo", **TASK, grid={"beta": (0.0, 10.0, 1000.0)}, options=SWITCHES)
@@ -181,6 +184,7 @@ def task():
 """
 
 
+@pytest.mark.slow
 @pytest.mark.trains
 def test_models_are_refitted_once_an_episode(tmp_path, monkeypatch):
     """Learning starts at step 60; after that once in every 50 steps, and once where learning starts."""

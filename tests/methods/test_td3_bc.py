@@ -153,6 +153,7 @@ def test_without_a_learning_rate_the_guide_changes_nothing():
     np.testing.assert_allclose(watched, 2 * 100 / 180, rtol=1e-6)  # a weight of 1, watched twice in 180 updates
 
 
+@pytest.mark.slow
 @pytest.mark.trains
 def test_the_guide_on_iql_changes_nothing_either_and_learns_where_it_may():
     """Without a rate IQL's own agents, but for rounding; with one, weights that differ from 1."""

@@ -69,6 +69,7 @@ def fragile():
     )
 
 
+@pytest.mark.slow
 def test_a_world_that_fails_and_is_reset_within_a_chunk_fails_its_member():
     result = run(small(task=TASK, seeds=4))
     died = result.died_at >= 0
