@@ -21,7 +21,7 @@ import tyro
 
 from benchmarks import ROOT
 from benchmarks.parity import upstream
-from guided_rl.cli.evaluating import play
+from guided_rl.data.rollout import measure_guide
 from guided_rl.envs import TASKS, make
 from guided_rl.envs.base import Env
 from guided_rl.guides import Guide, find_guide
@@ -81,7 +81,7 @@ def outcome_row(task: str, episodes: int, seed: int) -> dict[str, Any]:
     engines = {name: make(task, name) for name in ("native", "mjx")}
     policy = fixed_policy(engines["native"], seed)
     starts = np.arange(episodes)
-    returns = {name: Sample(play(env, policy, episodes, seed), starts) for name, env in engines.items()}
+    returns = {name: Sample(measure_guide(env, policy, episodes, seed), starts) for name, env in engines.items()}
     row = {"kind": "outcome", "task": task, "cones": "as in the XML", "episodes": episodes, "seed": seed}
     row |= {"policy": policy.name}
     row |= {name: _interval(mean_interval(sample)) for name, sample in returns.items()}

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import jax
 import numpy as np
 
 from guided_rl import envs
 from guided_rl.config import check_seed
-from guided_rl.data.rollout import measure, measure_random
+from guided_rl.data.rollout import measure_guide, measure_random
 from guided_rl.envs.base import Env
-from guided_rl.guides import Guide, find_guide
+from guided_rl.guides import find_guide
 from guided_rl.results.scales import scale_of
 from guided_rl.results.statistics import Sample, mean_interval
 from guided_rl.results.tables import estimate, number
@@ -37,16 +36,7 @@ def players(env: Env, guide: str, episodes: int, seed: int) -> list[tuple[str, n
     found = find_guide(guide, env)
     experts = range(found.size or 1)
     names = [found.name if found.size is None else f"{found.name} expert {i}" for i in experts]
-    return [(name, play(env, found.of(i), episodes, seed)) for i, name in zip(experts, names, strict=True)]
-
-
-def play(env: Env, guide: Guide, episodes: int, seed: int) -> np.ndarray:
-    """Returns [episodes] of one expert's own actions."""
-
-    def act(key: jax.Array, obs: jax.Array) -> jax.Array:
-        return jax.vmap(lambda o: guide.action(o))(obs)
-
-    return measure(env, act, episodes, seed)
+    return [(name, measure_guide(env, found.of(i), episodes, seed)) for i, name in zip(experts, names, strict=True)]
 
 
 def _line(task: str, returns: np.ndarray) -> str:

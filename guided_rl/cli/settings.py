@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import tyro
 
@@ -16,7 +14,9 @@ from guided_rl.config import RunConfig
 from guided_rl.envs import OWN_TASKS, TASKS
 from guided_rl.methods import METHODS
 from guided_rl.physics import ENGINES
+from guided_rl.runtime.assignments import assignments, floats, number, word
 from guided_rl.runtime.errors import UserError
+from guided_rl.runtime.hashing import named_folder
 
 Assignments = tyro.conf.UseAppendAction[tuple[str, ...]]
 
@@ -65,41 +65,6 @@ class RunOptions(RunConfig):
         return RunConfig(**values)
 
 
-def assignments(option: str, given: Sequence[str], read: Callable[[str, str], Any]) -> dict[str, Any]:
-    """`NAME=VALUE` texts as a dictionary; `read(option, value)` turns each value into what it stands for."""
-    pairs = {}
-    for text in given:
-        name, equals, value = text.partition("=")
-        if not (name and equals and value):
-            raise UserError(f"{option} {text} is not of the form NAME=VALUE, such as --set gamma=0.98")
-        if name in pairs:
-            raise UserError(f"{option} is given {name} twice; give it once")
-        pairs[name] = read(option, value)
-    return pairs
-
-
-def number(option: str, text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise UserError(f"{option} has the value {text!r} where a number is needed") from None
-
-
-def floats(option: str, text: str) -> tuple[float, ...]:
-    """Numbers parted by commas."""
-    return tuple(number(option, part) for part in text.split(","))
-
-
-def word(option: str, text: str) -> Any:
-    """A switch's value: true, false, none and numbers as Python has them, anything else as text."""
-    try:
-        return json.loads({"True": "true", "False": "false", "none": "null", "None": "null"}.get(text, text))
-    except ValueError:
-        return text
-
-
 def default_folder(config: RunConfig) -> Path:
     """`runs/<task>__<method>__<hash>`: the same command goes on in the same place, another one elsewhere."""
-    text = json.dumps(config.to_json(), sort_keys=True)
-    parts = ("".join(c if c.isalnum() or c in ".-" else "_" for c in part) for part in (config.task, config.method))
-    return Path("runs") / "__".join([*parts, hashlib.sha256(text.encode()).hexdigest()[:8]])
+    return named_folder(Path("runs"), config.task, config.method, content=config.to_json())

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +20,7 @@ from guided_rl.results.sequential import SeedPlan
 from guided_rl.results.statistics import LEAST_SEEDS
 from guided_rl.results.verdicts import ALPHA
 from guided_rl.runtime.errors import UserError, unknown_name
+from guided_rl.runtime.hashing import named_folder
 
 BATCH = 10
 
@@ -100,9 +99,7 @@ def compare(
 def default_folder(config: RunConfig) -> Path:
     """`runs/compare/<task>__<hash>`, of all settings that competitors share; the number of seeds may grow."""
     shared = {**dataclasses.asdict(config), "seeds": 0, "method": "", "hparams": {}, "options": {}, "grid": {}}
-    text = json.dumps(shared, sort_keys=True, default=str)
-    task = "".join(c if c.isalnum() or c in ".-" else "_" for c in config.task)
-    return Path("runs") / "compare" / f"{task}__{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+    return named_folder(Path("runs") / "compare", config.task, content=shared)
 
 
 def _entries(competitors: Sequence[str]) -> list[Entry]:

@@ -18,6 +18,7 @@ from typing import Any
 from guided_rl import methods
 from guided_rl.config import RunConfig
 from guided_rl.methods.base import Method, Offline
+from guided_rl.runtime.assignments import assignments, number, word
 from guided_rl.runtime.errors import UserError
 from guided_rl.runtime.plugin_loader import is_plugin
 
@@ -53,18 +54,9 @@ def parse_entry(text: str) -> Entry:
         return Entry(text, record=folder)
     method, settings = _parted(text)
     known = methods.switches(method)
-    hparams: dict[str, float] = {}
-    options: dict[str, Any] = {}
-    for setting in filter(None, settings.split(",")):
-        name, equals, value = setting.partition("=")
-        if not (name and equals and value):
-            raise UserError(f"{setting} in {text} is not of the form NAME=VALUE, as in dai-sac:t_change=0.25")
-        if name in hparams or name in options:
-            raise UserError(f"{text} gives {name} twice; give it once")
-        if name in known:
-            options[name] = _word(value, known[name])
-        else:
-            hparams[name] = _number(text, name, value)
+    given = assignments(f"{text}:", filter(None, settings.split(",")), word)
+    options = {name: value for name, value in given.items() if name in known}
+    hparams = {name: number(name, str(value)) for name, value in given.items() if name not in known}
     entry = Entry(text, method, hparams, options)
     built = entry.build()
     if unknown := sorted(set(hparams) - set(built.hparams)):
@@ -101,18 +93,3 @@ def _parted(text: str) -> tuple[str, str]:
     if method not in methods.METHODS and re.search(r"[/\\]", method):
         raise UserError(f"there is no record in {text}; name a method, or the folder of a finished run")
     return method, settings
-
-
-def _word(value: str, default: Any) -> Any:
-    if isinstance(default, bool):
-        return {"true": True, "false": False}.get(value, value)
-    if isinstance(default, int) and value.isdigit():
-        return int(value)
-    return value
-
-
-def _number(text: str, name: str, value: str) -> float:
-    try:
-        return float(value)
-    except ValueError:
-        raise UserError(f"{name}={value} in {text} is no number; give one, as in dai-sac:t_change=0.25") from None

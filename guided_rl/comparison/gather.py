@@ -11,8 +11,6 @@ so that the same command, or one with more seeds or competitors, trains only wha
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import json
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -28,10 +26,12 @@ from guided_rl.methods import switches
 from guided_rl.results import collect, merging, records
 from guided_rl.results.agents import keep_agents
 from guided_rl.runtime.errors import UserError, note
+from guided_rl.runtime.hashing import named_folder
 from guided_rl.training.checkpoint import content_changes
 from guided_rl.training.run import Observer, Result, Run
 
 CHECKPOINT_SECONDS = 60.0
+AGENTS = 10  # however many seeds are compared, so that more of them go on from the same agents
 Watch = Callable[[Run, str, Path], AbstractContextManager[list[Observer]]]
 
 
@@ -74,11 +74,19 @@ def with_data(entry: Entry, base: RunConfig) -> RunConfig:
 
 
 def offline_agents(method: str, entry: Entry, config: RunConfig, folder: Path, steps: int, watch: Watch) -> Path:
-    """The archive of the offline agents that a competitor goes on from, one for each of the first run's seeds."""
+    """The archive of the `AGENTS` offline agents that a competitor's seeds go on from in turns.
+
+    Raises:
+      UserError: it was trained on what stood behind a name then and does not now.
+    """
     shared = {name: value for name, value in entry.options.items() if name in switches(method)}
-    offline = dataclasses.replace(config, method=method, guide=None, hparams={}, options=shared, steps=steps)
-    own = folder / f"{method}__{hashlib.sha256(json.dumps(offline.to_json(), sort_keys=True).encode()).hexdigest()[:8]}"
+    offline = dataclasses.replace(
+        config, method=method, guide=None, hparams={}, options=shared, steps=steps, seeds=AGENTS
+    )
+    own = named_folder(folder, method, content=offline.to_json())
     archive = own / "agents.npz"
+    if archive.exists() and (unlike := content_changes(own, api.make_run(offline).advice())):
+        raise UserError(unlike)
     if not archive.exists():
         _, result, run = train(offline, own, method, watch)
         assert run.offline is not None  # it learns from nothing else
@@ -107,6 +115,8 @@ def train(config: RunConfig, folder: Path, label: str, watch: Watch) -> tuple[re
     """Train, or go on, in `folder`, and leave the record in `folder/record`."""
     run = api.make_run(config)
     experts = experts_behind(run.method, config.guide, config.dataset, run.env, rows=run.offline)
+    if len({expert.source for expert in experts}) == 1:  # of one expert's data, so that agents are what seeds share
+        experts = tuple(dataclasses.replace(expert, source="") for expert in experts)
     with watch(run, f"compare/{config.task}/{label}", folder) as observers:
         result = run.execute(folder, observers, CHECKPOINT_SECONDS)
     record = collect.from_result(result, "compare", "own", label, experts)

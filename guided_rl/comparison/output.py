@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.csv
@@ -15,7 +14,7 @@ from matplotlib.figure import Figure
 from guided_rl.results import comparison_figures, figures, plot_style
 from guided_rl.results.comparing import METRICS, Row, differences_table, returns_table
 from guided_rl.results.html import page
-from guided_rl.results.records import plain
+from guided_rl.results.tables import as_json
 from guided_rl.runtime.errors import UserError
 from guided_rl.runtime.files import replace_file
 
@@ -31,7 +30,7 @@ def write_output(found: Comparison) -> None:
     """
     drawn = draw(found)
     files = {
-        "comparison.json": (json.dumps(_nulls(content(found)), indent=1, ensure_ascii=False) + "\n").encode(),
+        "comparison.json": as_json(content(found)).encode(),
         "comparison.csv": _csv(found.rows).encode(),
         "episodes.csv": _episodes(found.rows),
         "index.html": _page(found, drawn).encode(),
@@ -60,23 +59,23 @@ def draw(found: Comparison) -> dict[str, Figure]:
     return {name: figure for name, figure in figures_of.items() if figure is not None}
 
 
-def content(found: Comparison) -> dict:
-    """The comparison as plain JSON."""
+def content(found: Comparison) -> dict[str, Any]:
+    """What comparison.json holds."""
     first = found.rows[0].record
     return {
         "task": first.task,
         "metric": found.metric,
         "answer": found.sentence,
-        "guide": None if found.teacher is None else plain(found.teacher),
+        "guide": found.teacher,
         "competitors": [
             {
                 "method": row.record.method,
                 "seeds": len(row.record.seeds),
-                "failed": dict(row.record.failed),
+                "failed": row.record.failed,
                 "expert_steps": row.steps,
-                **{name: plain(row.returns[name]) for name in METRICS},
-                "difference": plain(row.gain) if row.gain else None,
-                "improvement": plain(row.improves) if row.improves else None,
+                **{name: row.returns[name] for name in METRICS},
+                "difference": row.gain,
+                "improvement": row.improves,
                 "p": row.p,
                 "level": row.level,
                 "verdict": row.verdict,
@@ -84,8 +83,8 @@ def content(found: Comparison) -> dict:
             }
             for row in found.rows
         ],
-        "config": plain(first.config),
-        "provenance": plain(first.provenance),
+        "config": first.config,
+        "provenance": first.provenance,
     }
 
 
@@ -127,14 +126,3 @@ def _page(found: Comparison, drawn: dict[str, Figure]) -> str:
     tables = [returns_table(found.rows), differences_table(found.rows, found.metric)]
     shown = {name: plot_style.svg(figure) for name, figure in drawn.items()}
     return page(f"{' · '.join(r.record.method for r in found.rows)} on {first.task}", words, tables, shown)
-
-
-def _nulls(value):
-    """NaN and infinity, which JSON lacks, as null."""
-    if isinstance(value, dict):
-        return {name: _nulls(item) for name, item in value.items()}
-    if isinstance(value, list):
-        return [_nulls(item) for item in value]
-    if value in ("nan", "inf", "-inf") or (isinstance(value, float) and not math.isfinite(value)):
-        return None
-    return value

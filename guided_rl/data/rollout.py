@@ -11,6 +11,7 @@ import numpy as np
 
 from guided_rl.data.replay import Layout, transition
 from guided_rl.envs.base import Env, State, refuse_too_many
+from guided_rl.guides.base import Guide
 
 Found = TypeVar("Found")
 
@@ -98,6 +99,12 @@ def measure(env: Env, act: Callable[[jax.Array, jax.Array], jax.Array], episodes
         return play_episodes(env, choose, state, add_reward, jnp.zeros(episodes))
 
     return np.asarray(jax.jit(run)(jax.random.key(seed)), np.float64)
+
+
+def measure_guide(env: Env, guide: Guide, episodes: int, seed: int = 0) -> np.ndarray:
+    """Returns [episodes] of what one guide does, its mode."""
+    best = jax.vmap(lambda obs: guide.best_action(obs, env.action_space))
+    return measure(env, lambda key, obs: best(obs), episodes, seed)
 
 
 def measure_random(env: Env, episodes: int = 1000, seed: int = 0) -> np.ndarray:

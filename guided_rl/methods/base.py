@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import optax
 from flax import struct
 
@@ -250,6 +251,23 @@ def follow(agent: Agent, name: str, gradient: Any, rate: jax.Array | float) -> A
         params={**agent.params, name: params},
         optimizers={**agent.optimizers, name: state},
     )
+
+
+def at_every(period: int, step: jax.Array, do: Callable[[Any], tuple[Any, Metrics]], value: Any) -> tuple[Any, Metrics]:
+    """`do(value)` at every `period`-th step, else `value` as it is.
+
+    Metrics are times `period` where it is done and zeros where not, so that their mean over steps is theirs.
+    """
+
+    def done(value: Any) -> tuple[Any, Metrics]:
+        value, metrics = do(value)
+        return value, jax.tree.map(lambda x: period * x, metrics)
+
+    def skipped(value: Any) -> tuple[Any, Metrics]:
+        shapes = jax.eval_shape(lambda: done(value)[1])
+        return value, jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), shapes)
+
+    return jax.lax.cond(step % period == 0, done, skipped, value)
 
 
 def polyak(agent: Agent, name: str, tau: jax.Array) -> Agent:

@@ -15,7 +15,7 @@ import numpy as np
 
 from guided_rl.results.power import never, seeds_needed
 from guided_rl.results.records import Record
-from guided_rl.results.statistics import CONFIDENCE, LEAST_SEEDS, Interval, Sample, difference, interval, mean_interval
+from guided_rl.results.statistics import LEAST_SEEDS, Interval, Sample, difference, interval, mean_interval
 from guided_rl.results.summaries import sample, shared
 from guided_rl.results.tables import Table, estimate, few_seeds, number
 from guided_rl.results.verdicts import TAIL, Evidence, above, differs
@@ -70,7 +70,7 @@ def _row(record: Record, base: Record | None, metric: str, level: float) -> Row:
     if base is None:
         return Row(record, returns)
     mine, theirs, paired = sample(record, metric), sample(base, metric), shared(record, base)
-    gain = difference(mine, theirs, paired, confidence=1 - level if math.isfinite(level) else CONFIDENCE)
+    gain = difference(mine, theirs, paired, confidence=1 - level)
     plain = difference(mine, theirs, paired)
     evidence = _either(plain)
     open_yet = evidence.p > level
@@ -122,22 +122,30 @@ def differences_table(rows: Sequence[Row], metric: str) -> Table:
 
 
 def answer(rows: Sequence[Row], metric: str) -> str:
-    """In a sentence or two, whether guidance helped."""
-    name, base = "AUC" if metric == "auc" else f"{metric} return", rows[0].record.method
-    guided = [r for r in rows if r.gain is not None and r.record.guided] or [r for r in rows if r.gain is not None]
-    say = lambda r: f"{r.record.method} by {number(abs(r.gain.value))} [{_ends(r.gain)}]"
-    helped, hurt = ([r for r in guided if r.verdict == verdict] for verdict in (BETTER, WORSE))
-    if helped:
-        best = sorted(helped, key=lambda r: -r.gain.value)
-        text = f"Guidance helped: above {base} in {name} is {', '.join(map(say, best))}."
-        return text + (f" Below it is {', '.join(map(say, hurt))}." if hurt else "")
-    if hurt and len(hurt) == len(guided):
-        return f"Guidance hurt: below {base} in {name} is {', '.join(map(say, hurt))}."
-    few = min(len(r.record.seeds) for r in rows)
-    if few < LEAST_SEEDS:
-        return f"No verdict: {few} seeds are too few; {LEAST_SEEDS} are the least."
-    text = f"Guidance is not shown to help: no method is separated above {base} in {name}."
-    return text + (f" Below it is {', '.join(map(say, hurt))}." if hurt else "")
+    """In a sentence or two, whether guidance helped; where nothing guided stands beside a base, what is better."""
+    name, base = "AUC" if metric == "auc" else f"{metric} return", rows[0].record
+    others = [row for row in rows if row.gain is not None]
+    guided = [] if base.guided else [row for row in others if row.record.guided]
+    judged = guided or others
+    better, worse = ([row for row in judged if row.verdict == verdict] for verdict in (BETTER, WORSE))
+    above = f"above {base.method} in {name} is {_gains(better)}"
+    below = f"below {base.method} in {name} is {_gains(worse)}"
+    said = [text for text, found in ((above, better), (below, worse)) if found]
+    if not said:
+        fewest = min(len(row.record.seeds) for row in rows)
+        few = f"{fewest} seeds are too few; {LEAST_SEEDS} are the least"
+        return f"No verdict: {few if fewest < LEAST_SEEDS else f'nothing is separated from {base.method} in {name}'}."
+    if not guided:
+        text = "; ".join(said)
+        return f"{text[0].upper()}{text[1:]}."
+    verdict = "helped" if better else "hurt" if len(worse) == len(judged) else "is not shown to help"
+    return f"Guidance {verdict}: {'; '.join(said)}."
+
+
+def _gains(rows: Sequence[Row]) -> str:
+    """By how much each is apart from the first, the farthest first."""
+    farthest = sorted(rows, key=lambda row: -abs(row.gain.value))
+    return ", ".join(f"{r.record.method} by {number(abs(r.gain.value))} [{_ends(r.gain)}]" for r in farthest)
 
 
 def _needs(row: Row) -> str:

@@ -83,7 +83,11 @@ def to_markdown(table: Table) -> str:
 
 def to_json(table: Table) -> str:
     """Title, notes and the numbers at full precision; what does not exist is null."""
-    content = {"title": table.title, "notes": table.notes, "rows": table.data}
+    return as_json({"title": table.title, "notes": table.notes, "rows": table.data})
+
+
+def as_json(content: Any) -> str:
+    """Any values as JSON text, `plain` ones; what does not exist is null."""
     return json.dumps(_nulls(plain(content)), indent=1, ensure_ascii=False) + "\n"
 
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import json
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -12,3 +15,10 @@ def content_hash(rows: np.ndarray) -> str:
     digest = hashlib.sha256(repr(rows.shape).encode())
     digest.update(np.ascontiguousarray(rows).data)  # without a copy: a maze's rows are 2 GB
     return digest.hexdigest()
+
+
+def named_folder(parent: Path, *names: str, content: Any) -> Path:
+    """`parent/<name>__…__<hash>`, the names without what no file system takes, the hash of `content` as JSON."""
+    text = json.dumps(content, sort_keys=True, default=str)
+    plain = ("".join(c if c.isalnum() or c in ".-" else "_" for c in name) for name in names)
+    return parent / "__".join([*plain, hashlib.sha256(text.encode()).hexdigest()[:8]])

@@ -36,7 +36,7 @@ def test_a_folder_is_its_record(tmp_path):
         ("dai-sack", "dai-sac"),
         ("dai-sac:t_chang=0.2", "t_change"),
         ("dai-sac:t_change", "NAME=VALUE"),
-        ("dai-sac:t_change=soon", "is no number"),
+        ("dai-sac:t_change=soon", "'soon' where a number is needed"),
         ("dai-sac:t_change=0.1,t_change=0.2", "twice"),
         ("iql-offline", "learns offline"),
         ("runs/nowhere", "no record in runs/nowhere"),

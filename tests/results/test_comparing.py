@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -37,7 +39,16 @@ def test_fewer_than_ten_seeds_give_no_verdict():
 def test_the_answer_says_whether_guidance_helped():
     assert answer(judge(competitors(30.0)), "auc").startswith("Guidance helped: above sac in AUC is dai-sac by ")
     assert answer(judge(competitors(-30.0)), "auc").startswith("Guidance hurt: below sac in AUC is dai-sac by ")
-    assert "not shown to help" in answer(judge(competitors(0.0)), "final")
+    assert answer(judge(competitors(0.0)), "final") == "No verdict: nothing is separated from sac in final return."
+
+
+def test_the_answer_speaks_of_guidance_only_where_a_guided_method_stands_beside_a_base():
+    base, guided = competitors(30.0)
+    plain = dataclasses.replace(guided, method="td3", experts=())
+    assert answer(judge([base, plain]), "auc").startswith("Above sac in AUC is td3 by ")
+    assert answer(judge([guided, base]), "auc").startswith("Below dai-sac in AUC is sac by ")
+    both = answer(judge([base, guided, plain]), "auc")
+    assert both.startswith("Guidance helped: above sac in AUC is dai-sac") and "td3" not in both
 
 
 def test_a_verdict_errs_in_five_per_cent_of_comparisons():

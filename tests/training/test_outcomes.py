@@ -11,39 +11,25 @@ import pyarrow.compute as pc
 import pytest
 
 from guided_rl.config import RunConfig
-from guided_rl.envs.jax_env import JaxTask
 from guided_rl.guides.base import Guide
 from guided_rl.results import collect, records
 from guided_rl.training.run import Result, Run
+from tests.training import corridor as world
+from tests.training.corridor import LENGTH
 
 pytestmark = pytest.mark.trains
 
-STEPS, LENGTH, POINTS, EPISODES = 80, 10, 4, 3
+STEPS, POINTS, EPISODES = 80, 4, 3
 INTERVAL = STEPS // POINTS
 
 
-def corridor() -> JaxTask:
-    """x moves by a tenth of the action; an episode that once passes 0.45 has succeeded, though it goes on."""
-    return JaxTask(
-        name="corridor",
-        twin="none",
-        action_size=1,
-        start=lambda key: jnp.zeros(1),
-        advance=lambda x, action: jnp.where(x > 0.45, 0.0, x + 0.1 * action),
-        observe=lambda x: x,
-        reward=lambda before, action, after: (after[0], {"success": (after[0] > 0.45).astype(jnp.float32)}),
-        terminated=lambda x: jnp.bool_(False),
-        episode_length=LENGTH,
-    )
-
-
 def forwards(confidence: float = 1.0) -> Guide:
-    """Always 1, so that 0.45 is passed in the fifth step; trusted everywhere alike."""
-    return Guide({}, lambda params, obs, key: jnp.ones(1), lambda params, obs: jnp.float32(confidence))
+    """The corridor's walker, trusted everywhere alike."""
+    return Guide({}, lambda params, obs, key: world.forwards(obs), lambda params, obs: jnp.float32(confidence))
 
 
 CONFIG = RunConfig(
-    task=f"{__file__}:corridor", steps=STEPS, seeds=2, evaluations=POINTS, episodes=EPISODES, hidden=(8,), batch=8
+    task=f"{world.__file__}:corridor", steps=STEPS, seeds=2, evaluations=POINTS, episodes=EPISODES, hidden=(8,), batch=8
 )
 
 

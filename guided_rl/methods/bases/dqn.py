@@ -36,6 +36,7 @@ from guided_rl.methods.base import (
     Needs,
     OffPolicy,
     Setup,
+    at_every,
     descend,
     optimizer,
 )
@@ -157,20 +158,12 @@ def update(
 
 
 def every(period: int, update: Any) -> Any:
-    """`update` at every `period`-th step alone; its metrics are multiplied, so that their mean over steps is right."""
+    """`update` at every `period`-th step alone."""
     if period == 1:
         return update
 
     def sometimes(agent: Agent, batch: Batch, key: jax.Array, ctx: Context) -> tuple[Agent, Metrics]:
-        def due(agent: Agent) -> tuple[Agent, Metrics]:
-            agent, metrics = update(agent, batch, key, ctx)
-            return agent, jax.tree.map(lambda x: period * x, metrics)
-
-        def skipped(agent: Agent) -> tuple[Agent, Metrics]:
-            shapes = jax.eval_shape(lambda: due(agent)[1])
-            return agent, jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), shapes)
-
-        return jax.lax.cond(ctx.step % period == 0, due, skipped, agent)
+        return at_every(period, ctx.step, lambda agent: update(agent, batch, key, ctx), agent)
 
     return sometimes
 

@@ -21,6 +21,7 @@ from guided_rl.methods.base import (
     Metrics,
     OffPolicy,
     Setup,
+    at_every,
     descend,
     optimizer,
     polyak,
@@ -122,13 +123,9 @@ def update(
             agent, "actor", lambda p: actor_loss(p, agent, batch, actor_key, ctx), ctx.hp["actor_lr"]
         )
         agent = polyak(polyak(agent, "critic", ctx.hp["tau"]), "actor", ctx.hp["tau"])
-        return agent, jax.tree.map(lambda x: POLICY_DELAY * x, actor_metrics)
+        return agent, actor_metrics
 
-    def skipped(agent: Agent) -> tuple[Agent, Metrics]:
-        shapes = jax.eval_shape(lambda: delayed(agent)[1])
-        return agent, jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), shapes)
-
-    agent, actor_metrics = jax.lax.cond(ctx.step % POLICY_DELAY == 0, delayed, skipped, agent)
+    agent, actor_metrics = at_every(POLICY_DELAY, ctx.step, delayed, agent)
     return agent, {**metrics, **actor_metrics}
 
 

@@ -20,11 +20,11 @@ import jax
 import jax.numpy as jnp
 
 from guided_rl.data.replay import Layout
-from guided_rl.methods.base import Agent, Batch, Context, Method, Metrics, Needs, Offline
+from guided_rl.methods.base import Agent, Batch, Context, Method, Metrics, Needs, Offline, at_every
 from guided_rl.methods.bases import td3, td3_bc
 from guided_rl.methods.sample_weights import guide_network
 from guided_rl.methods.sample_weights.guide_network import GUIDE_STREAM, PROBE_STREAM, guide_inputs, weights
-from guided_rl.methods.sample_weights.watch import EVERY, by_source, every, probes
+from guided_rl.methods.sample_weights.watch import EVERY, by_source, probes
 
 HPARAMS = {**td3_bc.HPARAMS, **guide_network.HPARAMS}
 
@@ -65,15 +65,16 @@ def update(
     own = {name: column for name, column in batch.items() if name != "expert"}
     own, expert = td3_bc.scaled_batch(agent, own), td3_bc.scaled_batch(agent, batch["expert"])
 
-    def guided():
+    def guided(before):
+        agent, _ = before
         after, metrics = guide_step(agent, own, expert, ctx, kind)
         found = weights_of(agent, after.params["guide"], own, ctx, kind)
         dealt = jax.random.permutation(jax.random.fold_in(key, GUIDE_STREAM), found) if shuffled else found
         return (after, dealt), metrics
 
     even = td3_bc.even(own)
-    (agent, weight), guide_metrics = every(td3.POLICY_DELAY, ctx.step, guided, (agent, even))
-    _, watched = every(EVERY, ctx.step, lambda: (even, watched_weights(agent, ctx, kind)), even)
+    (agent, weight), guide_metrics = at_every(td3.POLICY_DELAY, ctx.step, guided, (agent, even))
+    _, watched = at_every(EVERY, ctx.step, lambda agent: (agent, watched_weights(agent, ctx, kind)), agent)
     agent, metrics = td3_bc.learn(agent, {**own, "weight": weight}, key, ctx)
     return agent, {**metrics, **guide_metrics, **watched}
 

@@ -20,11 +20,11 @@ import jax
 import jax.numpy as jnp
 
 from guided_rl.data.replay import Layout
-from guided_rl.methods.base import Agent, Batch, Context, Method, Metrics, Needs, Offline
+from guided_rl.methods.base import Agent, Batch, Context, Method, Metrics, Needs, Offline, at_every
 from guided_rl.methods.bases import iql, unsquashed
 from guided_rl.methods.sample_weights import guide_network
 from guided_rl.methods.sample_weights.guide_network import GUIDE_STREAM, PROBE_STREAM, guide_inputs, weights
-from guided_rl.methods.sample_weights.watch import EVERY, by_source, every, probes
+from guided_rl.methods.sample_weights.watch import EVERY, by_source, probes
 
 HPARAMS = {**iql.HPARAMS, **guide_network.HPARAMS}
 
@@ -78,8 +78,7 @@ def update(
         dealt = jax.random.permutation(jax.random.fold_in(key, GUIDE_STREAM), found) if shuffled else found
         return agent, dealt, metrics
 
-    nothing = jnp.zeros(())
-    _, watched = every(EVERY, ctx.step, lambda: (nothing, watched_weights(agent, ctx, kind)), nothing)
+    _, watched = at_every(EVERY, ctx.step, lambda agent: (agent, watched_weights(agent, ctx, kind)), agent)
     own = {name: column for name, column in batch.items() if name != "expert"}
     agent, metrics = iql.update(agent, own, key, ctx, decay=True, weigh=weigh)
     return agent, {**metrics, **watched}

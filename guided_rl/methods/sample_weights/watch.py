@@ -45,17 +45,3 @@ def by_source(probed: dict[str, jax.Array], weigh: Callable[[jax.Array], jax.Arr
 def rank_share(high: jax.Array, low: jax.Array) -> jax.Array:
     """The share of pairs in which one of `high` [n] is above one of `low` [m], ties half: the area under the ROC."""
     return jnp.mean(0.5 * (jnp.sign(high[:, None] - low[None, :]) + 1.0))
-
-
-def every(period: int, step: jax.Array, do, otherwise):
-    """`(value, metrics)` of `do()` at every `period`-th step, its metrics times `period`, so that their mean over steps
-    is theirs; `otherwise` the value `otherwise`, of the same shape, and zeros."""
-
-    def done():
-        value, metrics = do()
-        return value, jax.tree.map(lambda x: period * x, metrics)
-
-    def skipped():
-        return otherwise, jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), jax.eval_shape(do)[1])
-
-    return jax.lax.cond(step % period == 0, done, skipped)
