@@ -10,11 +10,8 @@ peers' environment. All evaluation episodes go to `results/reference/discrete.pa
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
-import shutil
-import subprocess
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
@@ -27,9 +24,9 @@ import pyarrow.parquet as pq
 import tyro
 
 from benchmarks import ROOT
-from benchmarks.peers.environment import HERE, peer_variables, peers_python
 from benchmarks.reference import discrete_page as page
-from benchmarks.reference.run import ONE_THREAD, name, rows
+from benchmarks.reference.run import name, rows
+from benchmarks.reference.sides import flags, our_returns, peer_seed
 from guided_rl.config import RunConfig
 from guided_rl.envs.reference_returns import REFERENCES
 from guided_rl.results.provenance import provenance
@@ -130,41 +127,16 @@ def our_config(algorithm: str, task: str, settings: Settings, seeds: int) -> Run
     )
 
 
-def our_returns(pair: tuple[str, str], settings: Settings, seeds: int) -> np.ndarray:
-    """Evaluation returns [points, seeds, episodes] of our population."""
-    from guided_rl.api import train  # imports JAX's backend, which the page does not need
-
-    folder = ROOT / "runs" / "reference" / f"{'-'.join(pair)}-{seeds}-{settings.steps}"
-    result = train(our_config(*pair, settings, seeds), folder=folder)
-    shutil.rmtree(folder)
-    if (result.died_at >= 0).any():
-        dead = result.seeds[result.died_at >= 0].tolist()
-        raise UserError(f"seeds {dead} of {name(pair)} turned non-finite")
-    return result.history.evaluation["episode_return"][:, :, result.protocols.index("policy")]
-
-
 def peer_arguments(algorithm: str, task: str, seed: int, settings: Settings) -> list[str]:
     """The command line of `peers/discrete_run.py`."""
     others = SAC_ONLY if algorithm == "dqn" else DQN_ONLY
     values: dict[str, Any] = {key: value for key, value in asdict(settings).items() if key not in others}
-    values |= {"algorithm": algorithm, "task": task, "seed": seed, "max_grad_norm": UNCLIPPED}
-    flat = [(key.replace("_", "-"), value if isinstance(value, tuple) else (value,)) for key, value in values.items()]
-    return [word for key, parts in flat for word in (f"--{key}", *map(str, parts))]
+    return flags(values | {"algorithm": algorithm, "task": task, "seed": seed, "max_grad_norm": UNCLIPPED})
 
 
 def peer_run(algorithm: str, task: str, seed: int, settings: Settings) -> dict[str, Any]:
-    """One peer seed's JSON, from the cache where the same arguments have run before."""
-    arguments, script = peer_arguments(algorithm, task, seed, settings), HERE / "discrete_run.py"
-    key = hashlib.sha256(repr(arguments).encode() + script.read_bytes()).hexdigest()[:12]
-    kept = ROOT / ".cache" / "reference" / f"{algorithm}-{task}-{seed}-{key}.json"
-    if not kept.exists():
-        command = [str(peers_python()), str(script), *arguments]
-        done = subprocess.run(command, capture_output=True, text=True, env=peer_variables() | ONE_THREAD)
-        if done.returncode:
-            last = (done.stderr.strip().splitlines() or ["no output"])[-1]
-            raise UserError(f"the peer of {algorithm} failed on {task}, seed {seed}: {last}")
-        replace_file(kept, done.stdout.encode())
-    return json.loads(kept.read_text())
+    """One peer seed's JSON."""
+    return peer_seed("discrete_run.py", peer_arguments(algorithm, task, seed, settings), f"{algorithm}-{task}-{seed}")
 
 
 def compared(pair: tuple[str, str], settings: Settings, options: Reference) -> tuple[pa.Table, dict[str, Any]]:
@@ -173,7 +145,7 @@ def compared(pair: tuple[str, str], settings: Settings, options: Reference) -> t
     with ThreadPoolExecutor(cores()) as pool:
         runs = list(pool.map(lambda seed: peer_run(*pair, seed, settings), range(options.peers)))
     theirs = np.array([run["returns"] for run in runs]).swapaxes(0, 1)
-    ours = our_returns(pair, settings, options.ours)
+    ours = our_returns(our_config(*pair, settings, options.ours))["policy"]
     steps = np.array(runs[0]["steps"])
     table = pa.concat_tables([rows("ours", *pair, steps, ours), rows("peer", *pair, steps, theirs)])
     return table, {"provenance": provenance(), "peers": runs[0]["versions"]}

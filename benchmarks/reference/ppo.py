@@ -8,9 +8,7 @@ as `ppo.json` and `ppo.md`.
 
 from __future__ import annotations
 
-import hashlib
 import json
-import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,8 +18,7 @@ import numpy as np
 import tyro
 
 from benchmarks import ROOT
-from benchmarks.peers.environment import HERE, peer_variables, peers_python
-from benchmarks.reference.run import ONE_THREAD
+from benchmarks.reference.sides import flags, our_returns, peer_seed
 from guided_rl.config import RunConfig
 from guided_rl.results import statistics
 from guided_rl.results.provenance import provenance
@@ -56,38 +53,22 @@ class Reference:
     out: Path = ROOT / "results" / "reference"
 
 
-def our_returns(options: Reference) -> dict[str, np.ndarray]:
-    """Protocol to returns [points, seeds, episodes] of our population."""
-    from guided_rl.api import train
-
+def our_config(options: Reference) -> RunConfig:
+    """Our population's configuration."""
     shape = {"steps": options.steps, "evaluations": options.points, "episodes": options.episodes}
-    result = train(RunConfig(task=TASK, method=METHOD, seeds=options.seeds, **shape, **GRPO))
-    if (result.died_at >= 0).any():
-        raise UserError(f"seeds {result.seeds[result.died_at >= 0].tolist()} of {METHOD} turned non-finite")
-    found = result.history.evaluation["episode_return"]
-    return {name: found[:, :, result.protocols.index(name)] for name in PROTOCOLS}
+    return RunConfig(task=TASK, method=METHOD, seeds=options.seeds, **shape, **GRPO)
 
 
-def peer_seed(seed: int, options: Reference) -> dict[str, Any]:
-    """One PPO seed's JSON, from the cache where the same arguments have run before."""
-    script = HERE / "ppo_run.py"
-    words = ["--task", TASK, "--seed", seed, "--steps", options.steps, "--points", options.points]
-    words = [*map(str, words), "--episodes", str(options.episodes)]
-    key = hashlib.sha256(repr(words).encode() + script.read_bytes()).hexdigest()[:12]
-    kept = ROOT / ".cache" / "reference" / f"ppo-{seed}-{key}.json"
-    if not kept.exists():
-        command = [str(peers_python()), str(script), *words]
-        done = subprocess.run(command, capture_output=True, text=True, env=peer_variables() | ONE_THREAD)
-        if done.returncode:
-            raise UserError(f"PPO failed, seed {seed}: {(done.stderr.strip().splitlines() or ['no output'])[-1]}")
-        replace_file(kept, done.stdout.encode())
-    return json.loads(kept.read_text())
+def ppo_seed(seed: int, options: Reference) -> dict[str, Any]:
+    """One PPO seed's JSON."""
+    values = {"task": TASK, "seed": seed, "steps": options.steps, "points": options.points}
+    return peer_seed("ppo_run.py", flags(values | {"episodes": options.episodes}), f"ppo-{seed}")
 
 
 def peer_returns(options: Reference) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     """The same of PPO, and the versions that ran."""
     with ThreadPoolExecutor(options.workers) as pool:
-        runs = list(pool.map(lambda seed: peer_seed(seed, options), range(options.seeds)))
+        runs = list(pool.map(lambda seed: ppo_seed(seed, options), range(options.seeds)))
     found = {name: np.array([run["returns"][name] for run in runs]).swapaxes(0, 1) for name in PROTOCOLS}
     return found, runs[0]["versions"]
 
@@ -120,7 +101,7 @@ def main(options: Reference) -> None:
     if options.seeds < 2 or options.points < 1:
         raise UserError("give at least 2 seeds and 1 evaluation")
     peer, versions = peer_returns(options)
-    ours = our_returns(options)
+    ours = our_returns(our_config(options), PROTOCOLS)
     facts = {
         "task": TASK,
         "steps": options.steps,

@@ -17,11 +17,8 @@ where it lies.
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
-import shutil
-import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -33,8 +30,8 @@ import pyarrow.parquet as pq
 import tyro
 
 from benchmarks import ROOT
-from benchmarks.peers.environment import HERE, peer_variables, peers_python
 from benchmarks.reference import page
+from benchmarks.reference.sides import flags, our_returns, peer_seed
 from guided_rl.config import RunConfig
 from guided_rl.envs.reference_returns import REFERENCES
 from guided_rl.results.provenance import provenance
@@ -42,7 +39,6 @@ from guided_rl.runtime.devices import cores
 from guided_rl.runtime.errors import UserError, exit_on_user_error, unknown_name
 from guided_rl.runtime.files import replace_file
 
-ONE_THREAD = {"XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false", "OMP_NUM_THREADS": "1"}
 EQUATIONS = {"sbx": "paper", "sbx-published": "published"}
 PAIRS = tuple((algorithm, task) for task in ("HalfCheetah-v5", "Hopper-v5") for algorithm in ("sac", "td3"))
 
@@ -88,15 +84,13 @@ class Reference:
     out: Path = ROOT / "results" / "reference"
 
 
-def our_returns(algorithm: str, task: str, settings: Settings, seeds: range) -> np.ndarray:
-    """Evaluation returns [points, seeds, episodes] of our population."""
-    from guided_rl.api import train  # imports JAX's backend, which the page does not need
-
+def our_config(algorithm: str, task: str, settings: Settings, seeds: range) -> RunConfig:
+    """Our population's configuration."""
     rates = {"critic_lr": settings.learning_rate, "actor_lr": settings.learning_rate}
     own = {"temperature_lr": settings.learning_rate, "initial_temperature": 1.0, "target_entropy": -1.0}
     if algorithm == "td3":
         own = {"exploration_noise": settings.exploration_noise, "target_noise": 0.2, "target_noise_clip": 0.5}
-    config = RunConfig(
+    return RunConfig(
         task=task,
         method=algorithm,
         steps=settings.steps,
@@ -110,13 +104,6 @@ def our_returns(algorithm: str, task: str, settings: Settings, seeds: range) -> 
         evaluations=settings.points,
         episodes=settings.episodes,
     )
-    folder = ROOT / "runs" / "reference" / f"{algorithm}-{task}-{seeds.start}-{seeds.stop}-{settings.steps}"
-    result = train(config, folder=folder)
-    shutil.rmtree(folder)
-    if (result.died_at >= 0).any():
-        dead = result.seeds[result.died_at >= 0].tolist()
-        raise UserError(f"seeds {dead} of {algorithm} on {task} turned non-finite")
-    return result.history.evaluation["episode_return"][:, :, result.protocols.index("policy")]
 
 
 def peer_arguments(algorithm: str, task: str, seed: int, settings: Settings, equations: str) -> list[str]:
@@ -131,24 +118,13 @@ def peer_arguments(algorithm: str, task: str, seed: int, settings: Settings, equ
         values["log-std-min"] = -20.0
     elif algorithm == "td3":
         values["tau"] = 1.0 - (1.0 - settings.tau) ** 0.5
-    flat = [(f"--{name}", value if isinstance(value, tuple) else (value,)) for name, value in values.items()]
-    return [word for name, parts in flat for word in (name, *map(str, parts))]
+    return flags(values)
 
 
 def peer_run(algorithm: str, task: str, seed: int, settings: Settings, equations: str) -> dict[str, Any]:
     """One SBX seed's JSON, from the cache where the same arguments have run before."""
     arguments = peer_arguments(algorithm, task, seed, settings, equations)
-    script = HERE / "sbx_run.py"
-    key = hashlib.sha256(repr(arguments).encode() + script.read_bytes()).hexdigest()[:12]
-    kept = ROOT / ".cache" / "reference" / f"{equations}-{algorithm}-{task}-{seed}-{key}.json"
-    if not kept.exists():
-        command = [str(peers_python()), str(script), *arguments]
-        done = subprocess.run(command, capture_output=True, text=True, env=peer_variables() | ONE_THREAD)
-        if done.returncode:
-            last = (done.stderr.strip().splitlines() or ["no output"])[-1]
-            raise UserError(f"SBX failed on {task} with {algorithm}, seed {seed}: {last}")
-        replace_file(kept, done.stdout.encode())
-    return json.loads(kept.read_text())
+    return peer_seed("sbx_run.py", arguments, f"{equations}-{algorithm}-{task}-{seed}")
 
 
 def rows(side: str, algorithm: str, task: str, steps: np.ndarray, returns: np.ndarray, first_seed: int = 0) -> pa.Table:
@@ -189,7 +165,7 @@ def compared(
         parts.append(rows(side, algorithm, task, np.array(runs[0]["steps"]), returns, seeds[side].start))
     # Ours last: a peer that fails then costs nothing, since finished peer seeds are kept.
     if "ours" in seeds:
-        returns = our_returns(algorithm, task, settings, seeds["ours"])
+        returns = our_returns(our_config(algorithm, task, settings, seeds["ours"]))["policy"]
         parts.insert(0, rows("ours", algorithm, task, steps, returns, seeds["ours"].start))
     return parts, [{"seeds": counts, "provenance": provenance(), "peers": versions}]
 

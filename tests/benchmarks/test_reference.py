@@ -86,9 +86,10 @@ def untrained(monkeypatch):
     """Seeds that nobody trained: every return is the seed's own number; which were asked for, by side."""
     asked = {"ours": [], "sbx": []}
 
-    def ours(algorithm, task, settings, seeds):
+    def ours(config):
+        seeds = range(config.first_seed, config.first_seed + config.seeds)
         asked["ours"] += seeds
-        return np.broadcast_to(np.array(seeds, float)[None, :, None], (settings.points, len(seeds), 2))
+        return {"policy": np.broadcast_to(np.array(seeds, float)[None, :, None], (config.evaluations, len(seeds), 2))}
 
     def peer(algorithm, task, seed, settings, equations):
         asked["sbx"].append(seed)
