@@ -1,6 +1,7 @@
 """What is to be on record first, over all tables: read from above, the next missing cell is the next to run.
 
-Letters are those of the work order; what has no cells at a preset is passed over.
+Tables that minutes complete come before cells of days. Letters are those of the work order; what has no cells at a
+preset is passed over.
 """
 
 from __future__ import annotations
@@ -18,6 +19,11 @@ class Wanted(NamedTuple):
 
 
 PRIORITIES = (
+    Wanted("–", "bread", "cpu"),
+    Wanted("–", "mentor", "cpu"),
+    Wanted("–", "robust", "cpu"),
+    Wanted("–", "gorl", "cpu", "*__medium-expert__*"),
+    Wanted("–", "gorl", "cpu"),
     Wanted("a", "pag", "long", "cartpole-safe__*"),
     Wanted("c", "dai", "cpu", "HalfCheetah-v5__*"),
     Wanted("c", "dai", "cpu", "Walker2d-v5__*"),
@@ -35,11 +41,6 @@ PRIORITIES = (
     Wanted("h", "pex", "long", "AntMaze-umaze*"),
     Wanted("h", "pex", "long", "AntMaze-medium*"),
     Wanted("i", "pex", "long", "*__medium-replay__*"),
-    Wanted("–", "bread", "cpu"),
-    Wanted("–", "mentor", "cpu"),
-    Wanted("–", "robust", "cpu"),
-    Wanted("–", "gorl", "cpu", "*__medium-expert__*"),
-    Wanted("–", "gorl", "cpu"),
     Wanted("–", "dai", "cpu"),
     Wanted("–", "pex", "cpu"),
     Wanted("–", "dai", "long"),
