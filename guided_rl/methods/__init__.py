@@ -99,6 +99,8 @@ METHODS: dict[str, Method | Callable[..., Method]] = {
     "sft": sft,
     "sft-grpo": sft_grpo,
     "sac-resets": functools.partial(resets, SAC),
+    "dqn-resets": functools.partial(resets, dqn()),
+    "sac-discrete-resets": functools.partial(resets, SAC_DISCRETE),
     "mentor-control": mentor_control,
     "td3-bc": TD3_BC,
     "gorl-style": gorl_style,

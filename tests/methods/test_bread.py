@@ -20,12 +20,12 @@ from guided_rl.networks import policies
 from tests.methods.test_grpo import SETUP, context, some_agent, some_batch
 
 K, LOW, HIGH = 10, 0.05, 0.95
-START = {"searching": False, "low": 0, "high": K, "piece": 0, "trace": 0}
+START = {"searching": False, "low": 0, "high": K, "piece": 0, "trace": 0, "low_success": 0.0, "high_success": 1.0}
+TYPES = {bool: jnp.bool_, int: jnp.int32, float: jnp.float32}
 
 
 def state(**changes):
-    types = {name: jnp.bool_ if name == "searching" else jnp.int32 for name in START}
-    return {name: types[name](value) for name, value in {**START, **changes}.items()}
+    return {name: TYPES[type(START[name])](value) for name, value in {**START, **changes}.items()}
 
 
 def search(staircase):
@@ -59,6 +59,28 @@ def test_a_group_from_the_start_is_learned_from_unless_it_fails_entirely():
         assert learns and not memory["searching"] and memory["piece"] == 0
     memory, learns = bread.searched(state(), jnp.float32(0.0), jnp.int32(3), LOW, HIGH, K)
     assert not learns and memory["searching"] and memory["piece"] == 5 and memory["trace"] == 3
+
+
+def test_a_search_remembers_the_success_on_either_side_of_what_it_tries():
+    tried = lambda memory, success: bread.searched(memory, jnp.float32(success), jnp.int32(0), 0.2, 0.8, K)[0]
+    memory = tried(tried(state(), 0.0), 0.1)  # half of the trace is too little
+    assert memory["low"] == 5 and memory["low_success"] == np.float32(0.1) and memory["high_success"] == 1
+    memory = tried(memory, 0.9)
+    assert memory["high"] == 7 and memory["high_success"] == np.float32(0.9)
+    memory = tried(tried(memory, 0.5), 0.0)  # the next search knows nothing of this one
+    assert memory["searching"] and memory["low_success"] == 0 and memory["high_success"] == 1
+
+
+@pytest.mark.parametrize(
+    ("searching", "successes", "against"),
+    [(True, 0, True), (True, 2, False), (True, 4, True), (False, 0, False)],
+)
+def test_probes_against_the_rule_that_success_grows_with_the_prefix_are_told(searching, successes, against):
+    ctx, memory = context(method="bread"), state(searching=searching, piece=6, low_success=0.1, high_success=0.9)
+    returns = [1.0] * successes + [0.0] * (4 - successes)
+    batch = {**some_batch(returns=returns), "start": Start(jnp.int32(0), jnp.int32(5)), "trace_length": jnp.int32(9)}
+    metrics = bread.update(some_agent(ctx).replace(memory=memory), batch, jax.random.key(0), ctx, 1, "roll-out", K)[1]
+    assert metrics["not_monotone"] == against
 
 
 def test_pieces_are_of_the_traces_own_length_and_leave_an_action():

@@ -70,6 +70,8 @@ OFF = {  # method: its hyper-parameters, its options, the base
     "demos-sac-discrete": ({"offline_ratio": 0.0}, {}, "sac-discrete"),
     "dai-sac-discrete": ({"t_change": 0.0}, {"random_warmup": True}, "sac-discrete"),
     "demos-dqn": ({"offline_ratio": 0.0}, {}, "dqn"),
+    "dqn-resets": ({"reach": 0.0}, {}, "dqn"),
+    "sac-discrete-resets": ({"reach": 0.0}, {}, "sac-discrete"),
 }
 REST = [name for name in OFF if name != "dai-dqn"]
 

@@ -7,11 +7,12 @@
 | `whole-trace` | one roll-out of each group, executed by the expert from the start |
 | `sft` | imitated before the first step (maximum likelihood of their actions), and then nothing is learned |
 | `sft-grpo` | imitated, and then GRPO |
-| `sac-resets` | where SAC's episodes begin, at a step drawn evenly over a trace, the start included |
+| `sac-resets`, `dqn-resets`, `sac-discrete-resets` | where the off-policy learner's episodes begin, drawn as above |
 
 `uniform-resets` tells what resets alone do (Salimans and Chen 2018, arXiv 1812.03381, go back along one trace instead);
 the search is what BREAD adds to it. Imitation takes no step of the environment. Off: `uniform-resets` and
-`fixed-prefix` with `reach` = 0, `sft-grpo` with `imitation=0`, are GRPO; `sac-resets` with `reach` = 0 is SAC.
+`fixed-prefix` with `reach` = 0, `sft-grpo` with `imitation=0`, are GRPO; `sac-resets` with `reach` = 0 is SAC,
+and so on.
 """
 
 from __future__ import annotations

@@ -10,6 +10,9 @@ the learner's own steps alone. That the search is a state machine with one group
                    else a gradient, and the search ends
   no piece between -> the search ends without a gradient
 
+Bisection takes it for granted that success grows with the prefix. `not_monotone` tells the probes against it: that of a
+piece with less success than a shorter one of the same search had, or with more than a longer one had.
+
 Every group, probes too, is paid for. Off: `anchors=1`, no piece but the start, and a gradient whatever the group did,
 is GRPO.
 """
@@ -39,6 +42,7 @@ def init(key: jax.Array, ctx: Context, dataset: Any, anchors: int) -> Agent:
     """GRPO's learner, not searching; `piece` of K is where the next group begins, between `low` and `high`."""
     zero = jnp.int32(0)
     memory = {"searching": jnp.bool_(False), "low": zero, "high": jnp.int32(anchors), "piece": zero, "trace": zero}
+    memory |= {"low_success": jnp.float32(0.0), "high_success": jnp.float32(1.0)}
     return base.init(key, ctx, dataset).replace(memory=memory)
 
 
@@ -65,6 +69,8 @@ def searched(
     begins = ~searching & (success <= 0.0) & (anchors > 1)
     lowest = jnp.where(longer, piece, jnp.where(begins, 0, memory["low"]))
     highest = jnp.where(shorter, piece, jnp.where(begins, anchors, memory["high"]))
+    low_success = jnp.where(longer, success, jnp.where(begins, 0.0, memory["low_success"]))
+    high_success = jnp.where(shorter, success, jnp.where(begins, 1.0, memory["high_success"]))
     goes_on = (begins | longer | shorter) & (highest - lowest > 1)
     after = {
         "searching": goes_on,
@@ -72,6 +78,8 @@ def searched(
         "high": highest,
         "piece": jnp.where(goes_on, (lowest + highest) // 2, 0),
         "trace": trace,
+        "low_success": low_success,
+        "high_success": high_success,
     }
     return after, ~(begins | longer | shorter)
 
@@ -86,11 +94,13 @@ def update(
     learned, metrics = base.update(agent, batch, key, ctx, epochs, aggregate)
     kept = jax.tree.map(lambda new, old: jnp.where(learns, new, old), learned, agent)
     accepted = (learns & probed).astype(jnp.float32)
+    shorter, longer = agent.memory["low_success"], agent.memory["high_success"]
     more = {
         "probe": probed.astype(jnp.float32),
         "accepted": accepted,
         "accepted_prefix": accepted * metrics["prefix"],
         "learned": learns.astype(jnp.float32),
+        "not_monotone": (probed & ((success < shorter) | (success > longer))).astype(jnp.float32),
     }
     return kept.replace(memory=memory), {**metrics, **more}
 
