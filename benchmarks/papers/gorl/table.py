@@ -7,10 +7,14 @@ Five arms on twelve sets, {HalfCheetah, Hopper, Walker2d} × {random, medium, me
   gorl-style                        the guide learns from the 200 rows
   gorl-style, shuffled weights      its weights are dealt out at random within every batch
 
+On medium-expert also iql-offline and gorl-style-iql. CQL's constraint is one on the critic: its weights would reach the
+expert's loss through a later step of the actor alone, so that there is no such arm.
+
 Arithmetic of preset cpu, in millions of seed-updates (cells × seeds × steps):
   arms       12 sets × 5 × 10 × 0.01          = 6.0
   tuning     12 sets × 3 κ × 3 seeds × 0.01   = 1.08
-  together 7.08. Two busy cores did some 3,000 a second of the base's; an update of gorl-style costs some 1.7 of these.
+  IQL        3 sets × 2 × 10 × 0.01           = 0.6
+  together 7.68. Two busy cores did some 3,000 a second of the base's; an update of gorl-style costs some 1.7 of these.
 
 10,000 updates are far from the paper's million: rates are 1e-3 instead of 3e-4, so that the actor's imitation
 converges, and the critics have seen little. What the arms share is the budget. Preset long has a hundred times as many.
@@ -20,7 +24,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from benchmarks.papers.gorl.claims import BEST, BODIES, CLAIMS, DEMOS, KINDS, SHUFFLED
+from benchmarks.papers.gorl.claims import BEST, BODIES, CLAIMS, DEMOS, KINDS, MIXED, SHUFFLED
 from benchmarks.papers.gorl.figures import figures
 from benchmarks.runner.cells import Cell, PaperTable, Tuning
 from guided_rl.config import RunConfig
@@ -39,6 +43,7 @@ ROWS: dict[str, int | None] = {"smoke": 2_000, "quick": 20_000, "cpu": 100_000, 
 TUNING_SEEDS = {"smoke": 2, "quick": 2, "cpu": 3, "long": 3, "paper": 5}
 SMALL_RATES = {"actor_lr": 1e-3, "critic_lr": 1e-3}
 SMALL_GUIDE = {"guide_lr": 1e-3}
+SMALL_VALUE = {"value_lr": 1e-3}
 
 
 def dataset(preset: str, kind: str, tail: int = EXPERT_ROWS) -> str:
@@ -50,8 +55,11 @@ def dataset(preset: str, kind: str, tail: int = EXPERT_ROWS) -> str:
 
 def cell(preset: str, task: str, kind: str, method: str, variant: str = "", tail: int = EXPERT_ROWS, **changes) -> Cell:
     """One arm on one set."""
-    rates = {} if preset in ("long", "paper") else SMALL_RATES | (SMALL_GUIDE if method == "gorl-style" else {})
-    if method == "gorl-style":
+    guided = method.startswith("gorl-style")
+    rates = SMALL_RATES | (SMALL_GUIDE if guided else {}) | (SMALL_VALUE if "iql" in method else {})
+    if preset in ("long", "paper"):
+        rates = {}
+    if guided:
         changes["options"] = {"rows": EXPERT_ROWS, **changes.get("options", {})}
     settings = {**SCALE[preset], "hparams": rates, **changes}
     config = RunConfig(task=task, method=method, dataset=dataset(preset, kind, tail), **settings)
@@ -81,7 +89,10 @@ def cells(preset: str) -> list[Cell]:
     """Set by set, the mixed ones first, where weights have most to tell apart; two arms at presets for tests."""
     if preset in ("smoke", "quick"):
         return arms(preset, "Hopper-v5", "medium-expert")[:2]
-    return [found for kind in reversed(KINDS) for body in BODIES for found in arms(preset, body, kind)]
+    found = [found for kind in reversed(KINDS) for body in BODIES for found in arms(preset, body, kind)]
+    for body, _, kind in (name.partition("/") for name in MIXED):
+        found += [cell(preset, body, kind, "iql-offline", tail=0), cell(preset, body, kind, "gorl-style-iql")]
+    return found
 
 
 TABLE = PaperTable(
@@ -89,7 +100,7 @@ TABLE = PaperTable(
     title="GORL-style",
     cells=cells,
     claims=CLAIMS,
-    pairs=(("gorl-style", "td3-bc"),),
+    pairs=(("gorl-style", "td3-bc"), ("gorl-style-iql", "iql-offline")),
     sweeps=(),
     figures=figures,
 )

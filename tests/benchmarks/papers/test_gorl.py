@@ -28,8 +28,9 @@ def test_preset_cpu_keeps_to_its_arithmetic():
     cells = cells_of(gorl.TABLE, "cpu")
     arms = sum(cell.updates for cell in cells) / 1e6
     tuning = sum(cell.tuning.cell.updates for cell in cells if cell.tuning) / 1e6
-    assert (arms, tuning) == (6.0, 1.08)
-    assert "= 6.0" in gorl.__doc__ and "= 1.08" in gorl.__doc__ and "together 7.08" in gorl.__doc__
+    on_iql = sum(cell.updates for cell in cells if "iql" in cell.config.method) / 1e6
+    assert (round(arms - on_iql, 6), tuning, on_iql) == (6.0, 1.08, 0.6)
+    assert all(said in gorl.__doc__ for said in ("= 6.0", "= 1.08", "= 0.6", "together 7.68"))
 
 
 @pytest.mark.parametrize("preset", PRESETS)
@@ -43,6 +44,13 @@ def test_every_set_has_five_arms_that_differ_in_what_they_are_named_for_alone():
     assert {f"{c.config.task}/{c.setting}" for c in cells} == set(SETS)
     for task in SETS:
         mine = {(c.config.method, c.variant): c for c in cells if f"{c.config.task}/{c.setting}" == task}
+        if task in MIXED:
+            plain, guided = (mine.pop((method, "")).config for method in ("iql-offline", "gorl-style-iql"))
+            assert differences(plain.to_json() | {"method": ""}, guided.to_json() | {"method": ""}) == [
+                f"dataset: {plain.dataset} -> {plain.dataset}+200",
+                "hparams.guide_lr: None -> 0.001",
+                "options.rows: None -> 200",
+            ]
         assert mine.keys() == ARMS
         base, demos = mine["td3-bc", ""].config, mine["td3-bc", DEMOS].config
         changed = differences(base.to_json(), demos.to_json())
@@ -80,6 +88,37 @@ def test_gains_are_paired_by_seed_and_judged_over_all_sets(number):
     assert verdict(number, view(45.0)) == FAILS
     assert verdict(number, view(50.0, spread=5.0)) == UNDECIDED
     assert verdict(number, view(55.0, tasks=SETS[:3])) == UNDECIDED  # nine sets are missing
+
+
+def test_a_gain_on_iql_is_one_over_the_mixed_sets():
+    def seen(ours: float) -> View:
+        rng, records = np.random.default_rng(0), []
+        for task in MIXED:
+            for method, level in (("iql-offline", 50.0), ("gorl-style-iql", ours)):
+                values = level + rng.normal(size=10)
+                curve = lambda seed, point, share, values=values: np.full(share.shape, values[seed])
+                records.append(make_record(method, task, curve, preset="cpu"))
+        return View(tuple(records), "cpu", UNIT)
+
+    assert verdict("G6", seen(55.0)) == HOLDS and verdict("G6", seen(45.0)) == FAILS
+
+
+@pytest.mark.parametrize(
+    ("scores", "expected"),
+    [
+        ({"medium-expert": 90.0, "medium": 48.0, "medium-replay": 45.0}, HOLDS),
+        ({"medium-expert": 90.0, "medium": 95.0, "medium-replay": 45.0}, FAILS),
+        ({"medium-expert": 90.0, "medium": 48.0}, UNDECIDED),
+    ],
+)
+def test_the_base_is_best_on_the_mixed_set_of_every_body(scores, expected):
+    rng, records = np.random.default_rng(0), []
+    for task in SETS:
+        if (level := scores.get(task.partition("/")[2])) is not None:
+            values = level + rng.normal(size=10)
+            curve = lambda seed, point, share, values=values: np.full(share.shape, values[seed])
+            records.append(make_record("td3-bc", task, curve, preset="cpu"))
+    assert verdict("G0", View(tuple(records), "cpu", UNIT)) == expected
 
 
 def with_metrics(record, **metrics):
