@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.runner.paths import ROOT
+from benchmarks.runner.paths import ROOT, records_root
 from benchmarks.runner.tables import TABLES, run_table, write_pages
 from guided_rl.results.tables import Table
 from guided_rl.results.verdicts import FAILS, HOLDS
@@ -50,7 +50,7 @@ def reproduce(physics: str = "auto", say: Callable[[str], None] = print, root: P
     rows = [(TABLES[n].title, *Verdicts.of(live[n]).cells(), *Verdicts.of(stored[n]).cells()) for n in TABLES]
     heads = [f"{where}:\n{word}" for where in ("live", "record") for word in ("holds", "not", "open")]
     table = Table("Claims, by verdict", ("paper", *heads), tuple(rows))
-    pages = write_pages(root=root)
+    pages = [*write_pages(root=root, presets=(LIVE,)), records_root("cpu", root) / "report.html"]
     words = [sentence(TABLES[name].title, live[name]) for name in TABLES]
     return table, [*words, f"Tables, figures and every claim: {' and '.join(map(str, pages))}."]
 

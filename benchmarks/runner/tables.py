@@ -133,18 +133,18 @@ def _clear(folder: Path, written: Sequence[Path]) -> None:
             left.unlink(missing_ok=True)
 
 
-def write_pages(path: Path | None = None, root: Path = ROOT) -> list[Path]:
+def write_pages(path: Path | None = None, root: Path = ROOT, presets: Sequence[str] = PRESETS) -> list[Path]:
     """One HTML page of every table whose records are committed, and another, beside them, of those that are scratch.
 
     Args:
-      path: of the committed records' page; `results/report.html` if None.
+      path: of the committed records' page; `results/report.html` if None. presets: which records are reported.
 
     Raises:
-      UserError: there are no records at all.
+      UserError: there are no such records at all.
     """
     pages: dict[Path, list[page.Section]] = {}  # by the folder that records and page share
     for name in TABLES:
-        for kept, sections in _sections(name, root).items():
+        for kept, sections in _sections(name, root, presets).items():
             pages.setdefault(kept, []).extend(sections)
     if not pages:
         raise UserError("there are no records to report on; run a table first, such as make table-dai")
@@ -154,10 +154,10 @@ def write_pages(path: Path | None = None, root: Path = ROOT) -> list[Path]:
     return [page.write(place(kept), "guided-rl", lead, sections) for kept, sections in pages.items()]
 
 
-def _sections(name: str, root: Path) -> dict[Path, list[page.Section]]:
+def _sections(name: str, root: Path, presets: Sequence[str]) -> dict[Path, list[page.Section]]:
     """A table's part of the pages, by the folder of the records; committed presets have one ledger, ahead of them."""
     found: dict[Path, list[page.Section]] = {}
-    for preset in reversed(PRESETS):
+    for preset in reversed([preset for preset in PRESETS if preset in presets]):
         kept, once = records_root(preset, root), preset in COMMITTED
         if not any((kept / name / preset).glob("*/record.json")):
             continue

@@ -49,7 +49,7 @@ def test_every_paper_is_run_and_stands_on_the_screen(tmp_path, monkeypatch):
         return SimpleNamespace(claims=Table("", (), (), data=tuple(ROWS)))
 
     monkeypatch.setattr(main_job, "run_table", run_table)
-    monkeypatch.setattr(main_job, "write_pages", lambda root: [root / "page.html"])
+    monkeypatch.setattr(main_job, "write_pages", lambda root, presets: [root / "page.html"])
     monkeypatch.setattr(main_job, "TABLES", {"one": SimpleNamespace(title="One"), "two": SimpleNamespace(title="Two")})
     (tmp_path / "results" / "two" / "report").mkdir(parents=True)
     (tmp_path / "results" / "two" / "report" / "claims.json").write_text(json.dumps({"rows": ROWS[:1]}))
