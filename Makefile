@@ -104,5 +104,5 @@ reference: setup ## returns beside SBX's at the same settings (hours)
 evidence: setup ## what the tables still lack at presets cpu and long, the most wanted first, until stopped; LIST=1, COMMIT=1, HOURS=n
 	@$(CLI) evidence $(if $(LIST),--list) $(if $(COMMIT),--commit) $(if $(HOURS),--hours $(HOURS))
 
-report: setup ## every table, figure and the page, from the stored records alone
-	@$(CLI) report
+report: setup ## results/site: every table, figure and claim from the stored records; TABLE=pag for one paper
+	@$(CLI) report $(if $(TABLE),--table $(TABLE))

@@ -8,10 +8,9 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from benchmarks.claims.ledger import LONG, PAPER, Claim
+from benchmarks.claims.ledger import Claim
 from benchmarks.report.claims_table import ledger_table
 from benchmarks.report.overview import overview_table
-from benchmarks.report.page import Section
 from benchmarks.report.replacements import Replacement, replacements_table
 from benchmarks.report.variants import variants_table
 from guided_rl.results import figures, plot_style, summary_tables, training_figures
@@ -110,34 +109,6 @@ def build(
         ledger_table(ledger, claims, f"{claims_of}: claims", scale, paper_networks),
         summary_tables.provenance_table(records, f"{title}: provenance"),
         _figures(records, title, pairs, sweeps, scale, more),
-    )
-
-
-LEDGER = (
-    "What the paper claims, and what our records say: at its own scale, at its own numbers of steps with narrower "
-    "networks, and as scaled twins at a smaller budget. The three are never merged."
-)
-SCALES = {
-    PAPER: "This is the paper's own scale.",
-    LONG: "This preset has the paper's own numbers of steps, with 64×64 networks and batches of 128.",
-}
-REDUCED = "This preset runs at a reduced scale, so only the scaled twins of the claims are judged."
-
-
-def section(content: Content, lead: str | None = None, claims: bool = True) -> Section:
-    """The content as a section of the HTML page.
-
-    Args:
-      lead: what its preset is; by the preset's name if None. claims: whether with its own ledger.
-    """
-    lead = SCALES.get(content.preset, REDUCED) if lead is None else lead
-    shown = content.tables()
-    order = ("overview", "claims", "gains", "variants", "ours", "published", "milestones", "behaviour", "returns")
-    shown = {name: shown[name] for name in order if name in shown and (claims or name != "claims")}
-    return Section(
-        f"{content.name}, preset {content.preset}",
-        lead,
-        (*shown.values(), *content.figures.values(), content.provenance),
     )
 
 

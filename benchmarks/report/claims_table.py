@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from benchmarks.claims.ledger import ELSEWHERE, LONG, PAPER, Claim, Outcome, Row, View, ledger
+from benchmarks.report.watched import Seen, watched
 from guided_rl.results.records import Record
 from guided_rl.results.scales import ScaleOf, scale_of
 from guided_rl.results.sources import with_sources
@@ -33,11 +34,19 @@ def ledger_table(
       records: by preset. paper_networks: whether every preset has the paper's networks.
     """
     views = [View(tuple(with_sources(found)), preset, scale) for preset, found in records.items() if found]
-    return claims_table(ledger(claims, *views, paper_networks=paper_networks), views, title)
+    noting = [watched(claim) for claim in claims]
+    rows = ledger([claim for claim, _ in noting], *views, paper_networks=paper_networks)
+    return claims_table(rows, views, title, {claim.id: seen for claim, seen in noting})
 
 
-def claims_table(rows: Sequence[Row], views: Sequence[View], title: str) -> Table:
-    """Claims with their verdicts in up to three columns that are never merged, judged on `views`."""
+def claims_table(
+    rows: Sequence[Row], views: Sequence[View], title: str, seen: Mapping[str, Seen] | None = None
+) -> Table:
+    """Claims with their verdicts in up to three columns that are never merged, judged on `views`.
+
+    Args:
+      seen: by claim, which cells its judges read.
+    """
     presets = [view.preset for view in views if view.preset not in (PAPER, LONG)]
     shown = {"outcome": "At the paper's scale"}
     shown |= {"long": NARROWER} if any(row.long for row in rows) else {}
@@ -52,7 +61,9 @@ def claims_table(rows: Sequence[Row], views: Sequence[View], title: str) -> Tabl
             "twin": row.claim.twin,
             "test": row.claim.test,
             "seed_plan": row.claim.plan,
+            "unit": row.claim.unit,
             "presets": [view.preset for view in views],
+            **(seen or {}).get(row.claim.id, Seen()).facts(),
             **{name: getattr(row.claim, name) for name in ("paper", "statement", "source", "metric", "threshold")},
         }
         judged = {"outcome": row.outcome, "at_papers_steps": row.long, "at_reduced_scale": row.twin}

@@ -50,7 +50,7 @@ def reproduce(physics: str = "auto", say: Callable[[str], None] = print, root: P
     rows = [(TABLES[n].title, *Verdicts.of(live[n]).cells(), *Verdicts.of(stored[n]).cells()) for n in TABLES]
     heads = [f"{where}:\n{word}" for where in ("live", "record") for word in ("holds", "not", "open")]
     table = Table("Claims, by verdict", ("paper", *heads), tuple(rows))
-    pages = [*write_pages(root=root, presets=(LIVE,)), records_root("cpu", root) / "report.html"]
+    pages = [*write_pages(root=root, presets=(LIVE,)), records_root("cpu", root) / "site" / "index.html"]
     words = [sentence(TABLES[name].title, live[name]) for name in TABLES]
     return table, [*words, f"Tables, figures and every claim: {' and '.join(map(str, pages))}."]
 

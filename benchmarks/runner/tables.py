@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from benchmarks.papers import find_papers
-from benchmarks.report import build, page
+from benchmarks.report import build, inputs
+from benchmarks.report.site.catalogue import Paper
+from benchmarks.report.site.write import write_site
 from benchmarks.runner.cells import COMMITTED, PRESETS, Cell, PaperTable, cells_of, sweep_cell
 from benchmarks.runner.launchers import LAUNCHERS, Launcher
 from benchmarks.runner.paths import (
@@ -112,17 +116,32 @@ def build_report(name: str, preset: str, root: Path = ROOT) -> build.Content:
     The claims of committed presets are judged together, and written once, to the table's own `report` folder.
     """
     table, home = find_table(name), records_root(preset, root) / name
-    together = COMMITTED if preset in COMMITTED else (preset,)
-    found = {other: records.read_all(home.parent, name, other) for other in together}
+    made_from = _digest(name, preset, root)
+    found = {other: records.read_all(home.parent, name, other) for other in _together(preset)}
     more = {"more": table.figures, "published": table.published, "paper_networks": table.paper_networks}
     content = build.build(
         found[preset], table.title, preset, table.claims, table.pairs, table.sweeps, table.ours, ledger=found, **more
     )
-    once = preset in COMMITTED
+    once, folder, ledger = preset in COMMITTED, home / preset / "report", []
+    (folder / inputs.NAME).unlink(missing_ok=True)
     if once:
-        _clear(home / "report", build.write_tables({"claims": content.claims}, home / "report"))
-    _clear(home / preset / "report", build.write(content, home / preset / "report", claims=not once))
+        ledger = build.write_tables({"claims": content.claims}, home / "report")
+        _clear(home / "report", ledger)
+    written = build.write(content, folder, claims=not once)
+    _clear(folder, [*written, inputs.keep(folder, made_from, [*ledger, *written])])
     return content
+
+
+def _together(preset: str) -> tuple[str, ...]:
+    """The presets whose records a report reads."""
+    return COMMITTED if preset in COMMITTED else (preset,)
+
+
+def _digest(name: str, preset: str, root: Path) -> str:
+    """Of all that a table's report at a preset is made from."""
+    code = inputs.code_files(ROOT, (*inputs.CODE, f"benchmarks/papers/{name.replace('-', '_')}/*.py"))
+    folders = [f"{name}/{other}" for other in _together(preset)]
+    return inputs.digest(records_root(preset, root), folders, ROOT, code)
 
 
 def _clear(folder: Path, written: Sequence[Path]) -> None:
@@ -133,38 +152,69 @@ def _clear(folder: Path, written: Sequence[Path]) -> None:
             left.unlink(missing_ok=True)
 
 
-def write_pages(path: Path | None = None, root: Path = ROOT, presets: Sequence[str] = PRESETS) -> list[Path]:
-    """One HTML page of every table whose records are committed, and another, beside them, of those that are scratch.
+def write_pages(
+    path: Path | None = None,
+    root: Path = ROOT,
+    presets: Sequence[str] = PRESETS,
+    names: Sequence[str] = (),
+    say: Callable[[str], None] = print,
+) -> list[Path]:
+    """The site of every table whose records are committed, and another, beside them, of those that are scratch.
+
+    A table is computed again where its records or the code that it is computed by have changed.
 
     Args:
-      path: of the committed records' page; `results/report.html` if None. presets: which records are reported.
+      path: folder of the committed records' site; `results/site` if None. presets: which records are reported.
+      names: the only tables to compute again, all if empty; every table that has a report is on the pages.
+      say: takes a line on each table.
+
+    Returns:
+      The front page of each site.
 
     Raises:
-      UserError: there are no such records at all.
+      UserError: an unknown name, there are no such records at all, or a file cannot be written.
     """
-    pages: dict[Path, list[page.Section]] = {}  # by the folder that records and page share
-    for name in TABLES:
-        for kept, sections in _sections(name, root, presets).items():
-            pages.setdefault(kept, []).extend(sections)
-    if not pages:
+    asked = [find_table(name).name for name in names] or list(TABLES)
+    _refresh(asked, root, presets, say)
+    written = []
+    for kept in dict.fromkeys(records_root(preset, root) for preset in reversed(PRESETS) if preset in presets):
+        papers = [_paper(name, kept, root, presets) for name in TABLES]
+        if any(paper.presets for paper in papers):
+            home = path if path is not None and kept == records_root("cpu", root) else kept / "site"
+            written.append(write_site(home, kept, papers, ROOT, say))
+    if not written:
         raise UserError("there are no records to report on; run a table first, such as make table-dai")
-    committed = records_root("cpu", root)
-    lead = "Does expert guidance make the agent learn faster, by how much, and how sure are we?"
-    place = lambda kept: path if path is not None and kept == committed else kept / "report.html"
-    return [page.write(place(kept), "guided-rl", lead, sections) for kept, sections in pages.items()]
+    return written
 
 
-def _sections(name: str, root: Path, presets: Sequence[str]) -> dict[Path, list[page.Section]]:
-    """A table's part of the pages, by the folder of the records; committed presets have one ledger, ahead of them."""
-    found: dict[Path, list[page.Section]] = {}
-    for preset in reversed([preset for preset in PRESETS if preset in presets]):
-        kept, once = records_root(preset, root), preset in COMMITTED
-        if not any((kept / name / preset).glob("*/record.json")):
-            continue
-        content = build_report(name, preset, root)
-        if once and kept not in found:
-            found[kept] = [page.Section(content.claims.title, build.LEDGER, (content.claims,))]
-        as_paper = TABLES[name].paper_networks and preset == "long"
-        lead = build.SCALES["paper"] if as_paper else None
-        found.setdefault(kept, []).append(build.section(content, lead, claims=not once))
-    return found
+def _refresh(names: Sequence[str], root: Path, presets: Sequence[str], say: Callable[[str], None]) -> None:
+    """Compute the reports of these tables that are not of their records as they are."""
+    for name in names:
+        for preset in reversed([preset for preset in PRESETS if preset in presets]):
+            home = records_root(preset, root) / name / preset
+            count = len(list(home.glob("*/record.json")))
+            if not count:
+                continue
+            if inputs.unchanged(home / "report", _digest(name, preset, root)):
+                say(f"{TABLES[name].title}, preset {preset}: unchanged")
+            else:
+                say(f"{TABLES[name].title}, preset {preset}: computing from {count} records")
+                build_report(name, preset, root)
+
+
+def _paper(name: str, kept: Path, root: Path, presets: Sequence[str]) -> Paper:
+    """What the site says of a paper beside its report: it has the presets that have one below `kept`."""
+    table, folder = TABLES[name], f"benchmarks.papers.{name.replace('-', '_')}"
+    there = [p for p in PRESETS if p in presets and records_root(p, root) == kept]
+    there = [p for p in reversed(there) if (kept / name / p / "report" / inputs.NAME).exists()]
+    module, answer = sys.modules.get(f"{folder}.table"), ROOT / Path(*folder.split(".")) / "answer.md"
+    committed = kept == records_root("cpu", root) and answer.exists()
+    return Paper(
+        name,
+        table.title,
+        inspect.cleandoc(module.__doc__ or "") if module else "",
+        answer.read_text(encoding="utf-8").strip() if committed else "",
+        tuple(there),
+        tuple(table.pairs),
+        table.paper_networks,
+    )

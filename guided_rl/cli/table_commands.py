@@ -125,18 +125,21 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Report:
-    """Recompute every table, figure and claim from the stored records, and write the HTML page.
+    """Compute tables, figures and claims from the stored records, and write the site that shows them.
 
-    Presets smoke and quick, whose records are scratch, have a page of their own, runs/records/report.html.
+    A table is computed again only where its records, or the code that it is computed by, have changed. Presets smoke
+    and quick, whose records are scratch, have a site of their own, runs/records/site.
 
     Attributes:
-      page: where to write that of presets cpu, long and paper; results/report.html of the checkout if not given.
+      table: compute only these papers' tables again, such as `--table pag dai`; the pages show all.
+      site: folder for the pages of presets cpu, long and paper; results/site of the checkout if not given.
     """
 
-    page: Path | None = None
+    table: tuple[str, ...] = ()
+    site: Path | None = None
 
     def execute(self) -> None:
         from guided_rl.runtime.checkout import tables
 
-        for page in tables().write_pages(self.page):
+        for page in tables().write_pages(self.site, names=self.table):
             print(f"wrote {page}")

@@ -178,26 +178,49 @@ def test_a_sweep_replaces_no_record_by_a_commands_words(place, monkeypatch):
         sweep(seeds=2)
 
 
-def test_the_committed_page_is_of_committed_records_alone(tmp_path, monkeypatch):
+def test_the_committed_site_is_of_committed_records_alone(tmp_path, monkeypatch):
     monkeypatch.setattr(tables, "TABLES", {"tiny": PaperTable("tiny", "Tiny", lambda preset: [], (), (), ())})
     with pytest.raises(UserError, match="no records"):
         tables.write_pages(root=tmp_path)
     for preset in ("cpu", "paper"):
         keep(CellPaths("tiny", preset, tmp_path), CELLS[0])
     (committed,) = tables.write_pages(root=tmp_path)
-    assert committed == tmp_path / "results" / "report.html"
+    assert committed == tmp_path / "results" / "site" / "index.html"
     ledgers = sorted(path.relative_to(tmp_path / "results" / "tiny") for path in tmp_path.rglob("claims.md"))
-    assert [str(path) for path in ledgers] == ["report/claims.md"] and committed.read_text().count(
-        ">Tiny: claims<"
-    ) == 3
+    assert [str(path) for path in ledgers] == ["report/claims.md"]
     before = {path: path.read_bytes() for path in (tmp_path / "results").rglob("*") if path.is_file()}
     for preset in ("smoke", "quick"):
         keep(CellPaths("tiny", preset, tmp_path), CELLS[0])
-    scratch = tmp_path / "runs" / "records" / "report.html"
+    scratch = tmp_path / "runs" / "records" / "site" / "index.html"
     assert tables.write_pages(root=tmp_path) == [committed, scratch]
     assert {path: path.read_bytes() for path in (tmp_path / "results").rglob("*") if path.is_file()} == before
-    assert all(f"preset {preset}" in scratch.read_text() for preset in ("smoke", "quick"))
-    assert tables.write_pages(tmp_path / "page.html", tmp_path) == [tmp_path / "page.html", scratch]
+    page = (scratch.parent / "paper" / "tiny.html").read_text()
+    assert all(f"Preset {preset}" in page for preset in ("smoke", "quick"))
+    assert tables.write_pages(tmp_path / "site", tmp_path) == [tmp_path / "site" / "index.html", scratch]
+
+
+def test_only_a_table_whose_records_changed_is_computed_again(tmp_path, monkeypatch):
+    named = {name: PaperTable(name, name, lambda preset: [], (), (), ()) for name in ("one", "two")}
+    monkeypatch.setattr(tables, "TABLES", named)
+    for name in named:
+        keep(CellPaths(name, "quick", tmp_path), CELLS[0])
+    said = []
+    report = lambda *names: said.clear() or tables.write_pages(root=tmp_path, names=names, say=said.append)
+    report()
+    assert [line for line in said if "computing" in line] == [
+        f"{n}, preset quick: computing from 1 records" for n in named
+    ]
+    report()
+    assert said == ["one, preset quick: unchanged", "two, preset quick: unchanged"]
+    for name in named:
+        keep(CellPaths(name, "quick", tmp_path), CELLS[1])
+    report("two")
+    assert said[0] == "two, preset quick: computing from 2 records" and "one, preset quick: computing" not in said
+    (tmp_path / "runs" / "records" / "two" / "quick" / "report" / "returns.md").unlink()
+    report("two")
+    assert said[0] == "two, preset quick: computing from 2 records"
+    with pytest.raises(UserError, match="three"):
+        report("three")
 
 
 @pytest.mark.trains
