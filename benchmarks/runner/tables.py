@@ -216,5 +216,6 @@ def _paper(name: str, kept: Path, root: Path, presets: Sequence[str]) -> Paper:
         answer.read_text(encoding="utf-8").strip() if committed else "",
         tuple(there),
         tuple(table.pairs),
+        tuple(sorted({cell.config.method for preset in PRESETS for cell in table.cells(preset)})),
         table.paper_networks,
     )

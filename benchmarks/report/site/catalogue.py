@@ -24,7 +24,7 @@ class Paper:
       name: its folder among the records. title: for headings. about: its table's docstring.
       answer: what was found, in a sentence; empty where nobody wrote one.
       presets: those that have a report, the largest first.
-      pairs: (guided method, its base).
+      pairs: (guided method, its base). methods: all that it trains, with a record or without.
       paper_networks: whether networks are the paper's at every preset.
     """
 
@@ -34,6 +34,7 @@ class Paper:
     answer: str = ""
     presets: tuple[str, ...] = ()
     pairs: tuple[tuple[str, str], ...] = ()
+    methods: tuple[str, ...] = ()
     paper_networks: bool = False
 
 

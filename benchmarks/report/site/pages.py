@@ -42,13 +42,16 @@ class Pages:
 
     Args:
       catalogue: what is shown. home: folder of the site, from which records are linked.
-      curves: the stored curve data by name, for the small drawings. waiting: titles of papers without records.
+      curves: the stored curve data by name, for the small drawings. waiting: papers without records.
     """
 
-    def __init__(self, catalogue: Catalogue, home: Path, curves: Mapping[str, Any], waiting: Sequence[str] = ()):
-        self.catalogue, self.home, self.curves, self.waiting = catalogue, home, curves, waiting
-        groups = {c.table: {d.method for d in catalogue.of(paper=c.table)} for c in catalogue.cells}
-        self.colours = fixed_colours({**groups, "": catalogue.methods})
+    def __init__(self, catalogue: Catalogue, home: Path, curves: Mapping[str, Any], waiting: Sequence[Paper] = ()):
+        self.catalogue, self.home, self.curves = catalogue, home, curves
+        self.waiting = [paper.title for paper in waiting]
+        groups = {paper.name: {*paper.methods} for paper in (*catalogue.papers, *waiting)}
+        for cell in catalogue.cells:
+            groups[cell.table].add(cell.method)
+        self.colours = fixed_colours(groups)
         self.finals = final_texts(catalogue.finals)
         self.environment = _environment()
         self.environment.globals |= {

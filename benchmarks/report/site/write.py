@@ -46,7 +46,7 @@ def write_site(
         data, folders = _curve_files(home, kept, papers, checkout, say)
         curves = {name: read_script(data[name]) for name in data}
         shown = tuple(paper for paper in papers if paper.presets)
-        waiting = [paper.title for paper in papers if not paper.presets]
+        waiting = [paper for paper in papers if not paper.presets]
         pages = Pages(Catalogue(kept, shown), home, curves, waiting).all()
         written = {f"data/{name}.js" for name in data} | {f"data/{folder}/{inputs.NAME}" for folder in folders}
         for name, content in {**pages, **_static()}.items():
@@ -103,7 +103,8 @@ def _clear(home: Path, written: Iterable[str]) -> None:
     earlier = json.loads(listed.read_text(encoding="utf-8")) if listed.exists() else []
     for name in sorted(set(earlier) - set(names)):
         (home / name).unlink(missing_ok=True)
-        folder = (home / name).parent
-        if folder != home and folder.is_dir() and not any(folder.iterdir()):
+        for folder in (home / name).parents:
+            if folder == home or not folder.is_dir() or any(folder.iterdir()):
+                break
             folder.rmdir()
     _replace(listed, (json.dumps(names, indent=0, ensure_ascii=False) + "\n").encode())

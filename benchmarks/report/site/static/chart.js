@@ -12,23 +12,38 @@ const Chart = (() => {
     return `rgba(${mixed.join(",")},${alpha})`;
   }
 
-  // Lines as one table for uPlot: x, then of each line its mean, low, high and seeds.
-  function tables(lines) {
-    return lines.map((line) => [line.steps, line.mean, line.low, line.high, ...line.values]);
+  // Lines as one table for uPlot: x, then all bands' edges, all seeds, all means, so that no band covers a mean.
+  // `places` says of each line where its low, high, mean and first seed are.
+  function join(lines) {
+    const joined = uPlot.join(lines.map((line) => [line.steps, line.low, line.high, line.mean, ...line.values]));
+    const seeds = lines.reduce((sum, line) => sum + line.values.length, 0);
+    const data = [joined[0]], places = [];
+    let from = 1, seed = 1 + 2 * lines.length;
+    lines.forEach((line, i) => {
+      const place = { low: 1 + 2 * i, high: 2 + 2 * i, mean: 1 + 2 * lines.length + seeds + i, seed };
+      [place.low, place.high, place.mean].forEach((at, offset) => { data[at] = joined[from + offset]; });
+      line.values.forEach((_, offset) => { data[seed + offset] = joined[from + 3 + offset]; });
+      from += 3 + line.values.length;
+      seed += line.values.length;
+      places.push(place);
+    });
+    return { data, places };
   }
 
-  function series(lines, shows) {
+  function series(lines, places, shows) {
     const all = [{}], bands = [], count = lines.reduce((sum, line) => sum + line.values.length, 0);
     const faint = Math.max(0.12, Math.min(0.35, 8 / count)), shade = lines.length > 4 ? 0.12 : 0.2;
-    for (const line of lines) {
-      const dash = line.dashed ? [7, 4] : undefined, at = all.length;
-      all.push({ stroke: () => tone(line.colour, 1), width: 2.2, dash, spanGaps: true, points: { show: false } });
-      for (let edge = 0; edge < 2; edge++) all.push({ stroke: "transparent", width: 0, spanGaps: true, points: { show: false }, show: shows.band });
-      for (let seed = 0; seed < line.values.length; seed++) {
-        all.push({ stroke: () => tone(line.colour, faint), width: 1, dash, spanGaps: true, points: { show: false }, show: shows.seeds });
-      }
-      if (shows.band) bands.push({ series: [at + 2, at + 1], fill: () => tone(line.colour, line.dashed ? shade / 2 : shade) });
-    }
+    const style = { spanGaps: true, points: { show: false } };
+    lines.forEach((line, i) => {
+      const { low, high, mean, seed } = places[i], dash = line.dashed ? [7, 4] : undefined;
+      all[low] = { ...style, stroke: "transparent", width: 0, show: shows.band };
+      all[high] = { ...style, stroke: "transparent", width: 0, show: shows.band };
+      all[mean] = { ...style, stroke: () => tone(line.colour, 1), width: 2.2, dash };
+      line.values.forEach((_, offset) => {
+        all[seed + offset] = { ...style, stroke: () => tone(line.colour, faint), width: 1, dash, show: shows.seeds };
+      });
+      if (shows.band) bands.push({ series: [high, low], fill: () => tone(line.colour, line.dashed ? shade / 2 : shade) });
+    });
     return { all, bands };
   }
 
@@ -55,8 +70,7 @@ const Chart = (() => {
     };
   }
 
-  function options(lines, marks, shows, size, label, move) {
-    const { all, bands } = series(lines, shows);
+  function options({ all, bands }, marks, size, label, move) {
     const axis = { stroke: () => css("--faint"), grid: { stroke: () => css("--line"), width: 1 }, ticks: { stroke: () => css("--line") } };
     const reach = (plot, low, high) => {
       const wide = [low, high, ...marks.filter((mark) => mark.wanted).map((mark) => mark.value)].filter((v) => v !== null);
@@ -75,26 +89,28 @@ const Chart = (() => {
     };
   }
 
+  const known = (value) => value !== null && value !== undefined;
+  const read = (data, place, at) => ({ low: data[place.low][at], mean: data[place.mean][at], high: data[place.high][at] });
+
   // The value of each line at an index of the joined x.
-  function readout(box, lines, data, starts, index) {
+  function readout(box, lines, data, places, index) {
     const at = index === null || index === undefined ? data[0].length - 1 : index;
-    const rows = lines.map((line, number_) => {
-      const start = starts[number_], pick = (offset) => data[start + offset][at];
-      const band = pick(1) === null || pick(1) === undefined ? "" : `[${number(pick(1))}, ${number(pick(2))}]`;
+    const rows = lines.map((line, i) => {
+      const { low, mean, high } = read(data, places[i], at), band = known(low) ? `[${number(low)}, ${number(high)}]` : "";
       const name = make("th", { scope: "row", class: "l" }, make("i", { class: "swatch", style: `--c:${line.colour}` }), line.name);
-      return make("tr", {}, name, make("td", {}, number(pick(0))), make("td", {}, band), make("td", {}, String(line.seeds.length)));
+      return make("tr", {}, name, make("td", {}, number(mean)), make("td", {}, band), make("td", {}, String(line.seeds.length)));
     });
     const head = make("tr", {}, ...[`At ${steps(data[0][at])} steps`, "Mean", "95 %", "Seeds"].map((text, i) => make("th", { scope: "col", class: i ? null : "l" }, text)));
     box.replaceChildren(make("table", { class: "read" }, make("thead", {}, head), make("tbody", {}, ...rows)));
   }
 
   // All means as a table, made when it is asked for.
-  function asTable(lines, data, starts) {
+  function asTable(lines, data, places) {
     const head = make("tr", {}, make("th", { scope: "col", class: "l" }, "Steps"), ...lines.map((line) => make("th", { scope: "col" }, line.name)));
     const rows = [...data[0].keys()].map((at) => make("tr", {}, make("th", { scope: "row", class: "l" }, steps(data[0][at])),
       ...lines.map((line, i) => {
-        const [mean, low, high] = [0, 1, 2].map((offset) => data[starts[i] + offset][at]);
-        return make("td", {}, mean === null || mean === undefined ? "–" : low === null ? number(mean) : `${number(mean)} [${number(low)}, ${number(high)}]`);
+        const { low, mean, high } = read(data, places[i], at);
+        return make("td", {}, known(low) ? `${number(mean)} [${number(low)}, ${number(high)}]` : number(mean));
       })));
     return make("table", {}, make("thead", {}, head), make("tbody", {}, ...rows));
   }
@@ -107,28 +123,27 @@ const Chart = (() => {
       panel.append(make("p", { class: "faint" }, "Nothing that was chosen has such values on this task."));
       return null;
     }
-    const data = uPlot.join(tables(lines));
-    const starts = lines.reduce((found, line) => [...found, found.at(-1) + 3 + line.values.length], [1]).slice(0, -1);
+    const { data, places } = join(lines);
     const said = `${name}. ${lines.map((line) => `${line.name} ends at ${number(line.mean.at(-1))}`).join(", ")}.`;
     const place = make("div", { class: "plot", tabindex: "0", role: "group", "aria-roledescription": "chart", "aria-label": said + " The arrow keys read values." });
     const box = make("div", { class: "readout scroll" });
     const spoken = make("p", { class: "unseen", role: "status" });
     const table = make("details", { class: "notes" }, make("summary", {}, "Values as a table"));
     table.addEventListener("toggle", () => {
-      if (table.open && table.children.length === 1) table.append(make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Values as a table" }, asTable(lines, data, starts)));
+      if (table.open && table.children.length === 1) table.append(make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Values as a table" }, asTable(lines, data, places)));
     });
     panel.append(place, box, spoken, table);
     let index = data[0].length - 1;
-    const move = (at) => readout(box, lines, data, starts, at);
+    const move = (at) => readout(box, lines, data, places, at);
     const size = () => ({ width: Math.max(240, place.clientWidth), height });
-    const plot = new uPlot(options(lines, marks, shows, size(), label, move), data, place);
+    const plot = new uPlot(options(series(lines, places, shows), marks, size(), label, move), data, place);
     move(null);
     place.addEventListener("keydown", (event) => {
       const by = { ArrowLeft: -1, ArrowRight: 1, Home: -1e9, End: 1e9 }[event.key];
       if (by === undefined) return;
       event.preventDefault();
       index = Math.min(data[0].length - 1, Math.max(0, (plot.cursor.idx ?? index) + by));
-      plot.setCursor({ left: plot.valToPos(data[0][index], "x"), top: plot.valToPos(data[starts[0]][index] ?? 0, "y") });
+      plot.setCursor({ left: plot.valToPos(data[0][index], "x"), top: plot.valToPos(data[places[0].mean][index] ?? 0, "y") });
       move(index);
       spoken.textContent = [...box.querySelectorAll("tr")].map((row) => row.innerText.replace(/\s+/g, " ")).join("; ");
     });

@@ -55,10 +55,24 @@ const GRL = (() => {
     setTimeout(() => URL.revokeObjectURL(link.href), 10000);
   }
 
+  // Rows as CSV text.
+  function csv(rows) {
+    const quoted = (value) => /[",\n]/.test(value) ? `"${String(value).replace(/"/g, '""')}"` : value;
+    return rows.map((row) => row.map(quoted).join(",")).join("\n") + "\n";
+  }
+
   // What stands behind # in the address, by name.
   function hash() {
     return Object.fromEntries(new URLSearchParams(location.hash.slice(1)));
   }
 
-  return { add, load, number, steps, make, save, hash };
+  return { add, load, number, steps, make, save, csv, hash };
 })();
+
+// A table of a page can be taken along as CSV; a cell of two lines has them in one.
+for (const table of document.querySelectorAll("main table[data-file]")) {
+  const rows = () => [...table.rows].map((row) => [...row.cells].map((cell) => cell.innerText.trim().replace(/\s*\n\s*/g, " ")));
+  const button = GRL.make("button", { type: "button", class: "small", "aria-label": `Download as CSV: ${table.caption.textContent}` }, "CSV");
+  button.addEventListener("click", () => GRL.save(`${table.dataset.file}.csv`, new Blob([GRL.csv(rows())], { type: "text/csv" })));
+  (table.closest(".scroll") || table).after(button);
+}

@@ -6,6 +6,7 @@
   const MEASURES = { return: "Return", success: "Success", failures: "Failures in training" };
   const POLICIES = { own: "own", executed: "executed", both: "both" };
   const UNITS = { raw: "raw", normalised: "normalised" };
+  const KEPT = ["table", "task", "policy", "units", "measure"];
   let boxes = 0;
 
   const label = (cell) => cell.variant ? `${cell.method} (${cell.variant})` : cell.method;
@@ -71,8 +72,7 @@
         line.steps.forEach((step, at) => rows.push([...head, "mean", step, line.mean[at], line.low[at] ?? "", line.high[at] ?? ""]));
       }
     }
-    const quoted = (value) => /[",\n]/.test(value) ? `"${String(value).replace(/"/g, '""')}"` : value;
-    return rows.map((row) => row.map(quoted).join(",")).join("\n") + "\n";
+    return GRL.csv(rows);
   }
 
   function radios(id, legend, values, now, change) {
@@ -105,110 +105,137 @@
     return [...found.values()].sort((a, b) => b.main - a.main);
   }
 
-  async function start(box) {
-    const { root, name, only } = box.dataset, id = `v${boxes++}`, whole = !box.dataset.table;
-    const index = await GRL.load(root, "index");
-    const allowed = only ? only.split("|") : index.tables.map((table) => table.id);
-    const known = index.tables.filter((table) => allowed.includes(table.id));
-    if (!known.length) return box.replaceChildren(make("p", { class: "faint" }, "No curves are on record."));
-    const state = { table: box.dataset.table, task: box.dataset.task, methods: box.dataset.methods.split("|").filter(Boolean), policy: "own", units: "raw", measure: "return", seeds: true, band: true };
-    if (whole) fromAddress(state);
-    let charts = [], tasks = [];
-    const table = () => known.find((one) => one.id === state.table) || known[0];
-    const selects = { table: make("select", { "aria-label": "Table" }), task: make("select", { "aria-label": "Task" }) };
-    const methods = make("div"), panels = make("div", { class: "panels" }), message = make("p", { class: "faint", role: "status" });
+  // One viewer: `box` says where it begins; without a table it is the page's own, whose state is in the address.
+  class Viewer {
+    constructor(box, index) {
+      const { root, name, only, table, task, methods } = box.dataset;
+      Object.assign(this, { box, root, name, index, id: `v${boxes++}`, whole: !table, charts: [], tasks: [] });
+      this.known = index.tables.filter((one) => !only || only.split("|").includes(one.id));
+      this.state = { table, task, methods: methods.split("|").filter(Boolean), policy: "own", units: "raw", measure: "return", seeds: true, band: true };
+      if (this.whole) this.fromAddress();
+    }
 
-    function fromAddress() {
+    get table() {
+      return this.known.find((one) => one.id === this.state.table) || this.known[0];
+    }
+
+    fromAddress() {
       const given = GRL.hash();
-      for (const key of ["table", "task", "policy", "units", "measure"]) if (given[key]) state[key] = given[key];
-      if (given.methods) state.methods = given.methods.split("|");
+      for (const key of KEPT) if (given[key]) this.state[key] = given[key];
+      if (given.methods) this.state.methods = given.methods.split("|");
     }
 
-    function toAddress() {
-      if (!whole) return;
-      const { table: t, task, policy, units, measure } = state;
-      history.replaceState(null, "", "#" + new URLSearchParams({ table: t, task, methods: state.methods.join("|"), policy, units, measure }));
+    toAddress() {
+      if (!this.whole) return;
+      const kept = Object.fromEntries(KEPT.map((key) => [key, this.state[key]]));
+      history.replaceState(null, "", "#" + new URLSearchParams({ ...kept, methods: this.state.methods.join("|") }));
     }
 
-    function draw() {
-      for (const chart of charts) chart.plot.destroy();
-      const several = tasks.length > 1;
+    build() {
+      const { state, box } = this, set = (key) => (value) => { state[key] = value; this.draw(); };
+      this.selects = { table: make("select", { "aria-label": "Table" }), task: make("select", { "aria-label": "Task" }) };
+      this.selects.table.addEventListener("change", () => { state.table = this.selects.table.value; this.fill(); });
+      this.selects.task.addEventListener("change", () => { state.task = this.selects.task.value; this.load(); });
+      this.methods = make("div");
+      this.panels = make("div", { class: "panels" });
+      this.message = make("p", { class: "faint", role: "status" });
+      this.measures = radios(this.id, "Measure", MEASURES, state.measure, set("measure"));
+      const check = (key, text) => make("label", {}, make("input", { type: "checkbox", checked: state[key], onchange: (event) => set(key)(event.target.checked) }), ` ${text}`);
+      box.setAttribute("role", "region");
+      box.setAttribute("aria-label", this.name);
+      box.replaceChildren(
+        make("div", { class: "choose" }, make("label", {}, "Table", this.selects.table), make("label", {}, "Task", this.selects.task)),
+        this.methods,
+        make("div", { class: "switches" }, this.measures,
+          radios(this.id, "Policy", POLICIES, state.policy, set("policy")), radios(this.id, "Scale", UNITS, state.units, set("units")),
+          make("fieldset", {}, make("legend", {}, "Show"), check("seeds", "every seed"), check("band", "95 % band"))),
+        this.message, this.panels,
+        make("div", { class: "buttons" },
+          make("button", { type: "button", onclick: () => this.saveCsv() }, "Download CSV"),
+          make("button", { type: "button", onclick: () => this.savePng() }, "Download PNG")));
+      return this.fill();
+    }
+
+    fill() {
+      const { state, known, selects } = this, named = this.table.tasks.map((one) => one.task);
+      state.table = this.table.id;
+      if (state.task !== ALL && !named.includes(state.task)) state.task = named[0];
+      const option = (value, text, selected) => make("option", { value, selected }, text);
+      selects.table.replaceChildren(...known.map((one) => option(one.id, one.title, one === this.table)));
+      selects.task.replaceChildren(...named.map((one) => option(one, one, one === state.task)), option(ALL, `all ${named.length} tasks`, state.task === ALL));
+      return this.load();
+    }
+
+    async load() {
+      const asked = this.table.tasks.filter((one) => this.state.task === ALL || one.task === this.state.task);
+      this.message.textContent = "Loading …";
+      try {
+        this.tasks = await Promise.all(asked.map((one) => GRL.load(this.root, one.name)));
+      } catch (error) {
+        this.message.textContent = `${error.message}. Is the site's folder whole?`;
+        return;
+      }
+      this.offer();
+      this.draw();
+    }
+
+    // Methods and measures that these tasks have.
+    offer() {
+      const { state, measures } = this, cells = union(this.tasks);
+      settle(state, cells);
+      this.methods.replaceChildren(...boxesOf(cells, state, this.index.colours, () => this.draw()));
+      for (const measure of Object.keys(MEASURES)) measures.querySelector(`[data-value="${measure}"]`).hidden = !cells.some((cell) => measured(cell, measure));
+      if (cells.some((cell) => measured(cell, state.measure))) return;
+      state.measure = "return";
+      measures.querySelector("input").checked = true;
+    }
+
+    draw() {
+      const { state, tasks, panels } = this, several = tasks.length > 1;
+      for (const chart of this.charts) chart.plot.destroy();
       panels.classList.toggle("several", several);
       panels.replaceChildren();
-      const shows = { seeds: state.seeds && !several, band: state.band };
-      charts = [];
-      for (const task of tasks) {
-        const { lines, normal, marks } = linesOf(task, state, index.colours), panel = make("div", { class: "panel" });
-        panels.append(panel);
-        const unit = state.measure !== "return" ? MEASURES[state.measure].toLowerCase() : normal ? "normalised return" : "return";
-        const drawn = Chart.draw(panel, { title: `${task.task}: ${MEASURES[state.measure].toLowerCase()}`, name: `${table().title}, ${task.task}`, label: unit, lines, marks, shows, height: several ? 240 : 380 });
-        if (drawn) charts.push({ ...drawn, task: task.task, normal, title: `${table().title}, ${task.task}: ${unit}` });
-      }
-      message.textContent = state.units === "normalised" ? explained() : "";
-      toAddress();
+      this.charts = tasks.map((task) => this.drawOne(task, several)).filter(Boolean);
+      this.message.textContent = state.units === "normalised" ? this.explained() : "";
+      this.toAddress();
     }
 
-    function explained() {
-      const raw = tasks.filter((task) => !task.scale.normalises).map((task) => task.task);
+    drawOne(task, several) {
+      const { state } = this, { lines, normal, marks } = linesOf(task, state, this.index.colours);
+      const unit = state.measure !== "return" ? MEASURES[state.measure].toLowerCase() : normal ? "normalised return" : "return";
+      const panel = make("div", { class: "panel" }), name = `${this.table.title}, ${task.task}`;
+      this.panels.append(panel);
+      const shows = { seeds: state.seeds && !several, band: state.band };
+      const drawn = Chart.draw(panel, { title: `${task.task}: ${MEASURES[state.measure].toLowerCase()}`, name, label: unit, lines, marks, shows, height: several ? 240 : 380 });
+      return drawn && { ...drawn, task: task.task, normal, title: `${name}: ${unit}` };
+    }
+
+    explained() {
+      const raw = this.tasks.filter((task) => !task.scale.normalises).map((task) => task.task);
       const words = "0 is the better of random and zero action, 100 the expert.";
       return raw.length ? `${words} No such scale, so that returns stay raw: ${raw.join(", ")}.` : words;
     }
 
-    function offer() {
-      const cells = union(tasks);
-      settle(state, cells);
-      methods.replaceChildren(...boxesOf(cells, state, index.colours, draw));
-      for (const measure of Object.keys(MEASURES)) measures.querySelector(`[data-value="${measure}"]`).hidden = !cells.some((cell) => measured(cell, measure));
-      if (!cells.some((cell) => measured(cell, state.measure))) {
-        state.measure = "return";
-        measures.querySelector("input").checked = true;
-      }
+    get file() {
+      const { table, task, measure } = this.state;
+      return `${table.replace("/", "-")}-${task === ALL ? "all-tasks" : task.replace(/[^\w.-]/g, "_")}-${measure}`;
     }
 
-    async function load() {
-      const asked = table().tasks.filter((one) => state.task === ALL || one.task === state.task);
-      message.textContent = "Loading …";
-      try {
-        tasks = await Promise.all(asked.map((one) => GRL.load(root, one.name)));
-      } catch (error) {
-        message.textContent = `${error.message}. Is the site's folder whole?`;
-        return;
-      }
-      offer();
-      draw();
+    saveCsv() {
+      GRL.save(`${this.file}.csv`, new Blob([csv(this.charts, this.state)], { type: "text/csv" }));
     }
 
-    function fill() {
-      state.table = table().id;
-      selects.table.replaceChildren(...known.map((one) => make("option", { value: one.id, selected: one === table() }, one.title)));
-      const named = table().tasks.map((one) => one.task);
-      if (state.task !== ALL && !named.includes(state.task)) state.task = named[0];
-      selects.task.replaceChildren(...named.map((one) => make("option", { value: one, selected: one === state.task }, one)),
-        make("option", { value: ALL, selected: state.task === ALL }, `all ${named.length} tasks`));
-      return load();
+    savePng() {
+      if (this.charts.length) Chart.picture(this.charts).toBlob((blob) => GRL.save(`${this.file}.png`, blob));
     }
+  }
 
-    selects.table.addEventListener("change", () => { state.table = selects.table.value; fill(); });
-    selects.task.addEventListener("change", () => { state.task = selects.task.value; load(); });
-    const redraw = (key) => (value) => { state[key] = value; draw(); };
-    const measures = radios(id, "Measure", MEASURES, state.measure, redraw("measure"));
-    const check = (key, text) => make("label", {}, make("input", { type: "checkbox", checked: state[key], onchange: (event) => redraw(key)(event.target.checked) }), ` ${text}`);
-    const file = () => `${state.table.replace("/", "-")}-${state.task === ALL ? "all-tasks" : state.task.replace(/[^\w.-]/g, "_")}-${state.measure}`;
-    const saves = [
-      make("button", { type: "button", onclick: () => GRL.save(file() + ".csv", new Blob([csv(charts, state)], { type: "text/csv" })) }, "Download CSV"),
-      make("button", { type: "button", onclick: () => charts.length && Chart.picture(charts).toBlob((blob) => GRL.save(file() + ".png", blob)) }, "Download PNG"),
-    ];
-    box.setAttribute("role", "region");
-    box.setAttribute("aria-label", name);
-    box.replaceChildren(
-      make("div", { class: "choose" }, make("label", {}, "Table", selects.table), make("label", {}, "Task", selects.task)),
-      methods,
-      make("div", { class: "switches" }, measures, radios(id, "Policy", POLICIES, state.policy, redraw("policy")), radios(id, "Scale", UNITS, state.units, redraw("units")),
-        make("fieldset", {}, make("legend", {}, "Show"), check("seeds", "every seed"), check("band", "95 % band"))),
-      message, panels, make("div", { class: "buttons" }, ...saves));
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
-    if (whole) window.addEventListener("hashchange", () => { fromAddress(); fill(); });
-    await fill();
+  async function start(box) {
+    const viewer = new Viewer(box, await GRL.load(box.dataset.root, "index"));
+    if (!viewer.known.length) return box.replaceChildren(make("p", { class: "faint" }, "No curves are on record."));
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => viewer.draw());
+    if (viewer.whole) window.addEventListener("hashchange", () => { viewer.fromAddress(); viewer.fill(); });
+    return viewer.build();
   }
 
   for (const box of document.querySelectorAll(".viewer")) start(box);
