@@ -120,7 +120,15 @@ def build_report(name: str, preset: str, root: Path = ROOT) -> build.Content:
     found = {other: records.read_all(home.parent, name, other) for other in _together(preset)}
     more = {"more": table.figures, "published": table.published, "paper_networks": table.paper_networks}
     content = build.build(
-        found[preset], table.title, preset, table.claims, table.pairs, table.sweeps, table.ours, ledger=found, **more
+        found[preset],
+        table.title,
+        preset,
+        table.claims_at(preset),
+        table.pairs,
+        table.sweeps,
+        table.ours,
+        ledger=found,
+        **more,
     )
     once, folder, ledger = preset in COMMITTED, home / preset / "report", []
     (folder / inputs.NAME).unlink(missing_ok=True)

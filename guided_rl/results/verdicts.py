@@ -2,7 +2,8 @@
 
 A p-value here is the one of the interval: Student's t with the interval's degrees of freedom, scaled so
 that it is 2.5 % where the 95 % interval ends (Altman and Bland 2011, "How to obtain the P value from a
-confidence interval"). So a verdict on one interval is the same by either. Over several tasks "holds"
+confidence interval"). So a verdict on one interval is the same by either; one that ends at the threshold decides
+nothing. Over several tasks "holds"
 and "does not hold" keep an error rate of 2.5 % each by the partial conjunction of Benjamini and Heller
 (2008, "Screening for partial conjunction hypotheses"): to say that u of m tasks do something, the u-th
 smallest p-value counts (m − u + 1) times.
@@ -37,7 +38,7 @@ class Evidence:
 
     @property
     def verdict(self) -> str:
-        return FAILS if self.fails <= TAIL else HOLDS if self.holds <= TAIL else UNDECIDED
+        return FAILS if self.fails < TAIL else HOLDS if self.holds < TAIL else UNDECIDED
 
     @property
     def p(self) -> float:

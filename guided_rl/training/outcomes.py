@@ -13,6 +13,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from guided_rl.methods.acts import EXPERT_QUERIES, EXPERT_SHARE
 
@@ -38,5 +39,6 @@ def has_had(before: Outcomes, metrics: Mapping[str, jax.Array]) -> Outcomes:
 
 
 def shares(sums: Mapping[str, Any], steps: Any) -> dict[str, Any]:
-    """Sums over steps as they are reported: a share per step, all else as it is."""
-    return {name: value / steps if name == EXPERT_SHARE else value for name, value in sums.items()}
+    """Sums over steps as they are reported: a share per step, NaN where there was none; all else as it is."""
+    with np.errstate(invalid="ignore"):
+        return {name: value / steps if name == EXPERT_SHARE else value for name, value in sums.items()}

@@ -128,6 +128,19 @@ def test_a_guide_begins_at_one_and_learns_to_favour_rows_like_the_experts():
     assert rank_share(found[good], found[~good]) > 0.6
 
 
+def test_relative_weights_have_mean_one_and_learn_from_differences_alone():
+    """Where every row pulls alike nothing is learned; else the row that pulls more gains what the others lose."""
+    x = jnp.float32(np.eye(4, 2) * 3)
+    guide = jax.tree.map(lambda value: value + 0.1, init_guide(jax.random.key(0), SETUP, 2))
+    found = weights(SETUP, guide, x, relative=True)
+    assert float(found.mean()) == pytest.approx(1.0) and float(found.std()) > 1e-3
+    loss = lambda pull: jax.grad(lambda g: jnp.mean(pull * weights(SETUP, g, x, relative=True)))(guide)
+    alike = jax.tree.leaves(loss(jnp.full(4, -2.0)))
+    np.testing.assert_allclose(np.concatenate([np.ravel(g) for g in alike]), 0.0, atol=1e-6)
+    one_more = jax.tree.leaves(loss(jnp.float32([-3.0, -1.0, -1.0, -1.0])))
+    assert max(float(jnp.abs(g).max()) for g in one_more) > 1e-3
+
+
 def test_the_area_under_the_curve_counts_ties_half():
     assert float(rank_share(jnp.array([1.0, 3.0]), jnp.array([0.0, 2.0]))) == 0.75
     assert float(rank_share(jnp.ones(3), jnp.ones(4))) == 0.5

@@ -52,6 +52,13 @@ def test_nothing_is_shown_by_few_seeds_or_by_what_has_no_interval():
     assert verdicts.differs(Interval(9.0, np.nan, np.nan, 10, "none")).verdict == UNDECIDED
 
 
+def test_an_interval_that_ends_at_the_threshold_decides_nothing():
+    """One crash of one seed in ten is no proof of fewer crashes: the interval is [−0.2, 0]."""
+    crashes = lambda high: Interval(-0.05, -0.2, high, 10, "bootstrap", df=9.0)
+    assert verdicts.below(crashes(0.0), 0.0).verdict == UNDECIDED
+    assert verdicts.below(crashes(-0.01), 0.0).verdict == HOLDS
+
+
 def test_what_has_no_spread_is_certain_unless_it_is_the_threshold_itself():
     sure = Interval(2.0, 2.0, 2.0, 10, "bootstrap", df=9.0)
     assert [verdicts.above(sure, x).verdict for x in (1.0, 2.0, 3.0)] == [HOLDS, UNDECIDED, FAILS]

@@ -28,6 +28,15 @@ def claim(number: str, statement: str, source: str, metric: str, threshold: str,
     return Claim(f"bread/{number}", "BREAD", statement, source, metric, threshold, judge, unit=unit)
 
 
+LIVE = claim(
+    "B1.live",
+    "BREAD solves a chain in fewer steps than GRPO",
+    "B1 in small: less instead of a third, one chain",
+    "mean steps until 90 % success, BREAD − GRPO; what was not solved counts as the whole budget",
+    "< 0",
+    judges.fewer_steps("bread", "grpo", ("Chain-12",), 1),
+    "return",
+)
 CLAIMS = [
     claim(
         "B1",

@@ -18,7 +18,7 @@ The paper's own models and data are language's, so that presets `long` and `pape
 
 from __future__ import annotations
 
-from benchmarks.papers.bread.claims import CHAINS, CLAIMS, CONTINUOUS, EQUAL_STEPS, OFF_POLICY
+from benchmarks.papers.bread.claims import CHAINS, CLAIMS, CONTINUOUS, EQUAL_STEPS, LIVE, OFF_POLICY
 from benchmarks.papers.bread.figures import figures
 from benchmarks.runner.cells import Cell, PaperTable
 from guided_rl.config import RunConfig
@@ -51,7 +51,7 @@ def cells(preset: str) -> list[Cell]:
     if preset not in SCALE:
         return []
     if preset in ("smoke", "quick"):
-        return [cell(preset, "Chain-10", method) for method in MAIN]
+        return [cell(preset, "Chain-12", method) for method in MAIN[:2]]
     found = [cell(preset, task, method) for task in CHAINS for method in MAIN]
     beyond = [task for task in EQUAL_STEPS if task not in CHAINS]
     found += [cell(preset, task, method) for task in beyond for method in (*MAIN, "sft-grpo")]
@@ -74,4 +74,5 @@ TABLE = PaperTable(
     pairs=(("bread", "grpo"), ("bread", "uniform-resets")),
     sweeps=(),
     figures=figures,
+    live=(LIVE,),
 )

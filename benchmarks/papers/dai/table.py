@@ -38,7 +38,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from benchmarks.papers.dai.claims import CHOSEN, CLAIMS, MANY_BASE, MANY_SEEDS, T_CHANGES, TASKS
+from benchmarks.papers.dai.claims import CHOSEN, CLAIMS, LIVE, LIVE_TASK, MANY_BASE, MANY_SEEDS, T_CHANGES, TASKS
 from benchmarks.report.replacements import Replacement
 from benchmarks.runner.cells import TUNING_SEED, Cell, PaperTable, Tuning
 from guided_rl.config import RunConfig
@@ -56,7 +56,7 @@ TD3_RATES = {"actor_lr": 1e-3, "critic_lr": 1e-3}
 
 SCALE = {
     "smoke": {"steps": 1_000, "seeds": 2, "evaluations": 4, "episodes": 1, "batch": 32, "warmup": 0.1},
-    "quick": {"steps": 12_000, "seeds": 5, "episodes": 5, "batch": 128},
+    "quick": {"steps": 20_000, "seeds": 10, "evaluations": 20, "episodes": 10, "batch": 64},
     "cpu": {"steps": 100_000, "seeds": 10, "episodes": 10, "batch": 128},
     "long": {"steps": 1_000_000, "seeds": 10, "episodes": 10, "batch": 128},
     "paper": {"steps": 1_000_000, "seeds": 10, "episodes": 10, "batch": 256, "hidden": (256, 256)},
@@ -115,7 +115,10 @@ def long_cells() -> list[Cell]:
 
 def cells(preset: str) -> list[Cell]:
     """Main comparison first, then baselines, our methods, sweep, expert quality, switches, and studies of T_change."""
-    if preset in ("smoke", "quick"):
+    if preset == "quick":
+        maze = {"task": LIVE_TASK, "hidden": (64, 64), **SCALE[preset]}
+        return [Cell(RunConfig(method="dqn", **maze)), Cell(RunConfig(method="dai-dqn", guide="exact", **maze))]
+    if preset == "smoke":
         return [cell(preset, "HalfCheetah-v5", method) for method in ("sac", "dai-sac", "td3", "dai-td3")]
     if preset == "long":
         return long_cells()
@@ -151,4 +154,5 @@ TABLE = PaperTable(
         Replacement("progress-dai-sac", "dai-sac", (SWEEP, MANY_SEEDS)),
         Replacement("experts-dai-sac", "dai-sac", ("averaged panel", *(f"expert {q} %" for q in QUALITIES))),
     ),
+    live=(LIVE,),
 )

@@ -7,14 +7,15 @@ Five arms on twelve sets, {HalfCheetah, Hopper, Walker2d} × {random, medium, me
   gorl-style                        the guide learns from the 200 rows
   gorl-style, shuffled weights      its weights are dealt out at random within every batch
 
-On medium-expert also iql-offline and gorl-style-iql. CQL's constraint is one on the critic: its weights would reach the
-expert's loss through a later step of the actor alone, so that there is no such arm.
+On medium-expert also gorl-style with weights of mean one, iql-offline and gorl-style-iql. CQL's constraint is one
+on the critic: its weights would reach the expert's loss through a later step of the actor alone, so that there is no
+such arm.
 
 Arithmetic of preset cpu, in millions of seed-updates (cells × seeds × steps):
   arms       12 sets × 5 × 10 × 0.01          = 6.0
   tuning     12 sets × 3 κ × 3 seeds × 0.01   = 1.08
-  IQL        3 sets × 2 × 10 × 0.01           = 0.6
-  together 7.68. Two busy cores did some 3,000 a second of the base's; an update of gorl-style costs some 1.7 of these.
+  mixed      3 sets × 3 × 10 × 0.01           = 0.9
+  together 7.98. Two busy cores did some 3,000 a second of the base's; an update of gorl-style costs some 1.7 of these.
 
 10,000 updates are far from the paper's million: rates are 1e-3 instead of 3e-4, so that the actor's imitation
 converges, and the critics have seen little. What the arms share is the budget. Preset long has a hundred times as many.
@@ -24,7 +25,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from benchmarks.papers.gorl.claims import BEST, BODIES, CLAIMS, DEMOS, KINDS, MIXED, SHUFFLED
+from benchmarks.papers.gorl.claims import BEST, BODIES, CLAIMS, DEMOS, KINDS, LIVE, MIXED, RELATIVE, SHUFFLED
 from benchmarks.papers.gorl.figures import figures
 from benchmarks.runner.cells import Cell, PaperTable, Tuning
 from guided_rl.config import RunConfig
@@ -34,7 +35,7 @@ KAPPAS = (0.1, 0.4, 1.6)
 EXPERT_ROWS = 200
 SCALE: dict[str, dict[str, Any]] = {
     "smoke": {"steps": 400, "seeds": 2, "evaluations": 2, "episodes": 1, "batch": 32},
-    "quick": {"steps": 4_000, "seeds": 5, "evaluations": 4, "episodes": 2, "batch": 128},
+    "quick": {"steps": 4_000, "seeds": 10, "evaluations": 4, "episodes": 2, "batch": 128},
     "cpu": {"steps": 10_000, "seeds": 10, "evaluations": 5, "episodes": 5, "batch": 128},
     "long": {"steps": 1_000_000, "seeds": 10, "evaluations": 20, "episodes": 10, "batch": 128},
     "paper": {"steps": 1_000_000, "seeds": 10, "evaluations": 20, "episodes": 10, "batch": 256, "hidden": (256, 256)},
@@ -91,6 +92,7 @@ def cells(preset: str) -> list[Cell]:
         return arms(preset, "Hopper-v5", "medium-expert")[:2]
     found = [found for kind in reversed(KINDS) for body in BODIES for found in arms(preset, body, kind)]
     for body, _, kind in (name.partition("/") for name in MIXED):
+        found.append(cell(preset, body, kind, "gorl-style", RELATIVE, options={"relative": True}))
         found += [cell(preset, body, kind, "iql-offline", tail=0), cell(preset, body, kind, "gorl-style-iql")]
     return found
 
@@ -103,4 +105,5 @@ TABLE = PaperTable(
     pairs=(("gorl-style", "td3-bc"), ("gorl-style-iql", "iql-offline")),
     sweeps=(),
     figures=figures,
+    live=(LIVE,),
 )

@@ -6,6 +6,8 @@ that it claims. Success and returns are those of the policy as it acts in traini
 
 from __future__ import annotations
 
+import dataclasses
+
 from benchmarks.claims import judges
 from benchmarks.claims import success_judges as success
 from benchmarks.claims.ledger import Claim
@@ -28,6 +30,18 @@ def auc_above(variant: str):
     return judges.beats(MENTOR, MENTOR, TASKS, "auc", len(TASKS) - 1, success.SAMPLED, ("", variant))
 
 
+LIVE = (
+    dataclasses.replace(
+        claim(
+            "M1.live",
+            "It learns faster than GRPO with as many roll-outs, all the learner's own",
+            "M1 on one task",
+            "AUC of the sampled policy's return, mentor-control − grpo",
+            judges.beats(MENTOR, BASE, SPARSE[-1:], "auc", 1, success.SAMPLED),
+        ),
+        threshold="> 0",
+    ),
+)
 CLAIMS = [
     claim(
         "M1",

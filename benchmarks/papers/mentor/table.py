@@ -14,7 +14,7 @@ have no cells, since the paper's own scale is language models.
 
 from __future__ import annotations
 
-from benchmarks.papers.mentor.claims import BASE, CLAIMS, GATES, MENTOR, SPARSE, TASKS
+from benchmarks.papers.mentor.claims import BASE, CLAIMS, GATES, LIVE, MENTOR, SPARSE, TASKS
 from benchmarks.papers.mentor.figures import figures
 from benchmarks.runner.cells import Cell, PaperTable
 from guided_rl.config import RunConfig
@@ -54,8 +54,10 @@ def cells(preset: str) -> list[Cell]:
     """GRPO and the entropy gate, then the other gates; worse experts and switches on one maze."""
     if preset not in SCALE:
         return []
-    if preset in ("smoke", "quick"):
-        task = SPARSE[-1]
+    task = SPARSE[-1]
+    if preset == "quick":
+        return [cell(preset, task, BASE), cell(preset, task, MENTOR)]
+    if preset == "smoke":
         return [cell(preset, task, BASE), cell(preset, task, MENTOR), gated(preset, task, "random")]
     found = [cell(preset, task, method) for task in TASKS for method in (BASE, MENTOR)]
     found += [gated(preset, task, gate) for task in TASKS for gate in GATES]
@@ -76,4 +78,5 @@ TABLE = PaperTable(
     pairs=((MENTOR, BASE),),
     sweeps=(),
     figures=figures,
+    live=LIVE,
 )

@@ -253,6 +253,15 @@ def robust() -> list[Claim]:
     ]
 
 
+LIVE_TASK = "PointCircle"
+LIVE = claim(
+    "C2.live",
+    "PAG leaves the circle at most half as often as SAC",
+    "C2 on one task",
+    "difference of crashes in training, PAG − SAC / 2",
+    "< 0",
+    judges.fewer_failures("pag", "sac", (LIVE_TASK,), 0.5),
+)
 CLAIMS = [
     *early("", SWITCHED, ""),
     *safety(),

@@ -47,7 +47,17 @@ unscaled rewards.
 from __future__ import annotations
 
 from benchmarks.papers.pag import figures as local_figures
-from benchmarks.papers.pag.claims import ATTRACTIVE, CLAIMS, LONG, REPULSIVE, SWEEP, TASKS, THETA_TARGET
+from benchmarks.papers.pag.claims import (
+    ATTRACTIVE,
+    CLAIMS,
+    LIVE,
+    LIVE_TASK,
+    LONG,
+    REPULSIVE,
+    SWEEP,
+    TASKS,
+    THETA_TARGET,
+)
 from benchmarks.report.replacements import Replacement
 from benchmarks.runner.cells import TUNING_SEED, Cell, PaperTable, Tuning
 from guided_rl.config import RunConfig
@@ -89,7 +99,7 @@ GUIDES = {
 }
 SCALE = {
     "smoke": {"steps": 1_000, "seeds": 2, "evaluations": 5, "episodes": 1, "batch": 32, "block": 100},
-    "quick": {"steps": 8_000, "seeds": 3, "evaluations": 8, "episodes": 5},
+    "quick": {"steps": 4_000, "seeds": 10, "evaluations": 4, "episodes": 2},
     "cpu": {"steps": 50_000, "seeds": 10, "evaluations": 25, "episodes": 4},
     "long": {"steps": 2_000_000, "seeds": 10, "evaluations": 40, "episodes": 10},
     "paper": {"steps": 2_000_000, "seeds": 10, "evaluations": 40, "episodes": 10},
@@ -174,7 +184,9 @@ def best(preset: str, task: str) -> Cell:
 
 def cells(preset: str) -> list[Cell]:
     """Main comparison first, then ablations, our method, longer runs and the grid."""
-    if preset in ("smoke", "quick"):
+    if preset == "quick":
+        return [cell(preset, LIVE_TASK, method) for method in ("sac", *FORMS)]
+    if preset == "smoke":
         return [cell(preset, "cartpole-safe", method) for method in (*COMPARED, "pag-text")]
     if preset == "long":
         return in_full(preset)
@@ -238,4 +250,5 @@ TABLE = PaperTable(
     ours=(Replacement("learned-sag", "sag"),),
     figures=local_figures.figures,
     paper_networks=True,
+    live=(LIVE,),
 )

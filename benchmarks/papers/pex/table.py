@@ -64,6 +64,8 @@ from benchmarks.papers.pex.claims import (
     FREE,
     FRESH,
     IQL_BETA,
+    LIVE,
+    LIVE_SET,
     LONG_MAZES,
     MAZES,
     OFFLINE,
@@ -90,7 +92,7 @@ ONLINE = ("pex", "direct", "buffer")
 
 SCALE: dict[str, dict[str, Any]] = {
     "smoke": {"steps": 1_000, "seeds": 2, "evaluations": 4, "episodes": 1, "batch": 32, "warmup": 0.1},
-    "quick": {"steps": 4_000, "seeds": 5, "episodes": 5, "batch": 128},
+    "quick": {"steps": 4_000, "seeds": 10, "evaluations": 5, "episodes": 2, "batch": 128},
     "cpu": {"steps": 40_000, "seeds": 10, "episodes": 5, "batch": 128},
     "long": {"steps": 1_000_000, "seeds": 10, "episodes": 10, "batch": 128, "shard": 2},
     "paper": {"steps": 1_000_000, "seeds": 10, "episodes": 10, "batch": 256, "hidden": (256, 256)},
@@ -254,7 +256,10 @@ def cells(preset: str) -> list[Cell]:
     """Offline cells before what builds on them; then baselines and ablations, AntMaze, and the other β last."""
     if preset == "long":
         return long_cells()
-    if preset in ("smoke", "quick"):
+    if preset == "quick":
+        task, _, kind = LIVE_SET.partition("/")
+        return [offline(preset, task, kind), online(preset, task, kind, "pex"), scratch(preset, task)]
+    if preset == "smoke":
         pairs = (("PointMaze-umaze", "diverse"), ("HalfCheetah-v5", "medium"))
         return [
             cell
@@ -284,4 +289,5 @@ TABLE = PaperTable(
     sweeps=(("inverse_temperature", "direct"),),
     ours=(Replacement("adaptive-pex", "pex", (SWEEP, "uniform choice", "argmax choice")),),
     published=published_table,
+    live=(LIVE,),
 )

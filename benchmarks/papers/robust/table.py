@@ -20,6 +20,7 @@ import numpy as np
 
 from benchmarks.papers.robust.claims import (
     CLAIMS,
+    LIVE,
     NOISY,
     TASKS,
     TWO,
@@ -134,4 +135,5 @@ TABLE = PaperTable(
     sweeps=(("epsilon", "naive-planning"),),
     figures=figures,
     published=beside_the_programme,
+    live=(LIVE,),
 )

@@ -36,18 +36,20 @@ def init(key: jax.Array, ctx: Context, dataset: jax.Array | None = None, *, kind
     return guide_network.with_guide(agent, jax.random.fold_in(key, GUIDE_STREAM), width, watched, ctx)
 
 
-def guide_step(agent: Agent, batch: Batch, expert: Batch, ctx: Context, kind: str) -> tuple[Agent, Metrics]:
+def guide_step(
+    agent: Agent, batch: Batch, expert: Batch, ctx: Context, kind: str, relative: bool = False
+) -> tuple[Agent, Metrics]:
     """One Adam step of w; both batches are scaled."""
     terms = lambda params: td3_bc.terms(params, agent, batch, ctx)
     x = guide_inputs(kind, batch, terms(agent.params["actor"]))
     expert_loss = lambda params: jnp.mean(td3_bc.squared_error(params, expert, ctx))
-    return guide_network.guide_step(agent, x, terms, expert_loss, ctx)
+    return guide_network.guide_step(agent, x, terms, expert_loss, ctx, relative)
 
 
-def weights_of(agent: Agent, guide, batch: Batch, ctx: Context, kind: str) -> jax.Array:
+def weights_of(agent: Agent, guide, batch: Batch, ctx: Context, kind: str, relative: bool = False) -> jax.Array:
     """B of every row of a scaled batch [batch], by the `guide` and the actor and critic of `agent`."""
     x = guide_inputs(kind, batch, td3_bc.terms(agent.params["actor"], agent, batch, ctx))
-    return weights(ctx.setup, guide, x)
+    return weights(ctx.setup, guide, x, relative)
 
 
 def watched_weights(agent: Agent, ctx: Context, kind: str) -> Metrics:
@@ -59,7 +61,7 @@ def watched_weights(agent: Agent, ctx: Context, kind: str) -> Metrics:
 
 
 def update(
-    agent: Agent, batch: Batch, key: jax.Array, ctx: Context, *, kind: str, shuffled: bool
+    agent: Agent, batch: Batch, key: jax.Array, ctx: Context, *, kind: str, shuffled: bool, relative: bool
 ) -> tuple[Agent, Metrics]:
     """The guide and its weights where the actor is due, then TD3's update with them."""
     own = {name: column for name, column in batch.items() if name != "expert"}
@@ -67,8 +69,8 @@ def update(
 
     def guided(before):
         agent, _ = before
-        after, metrics = guide_step(agent, own, expert, ctx, kind)
-        found = weights_of(agent, after.params["guide"], own, ctx, kind)
+        after, metrics = guide_step(agent, own, expert, ctx, kind, relative)
+        found = weights_of(agent, after.params["guide"], own, ctx, kind, relative)
         dealt = jax.random.permutation(jax.random.fold_in(key, GUIDE_STREAM), found) if shuffled else found
         return (after, dealt), metrics
 
@@ -79,7 +81,9 @@ def update(
     return agent, {**metrics, **guide_metrics, **watched}
 
 
-def gorl_style(*, inputs: str = "losses", rows: int = 200, batch: int = 64, shuffled: bool = False) -> Method:
+def gorl_style(
+    *, inputs: str = "losses", rows: int = 200, batch: int = 64, shuffled: bool = False, relative: bool = False
+) -> Method:
     """GORL-style on TD3+BC.
 
     Args:
@@ -87,6 +91,7 @@ def gorl_style(*, inputs: str = "losses", rows: int = 200, batch: int = 64, shuf
       rows: how many of the dataset's last rows are the expert's.
       batch: how many of them L_guide is taken over, drawn anew for every update.
       shuffled: whether the weights are dealt out at random within the batch: a control.
+      relative: whether a batch's weights are divided by their mean.
     """
     guide_network.refuse_options(inputs, rows, batch, "gorl-style")
     return Method(
@@ -94,7 +99,7 @@ def gorl_style(*, inputs: str = "losses", rows: int = 200, batch: int = 64, shuf
         hparams=HPARAMS,
         init=functools.partial(init, kind=inputs, rows=rows),
         act=td3_bc.TD3_BC.act,
-        update=functools.partial(update, kind=inputs, shuffled=shuffled),
+        update=functools.partial(update, kind=inputs, shuffled=shuffled, relative=relative),
         policies=td3_bc.TD3_BC.policies,
         loop=Offline(expert_batch=batch, tail=rows, agents=False),
         needs=Needs(dataset=True, prepare=functools.partial(guide_network.enough_rows, tail=rows)),

@@ -64,7 +64,7 @@ def watched_weights(agent: Agent, ctx: Context, kind: str) -> Metrics:
 
 
 def update(
-    agent: Agent, batch: Batch, key: jax.Array, ctx: Context, *, kind: str, shuffled: bool
+    agent: Agent, batch: Batch, key: jax.Array, ctx: Context, *, kind: str, shuffled: bool, relative: bool
 ) -> tuple[Agent, Metrics]:
     """IQL's update, with the guide's step between V and Q and the actor."""
     expert = batch["expert"]
@@ -73,8 +73,8 @@ def update(
         x = inputs_of(agent, batch, u, ctx, kind)
         expert_loss = lambda params: jnp.mean(surprise(params, expert, ctx))
         own = lambda params: terms(params, batch, u, ctx)
-        agent, metrics = guide_network.guide_step(agent, x, own, expert_loss, ctx)
-        found = weights(ctx.setup, agent.params["guide"], x)
+        agent, metrics = guide_network.guide_step(agent, x, own, expert_loss, ctx, relative)
+        found = weights(ctx.setup, agent.params["guide"], x, relative)
         dealt = jax.random.permutation(jax.random.fold_in(key, GUIDE_STREAM), found) if shuffled else found
         return agent, dealt, metrics
 
@@ -84,7 +84,9 @@ def update(
     return agent, {**metrics, **watched}
 
 
-def gorl_iql(*, inputs: str = "losses", rows: int = 200, batch: int = 64, shuffled: bool = False) -> Method:
+def gorl_iql(
+    *, inputs: str = "losses", rows: int = 200, batch: int = 64, shuffled: bool = False, relative: bool = False
+) -> Method:
     """GORL-style on IQL; switches as those of `gorl_style`, where `losses` are a row's advantage and -log π."""
     guide_network.refuse_options(inputs, rows, batch, "gorl-style-iql")
     return Method(
@@ -92,7 +94,7 @@ def gorl_iql(*, inputs: str = "losses", rows: int = 200, batch: int = 64, shuffl
         hparams=HPARAMS,
         init=functools.partial(init, kind=inputs, rows=rows),
         act=iql.IQL.act,
-        update=functools.partial(update, kind=inputs, shuffled=shuffled),
+        update=functools.partial(update, kind=inputs, shuffled=shuffled, relative=relative),
         policies=iql.IQL.policies,
         loop=Offline(expert_batch=batch, tail=rows),
         needs=Needs(dataset=True, prepare=functools.partial(guide_network.enough_rows, tail=rows)),

@@ -8,6 +8,10 @@ our reconstruction, hence "-style". With rows i = 1 … n, the actor's parameter
     θ'(w) = θ - η ∇_θ 1/n Σ_i (improvement_i + B_i constraint_i)     a virtual step
     L_guide(w) = the actor's loss of imitating the expert rows, at θ'(w)
     ∂L_guide/∂B_i = -η/n ⟨∇L_guide(θ'), ∇_θ constraint_i(θ)⟩
+
+Where most rows pull the actor towards the expert, L_guide falls with the mean of B alone, and all weights may go to 2:
+then the guide has learned one κ for all. With the switch `relative` the batch's weights are divided by their mean, so
+that only differences between rows count.
 """
 
 from __future__ import annotations
@@ -47,9 +51,10 @@ def init_guide(key: jax.Array, setup: Setup, width: int) -> Any:
     return {"params": {**params["params"], last: jax.tree.map(jnp.zeros_like, params["params"][last])}}
 
 
-def weights(setup: Setup, guide: Any, inputs: jax.Array) -> jax.Array:
-    """B = 2 σ(f_w(x)), [...], of inputs [..., width]."""
-    return 2.0 * jax.nn.sigmoid(network(setup).apply(guide, inputs)[..., 0])
+def weights(setup: Setup, guide: Any, inputs: jax.Array, relative: bool = False) -> jax.Array:
+    """B = 2 σ(f_w(x)), [batch], of inputs [batch, width]; if `relative`, divided by its mean."""
+    found = 2.0 * jax.nn.sigmoid(network(setup).apply(guide, inputs)[..., 0])
+    return found / jnp.mean(found) if relative else found
 
 
 def influence(
@@ -73,15 +78,15 @@ def influence(
 
 
 def guide_step(
-    agent: Agent, x: jax.Array, terms: Terms, expert_loss: ExpertLoss, ctx: Context
+    agent: Agent, x: jax.Array, terms: Terms, expert_loss: ExpertLoss, ctx: Context, relative: bool = False
 ) -> tuple[Agent, Metrics]:
     """One Adam step of w along ∂L_guide/∂B, for rows that the guide sees as `x` [batch, width]."""
-    before = weights(ctx.setup, agent.params["guide"], x)
+    before = weights(ctx.setup, agent.params["guide"], x, relative)
     pull, value = influence(agent.params["actor"], terms, expert_loss, before, ctx.hp["virtual_lr"])
     pull = pull * (before.shape[0] / ctx.hp["virtual_lr"])  # Adam's steps do not depend on it, but its ε would
 
     def loss(guide: Any) -> tuple[jax.Array, Metrics]:
-        return jnp.mean(pull * weights(ctx.setup, guide, x)), {}
+        return jnp.mean(pull * weights(ctx.setup, guide, x, relative)), {}
 
     agent, _ = descend(agent, "guide", loss, ctx.hp["guide_lr"])
     return agent, {"guide_loss": value, "weight": jnp.mean(before), "weight_deviation": jnp.std(before)}
