@@ -64,6 +64,7 @@ class Pages:
                 (cell.table, cell.preset, cell.task, cell.method, cell.variant), ""
             ),
             "viewer": self._viewer_link,
+            "seen_on": self._seen_on,
         }
 
     def all(self) -> dict[str, bytes]:
@@ -182,6 +183,12 @@ class Pages:
                     title = f"{paper.title}, preset {preset}"
                     tables.append({"id": f"{paper.name}/{preset}", "title": title, "tasks": named})
         return {"colours": self.colours, "tables": tables}
+
+    def _seen_on(self, claim: ClaimRow) -> list[tuple[str, str]]:
+        """(table and preset, task) wherever a claim's tasks have curves among its paper's records."""
+        paper = next(paper for paper in self.catalogue.papers if paper.name == claim.paper)
+        pairs = [(preset, task) for task in claim.tasks for preset in paper.presets]
+        return [(f"{paper.name}/{p}", task) for p, task in pairs if curve_name(paper.name, p, task) in self.curves]
 
     def _viewer_link(self, table: str, task: str, methods: Sequence[str] = ()) -> str:
         """Where the curve viewer shows these methods, from the site's folder."""
