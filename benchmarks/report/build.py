@@ -77,6 +77,7 @@ def build(
     published: Published | None = None,
     paper_networks: bool = False,
     ledger: Mapping[str, Sequence[Record]] | None = None,
+    draw: bool = True,
 ) -> Content:
     """Tables and figures of one paper.
 
@@ -86,7 +87,7 @@ def build(
       ours: our own methods with what they replace.
       more: the paper's own figures. published: our numbers beside other code bases'.
       paper_networks: as for `ledger_table`. ledger: by preset, the records that the claims are judged from together;
-        these alone if None.
+        these alone if None. draw: whether the figures too.
 
     Raises:
       UserError: there are no records.
@@ -108,7 +109,7 @@ def build(
         (published or _nothing)(records, f"{title}: beside published numbers"),
         ledger_table(ledger, claims, f"{claims_of}: claims", scale, paper_networks),
         summary_tables.provenance_table(records, f"{title}: provenance"),
-        _figures(records, title, pairs, sweeps, scale, more),
+        _figures(records, title, pairs, sweeps, scale, more) if draw else {},
     )
 
 

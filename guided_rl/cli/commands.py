@@ -11,7 +11,7 @@ import tyro
 from tyro.conf import Positional
 
 from guided_rl.cli.settings import Physics, RunOptions, Task, default_folder, floats
-from guided_rl.cli.table_commands import Evidence, Merge, Report, Reproduce, Table
+from guided_rl.cli.table_commands import Evidence, Merge, Report, Reproduce, Table, Verify
 from guided_rl.runtime.errors import UserError
 
 
@@ -229,6 +229,7 @@ Command = (
     | Annotated[Table, tyro.conf.subcommand("table")]
     | Annotated[Merge, tyro.conf.subcommand("merge")]
     | Annotated[Evidence, tyro.conf.subcommand("evidence")]
+    | Annotated[Verify, tyro.conf.subcommand("verify")]
     | Annotated[Report, tyro.conf.subcommand("report")]
     | Annotated[Evaluate, tyro.conf.subcommand("evaluate")]
     | Annotated[Video, tyro.conf.subcommand("video")]

@@ -95,6 +95,44 @@ class Merge:
 
 
 @dataclass(frozen=True)
+class Verify:
+    """Check a paper's results: its tables, claims and words from the stored records; or train a cell again.
+
+    Without --retrain it takes seconds to a minute, and trains nothing. With it, seeds of a cell are trained again
+    beside the stored ones. That takes as long as `guided-rl plan` says. On the same kind of machine returns are bit-identical.
+
+    Attributes:
+      name: of the paper, such as dai.
+      retrain: the cell to train again, as `guided-rl plan --table` names it.
+      preset: of the cell. seeds: how many of its first seeds; all if not given.
+    """
+
+    name: Positional[str]
+    retrain: str | None = None
+    preset: str = "cpu"
+    seeds: int | None = None
+
+    def execute(self) -> None:
+        from guided_rl.runtime.checkout import module
+
+        verifying = module("runner.verifying")
+        if self.retrain is not None:
+            print(verifying.retrained(self.name, self.retrain, self.preset, self.seeds))
+            return
+        found = verifying.check(self.name)
+        if found.absent:
+            print(f"words: not in a table, so look for their own command: {'; '.join(found.absent)}")
+        if found.differ:
+            raise UserError(
+                f"{len(found.differ)} of {found.tables + len(found.differ)} stored tables are not what the records "
+                f"say: {', '.join(found.differ)}; run guided-rl report --table {self.name}, and see what changed"
+            )
+        print(
+            f"{found.tables} stored tables are what the records say; {found.found} intervals of the words are in them"
+        )
+
+
+@dataclass(frozen=True)
 class Evidence:
     """Run what the papers' tables still lack at presets cpu, long and paper, the most wanted first, until stopped.
 
