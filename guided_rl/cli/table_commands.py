@@ -99,7 +99,8 @@ class Verify:
     """Check a paper's results: its tables, claims and words from the stored records; or train a cell again.
 
     Without --retrain it takes seconds to a minute, and trains nothing. With it, seeds of a cell are trained again
-    beside the stored ones. That takes as long as `guided-rl plan` says. On the same kind of machine returns are bit-identical.
+    beside the stored ones. That takes as long as `guided-rl plan` says. Returns are bit-identical on the same kind
+    of machine.
 
     Attributes:
       name: of the paper, such as dai.
