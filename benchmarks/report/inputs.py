@@ -6,6 +6,7 @@ and no path of a machine, so that a fresh clone draws nothing again.
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import json
 import os
@@ -15,19 +16,43 @@ from pathlib import Path
 from guided_rl.runtime import files
 
 NAME = "inputs.json"
-CODE = (
-    "guided_rl/results/*.py",
+DATA = ("guided_rl/envs/expert_returns.json",)
+WITHIN = (
+    "guided_rl/results/",
     "guided_rl/envs/reference_returns.py",
-    "guided_rl/envs/expert_returns.json",
-    "benchmarks/claims/*.py",
-    "benchmarks/report/*.py",
+    "benchmarks/claims/",
+    "benchmarks/report/",
+    "benchmarks/papers/",
 )
-"""What every table is computed by, as patterns in the checkout; a paper's own folder comes beside them."""
+"""Where code lies that numbers and figures depend on; what lies elsewhere, such as a learner, is in the records."""
 
 
-def code_files(checkout: Path, patterns: Sequence[str]) -> list[Path]:
-    """The files that patterns name, sorted."""
-    return sorted({path for pattern in patterns for path in checkout.glob(pattern)})
+def code_of(checkout: Path, starts: Iterable[str], within: Sequence[str] = WITHIN) -> list[Path]:
+    """The files below `within` that some files import, those they import in turn, and `DATA`, sorted.
+
+    Args:
+      starts: names of files in the checkout; one that is not there is left out.
+    """
+    found: set[str] = set()
+    waiting = [name for name in starts if (checkout / name).is_file()]
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting += [other for other in _imported(checkout, name) if other.startswith(tuple(within))]
+    return sorted(checkout / name for name in (*found, *DATA) if (checkout / name).is_file())
+
+
+def _imported(checkout: Path, name: str) -> list[str]:
+    """The files of the checkout that a file's imports name, wherever in it they stand."""
+    modules = []
+    for node in ast.walk(ast.parse((checkout / name).read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            modules += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module is not None:
+            modules += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    paths = [f"{module.replace('.', '/')}.py" for module in modules]
+    return [path for path in paths if (checkout / path).is_file()]
 
 
 def digest(records: Path, folders: Iterable[str], checkout: Path, code: Iterable[Path]) -> str:

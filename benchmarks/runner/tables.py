@@ -147,7 +147,7 @@ def _together(preset: str) -> tuple[str, ...]:
 
 def _digest(name: str, preset: str, root: Path) -> str:
     """Of all that a table's report at a preset is made from."""
-    code = inputs.code_files(ROOT, (*inputs.CODE, f"benchmarks/papers/{name.replace('-', '_')}/*.py"))
+    code = inputs.code_of(ROOT, ("benchmarks/report/build.py", f"benchmarks/papers/{name.replace('-', '_')}/table.py"))
     folders = [f"{name}/{other}" for other in _together(preset)]
     return inputs.digest(records_root(preset, root), folders, ROOT, code)
 

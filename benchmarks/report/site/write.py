@@ -17,14 +17,8 @@ from guided_rl.runtime.errors import UserError
 
 STATIC = Path(__file__).parent / "static"
 LIST = "files.json"
-CODE = (
-    "benchmarks/report/site/curve_data.py",
-    "benchmarks/report/site/scripts.py",
-    "guided_rl/results/s*.py",
-    "guided_rl/envs/reference_returns.py",
-    "guided_rl/envs/expert_returns.json",
-)
-"""What the curves are computed by."""
+CODE = ("benchmarks/report/site/curve_data.py",)
+"""What the curves are computed by, with what it imports."""
 
 
 def write_site(
@@ -69,7 +63,7 @@ def _curve_files(
     """The curve scripts by name, those of changed records made anew, and the folders below `data` that hold them."""
     found: dict[str, bytes] = {}
     folders = []
-    code = inputs.code_files(checkout, CODE)
+    code = inputs.code_of(checkout, CODE)
     for paper in papers:
         for preset in paper.presets:
             folder = home / "data" / "curves" / paper.name / preset
