@@ -13,6 +13,8 @@ from guided_rl.config import RunConfig
 from guided_rl.datasets.lookup import find_dataset
 from guided_rl.guides.base import Guide
 from guided_rl.methods.base import Offline
+from guided_rl.results.policies import keep_policies
+from guided_rl.training.processes import is_main_process
 from guided_rl.training.run import Result, Run
 from guided_rl.training.waves import Observer
 
@@ -46,7 +48,8 @@ def train(
 
     Args:
       config: what to run.
-      folder: where checkpoints go, and from where a stopped run resumes; None keeps nothing.
+      folder: where checkpoints go, from where a stopped run resumes, and where the policies of a finished one lie, for
+        `--guide run:FOLDER`; None keeps nothing.
       guide: overrides `config.guide`, as a value or a name.
       offline: overrides `config.dataset` with shared rows [experts, rows, width] in the replay's layout.
       observers: called at every evaluation point.
@@ -55,4 +58,7 @@ def train(
     Raises:
       UserError: the configuration cannot run. Interrupted: stopped on request, state saved.
     """
-    return make_run(config, guide, offline).execute(folder, observers, checkpoint_seconds)
+    result = make_run(config, guide, offline).execute(folder, observers, checkpoint_seconds)
+    if folder is not None and is_main_process():
+        keep_policies(result, Path(folder))
+    return result

@@ -16,6 +16,7 @@ from guided_rl.datasets.expert_metadata import experts_behind
 from guided_rl.envs.base import MujocoEnv
 from guided_rl.results import collect, merging, records, summary_tables
 from guided_rl.results.agents import keep_agents
+from guided_rl.results.policies import keep_policies
 from guided_rl.results.tables import Table, to_rich
 from guided_rl.runtime.errors import UserError
 from guided_rl.runtime.plugin_loader import is_plugin
@@ -51,7 +52,10 @@ def run(config: RunConfig, folder: Path) -> records.Record | None:
     records.write(record, done)
     show(summary_tables.returns_table([record], f"{record.method} on {record.task}"))
     print(f"record in {done}")
+    kept = keep_policies(result, folder)
     print("\n".join(next_steps(run, folder)))
+    if kept is not None:
+        print(f"learn from it: --guide run:{folder}")
     if run.offline is not None and run.method.leaves_agents and not config.grid:
         agents = keep_agents(result, folder / "agents.npz", run.offline.shape[1])
         print(f"offline agents in {agents}; go on online with --guide offline:{agents}")

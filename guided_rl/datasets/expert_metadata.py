@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from guided_rl.guides.expert_weights import read_facts
 from guided_rl.guides.find import demonstrator, weights_file
 from guided_rl.guides.local import read_spec
 from guided_rl.guides.offline_agents import find_agents, read_agents
-from guided_rl.guides.spec import LOCAL, OFFLINE, Spec, graded, kind_and_level, parse, parse_one
+from guided_rl.guides.spec import LOCAL, OFFLINE, POLICIES, RUN, Spec, graded, kind_and_level, parse, parse_one
 from guided_rl.methods.base import Method
 from guided_rl.results.records import Expert
 from guided_rl.runtime.hashing import content_hash
@@ -104,6 +105,9 @@ def _quotes(spec: Spec, env: Env) -> list[Expert]:
     if spec.kind == OFFLINE:
         _, facts = read_agents(find_agents(spec.name))
         return [Expert("offline", value, facts["rows"], facts["sha256"]) for value in facts["returns"]]
+    if spec.kind == RUN:
+        facts = read_facts(Path(spec.name) / POLICIES)
+        return [Expert(spec.text, value, facts["steps"], facts["sha256"]) for value in facts["final_returns"]]
     policy = graded(spec.text)
     path = weights_file(env)
     if path is None:

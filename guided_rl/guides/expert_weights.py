@@ -5,16 +5,17 @@ The archive holds policies such as `bc@50` or `sac@100`, each an MLP for n exper
 kernels in float16 (`as_stored`); they are read as float32. A `bc` policy is tanh(MLP(s)); the MLP
 of a `sac` one gives mean and log standard deviation of a Gaussian before tanh, that of a `dqn` one
 the values of discrete actions, of which the best is taken. The facts beside it name the task, its
-sizes and the archive's SHA-256.
+sizes, the archive's SHA-256 and, where it is not ReLU, the activation.
 """
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import io
 import json
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from guided_rl.envs.base import Env
 from guided_rl.guides.base import Guide
 from guided_rl.guides.spec import kind_and_level
 from guided_rl.networks.distributions import LOG_STD_MAX, LOG_STD_MIN, sample_squashed
+from guided_rl.networks.mlp import ACTIVATIONS
 from guided_rl.runtime.errors import UserError, unknown_name
 from guided_rl.runtime.files import replace_file
 
@@ -33,29 +35,29 @@ LEVELS = (25, 50, 75, 100)
 Layers = list[dict[str, Any]]
 
 
-def mlp(layers: Sequence[Mapping[str, jax.Array]], obs: jax.Array) -> jax.Array:
-    """ReLU layers, then a linear one: obs [obs] -> [out]."""
+def mlp(layers: Sequence[Mapping[str, jax.Array]], obs: jax.Array, activation: str = "relu") -> jax.Array:
+    """Layers with an activation, a key of ACTIVATIONS, then a linear one: obs [obs] -> [out]."""
     for layer in layers[:-1]:
-        obs = jax.nn.relu(obs @ layer["kernel"] + layer["bias"])
+        obs = ACTIVATIONS[activation](obs @ layer["kernel"] + layer["bias"])
     return obs @ layers[-1]["kernel"] + layers[-1]["bias"]
 
 
-def bc_action(layers: Layers, obs: jax.Array, key: jax.Array | None) -> jax.Array:
+def bc_action(layers: Layers, obs: jax.Array, key: jax.Array | None, activation: str = "relu") -> jax.Array:
     """tanh(MLP(s)); deterministic, so the key is ignored."""
-    return jnp.tanh(mlp(layers, obs))
+    return jnp.tanh(mlp(layers, obs, activation))
 
 
-def sac_action(layers: Layers, obs: jax.Array, key: jax.Array | None) -> jax.Array:
+def sac_action(layers: Layers, obs: jax.Array, key: jax.Array | None, activation: str = "relu") -> jax.Array:
     """A sample of the tanh-Gaussian policy, or its mode tanh(μ(s)) without a key."""
-    mean, log_std = jnp.split(mlp(layers, obs), 2, axis=-1)
+    mean, log_std = jnp.split(mlp(layers, obs, activation), 2, axis=-1)
     if key is None:
         return jnp.tanh(mean)
     return sample_squashed(mean, jnp.clip(log_std, LOG_STD_MIN, LOG_STD_MAX), key)[0]
 
 
-def dqn_action(layers: Layers, obs: jax.Array, key: jax.Array | None) -> jax.Array:
+def dqn_action(layers: Layers, obs: jax.Array, key: jax.Array | None, activation: str = "relu") -> jax.Array:
     """The distribution [actions] of the greedy policy argmax_a MLP(s)_a; deterministic, so the key is ignored."""
-    q = mlp(layers, obs)
+    q = mlp(layers, obs, activation)
     return jax.nn.one_hot(jnp.argmax(q), q.shape[-1])
 
 
@@ -68,12 +70,18 @@ def as_stored(layers: Layers) -> Layers:
     return [{"kernel": np.asarray(x["kernel"], np.float16), "bias": np.asarray(x["bias"], np.float32)} for x in layers]
 
 
-def guide_of(kind: str, layers: Layers, name: str, source: str | None = None) -> Guide:
+@functools.cache  # one function for one kind of network, so that programs are compiled for it once
+def action_of(kind: str, activation: str) -> Callable[..., jax.Array]:
+    """`(layers, obs, key) -> advice` of a kind of policy."""
+    return ACTIONS[kind] if activation == "relu" else functools.partial(ACTIONS[kind], activation=activation)
+
+
+def guide_of(kind: str, layers: Layers, name: str, source: str | None = None, activation: str = "relu") -> Guide:
     """The guide that plays `layers` (leaves [n, ...]) as a policy of `kind`."""
     size = layers[0]["bias"].shape[0]
     return Guide(
         jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float32), layers),
-        ACTIONS[kind],
+        action_of(kind, activation),
         name=name,
         size=size,
         source=source,
@@ -151,7 +159,13 @@ def load_guide(path: Path, policy: str, env: Env) -> Guide:
             raise UserError(f"the expert weights {path} are for {theirs} {kind} entries, but {env.name} has {ours}")
     if policy not in policies:
         raise unknown_name(f"guide in {path.name}", policy, policies)
-    return guide_of(kind_and_level(policy)[0], policies[policy], policy, f"{facts['sha256']}#{policy}")
+    activation = facts.get("activation", "relu")
+    if activation not in ACTIVATIONS:
+        raise UserError(
+            f"{path.with_suffix('.json')} has the activation {activation!r}, which is not known; restore it"
+        )
+    kind = kind_and_level(policy)[0]
+    return guide_of(kind, policies[policy], policy, f"{facts['sha256']}#{policy}", activation)
 
 
 def _order(policy: str) -> tuple[str, bool, int]:

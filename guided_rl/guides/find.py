@@ -11,6 +11,7 @@
 | `exact`, `exact,noise=0.25` | the known expert of a small discrete task, and worse ones (`guides/exact.py`) |
 | `module:name`, `file.py:name` | a `Guide`, or a plain JAX function `obs -> action` or `(obs, key) -> action` |
 | `offline:agents.npz` | the agents of an offline run |
+| `run:runs/mine` | what the learners of a finished run became |
 | `brax:path`, `brax:file,activation=tanh` | a brax SAC or PPO policy (`guides/brax_policy.py`) |
 | `sb3:path.zip`, `sb3:path.zip,vecnormalize=file.pkl` | a Stable-Baselines3 SAC, TD3 or DDPG model |
 """
@@ -33,9 +34,9 @@ from guided_rl.envs.base import Env
 from guided_rl.envs.spaces import Discrete
 from guided_rl.guides.base import Guide, panel_of
 from guided_rl.guides.exact import exact_guide
-from guided_rl.guides.expert_weights import ACTIONS, D4RL_LEVEL, LEVELS, load_guide
+from guided_rl.guides.expert_weights import ACTIONS, D4RL_LEVEL, LEVELS, load_guide, read_facts
 from guided_rl.guides.local import local_guide
-from guided_rl.guides.spec import OWN, UNGRADED, Spec, graded, parse, parse_one
+from guided_rl.guides.spec import OWN, POLICIES, UNGRADED, Spec, graded, parse, parse_one
 from guided_rl.runtime import checkout, plugin_loader
 from guided_rl.runtime.errors import UserError, unknown_name
 from guided_rl.runtime.optional import BRAX
@@ -87,12 +88,26 @@ def _find_one(spec: Spec, env: Env) -> Guide:
             from guided_rl.guides.offline_agents import load_offline
 
             return load_offline(spec.name, env)
+        case "run":
+            return _of_run(Path(spec.name), env)
         case "file":
             return load_guide(Path(spec.name), _policy_name(spec.policy), env)
         case "own":
             return _from_plugin(plugin_loader.load(spec.name), spec.name)
         case _:
             return _expert(spec.name, env)
+
+
+def _of_run(folder: Path, env: Env) -> Guide:
+    """The policies of a finished run, learner k's the one of its k-th healthy seed."""
+    path = folder / POLICIES
+    if not path.exists():
+        raise UserError(
+            f"{folder} holds no policies of a finished run; let the run end, with one value of each hyper-parameter "
+            "and a method whose policy is one network, or name another folder"
+        )
+    (policy,) = read_facts(path)["policies"]
+    return load_guide(path, policy, env)
 
 
 def _expert(named: str, env: Env) -> Guide:
@@ -117,6 +132,8 @@ def refuse_format(named: str) -> None:
         raise UserError(f"the guide {named} names a file alone; name its function too, as {named}:function")
     if path.suffix == ".zip":
         raise UserError(f"the guide {named} is a file alone; write sb3:{named} for a Stable-Baselines3 model")
+    if (path / POLICIES).exists():
+        raise UserError(f"the guide {named} is a run's folder; write run:{named}")
     if path.exists() and named not in NAMES:
         raise UserError(f"the guide {named} is a path alone; write brax:{named} for a brax policy, or see --help")
 

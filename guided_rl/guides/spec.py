@@ -7,6 +7,7 @@
 | `local`, `local:sac@50,grow=0.3` | local | the policy behind it, or nothing | settings |
 | `exact`, `exact,noise=0.25` | exact | | settings |
 | `offline:agents.npz` | offline | the path | |
+| `run:runs/mine` | run | the folder | |
 | `brax:path,activation=tanh` | brax | the path | settings |
 | `sb3:path.zip,vecnormalize=file.pkl` | sb3 | the path | settings |
 | `module:name`, `file.py:name` | own | all of it | |
@@ -21,7 +22,8 @@ from dataclasses import dataclass, field
 from guided_rl.runtime.plugin_loader import is_plugin
 
 EXPERT, FILE, LOCAL, EXACT, OFFLINE = "expert", "file", "local", "exact", "offline"
-BRAX, SB3, OWN = "brax", "sb3", "own"
+BRAX, SB3, RUN, OWN = "brax", "sb3", "run", "own"
+POLICIES = "policies.npz"  # of a finished run, in its folder
 OPTIONS = {BRAX: "activation", SB3: "vecnormalize"}  # the one setting of each; before it stands a path, with any commas
 BEST = "100"
 UNGRADED = ("medium",)  # a SAC policy that its task's own test chose, at no level in per cent
@@ -60,8 +62,8 @@ def parse_one(text: str) -> Spec:
     if colon and word in OPTIONS:
         path, given, value = rest.partition(f",{OPTIONS[word]}=")
         return Spec(text, word, path, settings={OPTIONS[word]: value} if given else {})
-    if colon and word == OFFLINE:
-        return Spec(text, OFFLINE, rest)
+    if colon and word in (OFFLINE, RUN):
+        return Spec(text, word, rest)
     path, _, policy = text.partition("#")
     if path.endswith(".npz"):
         return Spec(text, FILE, path, policy or "bc")
