@@ -94,7 +94,10 @@ def _replace(path: Path, content: bytes) -> None:
 def _clear(home: Path, written: Iterable[str]) -> None:
     """Remove what an earlier site wrote and this one did not, by its own list; nothing else is touched."""
     listed, names = home / LIST, sorted(written)
-    earlier = json.loads(listed.read_text(encoding="utf-8")) if listed.exists() else []
+    try:
+        earlier = json.loads(listed.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):  # such as a list that a merge left with two sides
+        earlier = []
     for name in sorted(set(earlier) - set(names)):
         (home / name).unlink(missing_ok=True)
         for folder in (home / name).parents:

@@ -127,6 +127,10 @@ def test_the_same_records_give_the_same_bytes_and_nothing_is_read_again(home, co
 def test_what_is_gone_leaves_no_file_and_a_stranger_s_file_stays(copied):
     home = small_site.site(copied)
     (home / "mine.txt").write_text("mine")
+    listed = (home / "files.json").read_text()
+    (home / "files.json").write_text("<<<<<<<")
+    small_site.site(copied)
+    assert (home / "files.json").read_text() == listed
     assert (home / "paper" / "two.html").exists()
     small_site.site(copied, ("one",))
     assert not (home / "paper" / "two.html").exists() and not (home / "data" / "curves" / "two").exists()
