@@ -1,7 +1,8 @@
-"""Weights & Biases: one run per seed and grid point, and one for the whole population.
+"""Weights & Biases: one run per seed and grid point, and one for the population at each grid point.
 
-All runs of a cell share the group "table/task/method", so that W&B's own dashboards compare
-seeds. Runs are offline unless the user is logged in; `WANDB_MODE` decides where it is set.
+All runs of a cell share the group "table/task/method" and names of metrics, so that W&B's own dashboards compare
+seeds; grid values and `seed` stand in their configurations. Runs are offline unless the user is logged in;
+`WANDB_MODE` decides where it is set.
 Nothing here may stop a training run: what goes wrong is said once, in one sentence.
 """
 
@@ -19,12 +20,15 @@ from typing import Any
 
 import numpy as np
 
+from guided_rl.results.provenance import provenance
 from guided_rl.results.records import plain
 from guided_rl.results.statistics import iqm
 from guided_rl.results.wandb_variables import asked_mode, give_cache, variables_in
 from guided_rl.runtime.errors import UserError
 
 PROJECT = "guided-rl"
+MEMBERS = 64  # so many runs beside the population's; more make W&B's process slow to begin and end
+TAG_LENGTH = 64  # W&B's own limit
 
 
 def say_stderr(sentence: str) -> None:
@@ -40,7 +44,7 @@ class Logger:
       config: the run's configuration; each run adds its `seed` and grid values.
       seeds: each member's seed [population].
       points: each member's grid values, one mapping per member.
-      limit: members that get a run of their own; the population run always has all of them.
+      limit: members that get a run of their own; where there are more, it is said. The population's runs have all.
       say: receives the one sentence when W&B cannot be used.
       timeout: seconds to wait for W&B's server before going on offline.
     """
@@ -52,14 +56,14 @@ class Logger:
         config: Mapping[str, Any],
         seeds: Sequence[int],
         points: Sequence[Mapping[str, float]],
-        limit: int = 16,
+        limit: int = MEMBERS,
         say: Callable[[str], None] = say_stderr,
         timeout: float = 20.0,
     ):
         self._say, self._folder = say, Path(folder)
         self._first: int | None = None
         self._runs: list[Any] = []
-        self._population: Any = None
+        self._population: list[Any] = []
         self._labels = [_label(point) for point in points]
         self._start: Any = None  # where nothing is logged
         try:
@@ -79,7 +83,12 @@ class Logger:
             (f"seed {seed}{label and ' '}{label}", {"seed": int(seed), **point})
             for seed, point, label in zip(seeds, points, self._labels, strict=True)
         ][:limit]
-        self._whole = ("population", {"seeds": [int(s) for s in seeds], "grid": sorted(set(self._labels))})
+        if len(seeds) > limit:
+            say(f"W&B gets a run for each of the first {limit} of {len(seeds)} members; the population's have all")
+        self._whole = [
+            (f"population{label and ' '}{label}", {"seeds": [int(s) for s in dict.fromkeys(seeds)], **point})
+            for label, point in dict(zip(self._labels, points, strict=True)).items()
+        ]
         self._mode = self._mode or _login_mode(wandb)
         self._start = functools.partial(_start, wandb, self._folder, group, plain(config), timeout)
 
@@ -101,28 +110,30 @@ class Logger:
                 run.log({name: float(value[member]) for name, value in per_member.items()}, step=int(step))
 
     def log_population(self, step: int, per_member: Mapping[str, np.ndarray]) -> None:
-        """Log one step of the whole population in its run; metrics are [population], NaN where a member has failed."""
+        """Log one step of all members in their grid points' runs.
+
+        Args:
+          per_member: metrics, [population] each, NaN where a member has failed.
+        """
         with self._telling():
-            if self._population is not None:
-                self._population.log(self._aggregate(per_member), step=int(step))
+            for label, run in zip(dict.fromkeys(self._labels), self._population, strict=False):
+                run.log(self._aggregate(per_member, label), step=int(step))
 
     def finish(self) -> None:
         """Close every run."""
-        runs, self._start = [*self._runs, self._population], None
-        self._runs, self._population = [], None
+        runs, self._start = [*self._runs, *self._population], None
+        self._runs, self._population = [], []
         for run in runs:
-            if run is not None:
-                _quietly(run.finish)
+            _quietly(run.finish)
 
     def _turn_to(self, first: int, members: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
-        """Open these members' runs instead of the ones that are open, and the population's if it is not."""
+        """Open these members' runs instead of the ones that are open, and the population's if they are not."""
         for run in self._runs:
             _quietly(run.finish)
-        wanted = [*members, *([self._whole] if self._population is None else [])]
+        wanted = [*members, *([] if self._population else self._whole)]
         started = self._start_somehow(wanted)
         self._first, self._runs = first, started[: len(members)]
-        if started[len(members) :]:
-            self._population = started[-1]
+        self._population = self._population or started[len(members) :]
 
     def _start_somehow(self, wanted: Sequence[tuple[str, Mapping[str, Any]]]) -> list[Any]:
         """The runs, online if that is wanted and works, else offline; none, and never again, where that fails too."""
@@ -158,21 +169,18 @@ class Logger:
             yield
         except Exception as error:
             self._say(f"W&B stopped taking data ({_first_line(error)}); training goes on without it")
-            self._start, self._runs, self._population = None, [], None
+            self._start, self._runs, self._population = None, [], []
 
-    def _aggregate(self, per_member: Mapping[str, np.ndarray]) -> dict[str, float]:
-        """Mean and IQM of each metric over the finite members of each grid point."""
-        values = {}
-        for label in dict.fromkeys(self._labels):
-            mine = np.asarray([other == label for other in self._labels])
-            for name, value in per_member.items():
-                finite = np.asarray(value, np.float64)[mine]
-                finite = finite[np.isfinite(finite)]
-                prefix = f"{name} {label}" if label else name
-                values[f"{prefix}/members"] = float(finite.size)
-                if finite.size:
-                    values[f"{prefix}/mean"] = float(finite.mean())
-                    values[f"{prefix}/iqm"] = float(iqm(finite))
+    def _aggregate(self, per_member: Mapping[str, np.ndarray], label: str) -> dict[str, float]:
+        """Mean and IQM of each metric over the finite members of a grid point."""
+        values, mine = {}, np.asarray([other == label for other in self._labels])
+        for name, value in per_member.items():
+            finite = np.asarray(value, np.float64)[mine]
+            finite = finite[np.isfinite(finite)]
+            values[f"{name}/members"] = float(finite.size)
+            if finite.size:
+                values[f"{name}/mean"] = float(finite.mean())
+                values[f"{name}/iqm"] = float(iqm(finite))
         return values
 
 
@@ -187,7 +195,7 @@ def _start(
 ) -> list[Any]:
     """One open run for each (name, extra configuration), in order; none stays open if one fails."""
     folder.mkdir(parents=True, exist_ok=True)
-    settings = _settings(wandb, timeout)
+    settings, made = _settings(wandb, timeout), provenance()
     runs: list[Any] = []
     try:
         for name, extra in members:
@@ -195,10 +203,12 @@ def _start(
             run = wandb.init(
                 project=os.environ.get("WANDB_PROJECT", PROJECT),
                 group=group,
-                job_type="population" if name == "population" else "seed",
+                job_type="seed" if "seed" in extra else "population",
+                tags=[part[:TAG_LENGTH] for part in (*group.split("/"), str(config.get("physics", ""))) if part],
+                notes=f"guided-rl at commit {made['commit'] or 'unknown'}",
                 name=f"{group} {name}",
                 id=_identity(folder, group, name, whole, mode),
-                config=whole,
+                config={**whole, "commit": made["commit"]},
                 dir=str(folder),
                 mode=mode,
                 resume="allow" if mode == "online" else None,

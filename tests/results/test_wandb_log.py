@@ -72,6 +72,8 @@ def runs(folder: Path) -> dict[str, dict]:
         found[run.display_name] = {
             "group": run.run_group,
             "kind": run.job_type,
+            "tags": list(run.tags),
+            "notes": run.notes,
             "config": {item.key: json.loads(item.value_json) for item in run.config.update},
             "history": [{i.key or "/".join(i.nested_key): json.loads(i.value_json) for i in row} for row in rows],
         }
@@ -94,8 +96,10 @@ def log_population(folder: Path, **options) -> list[str]:
 def test_one_run_per_seed_and_point_with_group_seed_config_and_returns(tmp_path):
     assert log_population(tmp_path) == []
     found = runs(tmp_path)
-    assert len(found) == 7
+    assert len(found) == 8
     assert {run["group"] for run in found.values()} == {GROUP}
+    assert all({"dai", "HalfCheetah-v5", "dai-sac"} <= set(run["tags"]) for run in found.values())
+    assert all("commit" in run["config"] and "commit" in run["notes"] for run in found.values())
     for member in range(6):
         seed, point = member // 2, POINTS[member % 2]
         run = found[f"{GROUP} seed {seed} t_change={point['t_change']:g}"]
@@ -110,22 +114,26 @@ def test_one_run_per_seed_and_point_with_group_seed_config_and_returns(tmp_path)
         np.testing.assert_array_equal(returns, expected)
 
 
-def test_the_population_run_aggregates_each_grid_point_without_failed_members(tmp_path):
+def test_each_grid_point_has_a_population_run_without_failed_members_whose_metrics_have_the_same_names(tmp_path):
     log_population(tmp_path)
-    run = runs(tmp_path)[f"{GROUP} population"]
-    last = run["history"][-1]
-    assert run["kind"] == "population"
-    assert run["config"]["seeds"] == [0, 0, 1, 1, 2, 2]
-    assert last["return/policy t_change=0.1/mean"] == pytest.approx(np.mean([0, 2, 4]) * 300)
-    assert last["return/policy t_change=0.5/mean"] == pytest.approx(np.mean([1, 3]) * 300)
-    assert last["return/policy t_change=0.5/members"] == 2
-    assert last["return/policy t_change=0.5/iqm"] == pytest.approx(600)
+    found = runs(tmp_path)
+    one, other = (found[f"{GROUP} population t_change={value}"] for value in (0.1, 0.5))
+    assert one["kind"] == other["kind"] == "population"
+    assert other["config"]["seeds"] == [0, 1, 2] and other["config"]["t_change"] == 0.5
+    last = other["history"][-1]
+    assert one["history"][-1].keys() == last.keys()
+    assert one["history"][-1]["return/policy/mean"] == pytest.approx(np.mean([0, 2, 4]) * 300)
+    assert last["return/policy/mean"] == pytest.approx(np.mean([1, 3]) * 300)
+    assert last["return/policy/members"] == 2
+    assert last["return/policy/iqm"] == pytest.approx(600)
 
 
-def test_a_limit_keeps_the_population_run(tmp_path):
-    log_population(tmp_path, limit=2)
-    assert [run["kind"] for run in runs(tmp_path).values()].count("seed") == 2
-    assert f"{GROUP} population" in runs(tmp_path)
+def test_a_limit_is_told_and_keeps_the_population_runs(tmp_path):
+    assert log_population(tmp_path, limit=2) == [
+        "W&B gets a run for each of the first 2 of 6 members; the population's have all"
+    ]
+    kinds = [run["kind"] for run in runs(tmp_path).values()]
+    assert kinds.count("seed") == 2 and kinds.count("population") == 2
 
 
 def test_the_limit_holds_over_all_slices_of_a_population_and_it_has_one_run(tmp_path):
@@ -203,7 +211,7 @@ ALONE = """
 import sys
 from pathlib import Path
 from tests.results.test_wandb_log import log_population
-print(*log_population(Path(sys.argv[1]), limit=1, timeout=1.0), sep="\\n")
+print(*log_population(Path(sys.argv[1]), limit=6, timeout=1.0), sep="\\n")
 """
 
 
@@ -214,7 +222,7 @@ def test_an_unreachable_server_means_offline_and_one_sentence(tmp_path):
     root = Path(__file__).parents[2]
     done = subprocess.run(command, cwd=root, env={**os.environ, **there}, capture_output=True, text=True, check=True)
     assert done.stdout == "W&B cannot be reached, so this run is logged offline; `wandb sync` uploads it later\n"
-    assert len(runs(tmp_path)) == 2
+    assert len(runs(tmp_path)) == 8
 
 
 def test_a_missing_wandb_is_one_sentence(tmp_path, monkeypatch):
