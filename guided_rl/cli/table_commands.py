@@ -134,6 +134,24 @@ class Verify:
 
 
 @dataclass(frozen=True)
+class Export:
+    """Write every seed's data of the committed records as Parquet, with a dataset card and Croissant metadata.
+
+    Attributes:
+      names: of the papers, such as dai; all if none is given.
+      out: a folder, in which each paper gets its own.
+    """
+
+    names: Positional[tuple[str, ...]] = ()
+    out: Path = Path("runs") / "export"
+
+    def execute(self) -> None:
+        from guided_rl.runtime.checkout import module
+
+        module("runner.export").export(self.names, self.out)
+
+
+@dataclass(frozen=True)
 class Evidence:
     """Run what the papers' tables still lack at presets cpu, long and paper, the most wanted first, until stopped.
 
