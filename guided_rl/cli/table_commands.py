@@ -105,7 +105,8 @@ class Verify:
     Attributes:
       name: of the paper, such as dai.
       retrain: the cell to train again, as `guided-rl plan --table` names it.
-      preset: of the cell. seeds: how many of its first seeds; all if not given.
+      preset: that of the cell.
+      seeds: how many of its first seeds to train again; all if not given.
     """
 
     name: Positional[str]
