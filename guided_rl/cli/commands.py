@@ -11,7 +11,7 @@ import tyro
 from tyro.conf import Positional
 
 from guided_rl.cli.settings import Physics, RunOptions, Task, default_folder, floats
-from guided_rl.cli.table_commands import Evidence, Export, Merge, Report, Reproduce, Table, Verify
+from guided_rl.cli.table_commands import Evidence, Export, Merge, Report, Reproduce, Results, Table, Verify
 from guided_rl.runtime.errors import UserError
 
 
@@ -231,6 +231,7 @@ Command = (
     | Annotated[Evidence, tyro.conf.subcommand("evidence")]
     | Annotated[Verify, tyro.conf.subcommand("verify")]
     | Annotated[Export, tyro.conf.subcommand("export")]
+    | Annotated[Results, tyro.conf.subcommand("results")]
     | Annotated[Report, tyro.conf.subcommand("report")]
     | Annotated[Evaluate, tyro.conf.subcommand("evaluate")]
     | Annotated[Video, tyro.conf.subcommand("video")]

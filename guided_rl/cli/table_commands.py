@@ -135,6 +135,41 @@ class Verify:
 
 
 @dataclass(frozen=True)
+class Results:
+    """Look through what is on record: papers; or of those that are named, cells with returns, or claims with verdicts.
+
+    For example `guided-rl results pag --claims --verdict 'does not hold'`.
+
+    Attributes:
+      names: of the papers, such as dai.
+      claims: show claims instead of cells.
+      preset: only cells of such presets. This and what follows take patterns such as 'Hopper*'.
+      task: only cells or claims of such tasks.
+      method: only cells or claims of such methods.
+      verdict: only claims with such verdicts.
+    """
+
+    names: Positional[tuple[str, ...]] = ()
+    claims: bool = False
+    preset: str = "*"
+    task: str = "*"
+    method: str = "*"
+    verdict: str = "*"
+
+    def execute(self) -> None:
+        from guided_rl.cli.running import show
+        from guided_rl.runtime.checkout import module
+
+        browsing = module("runner.browsing")
+        if not self.names:
+            show(browsing.papers())
+        elif self.claims:
+            show(browsing.claims(self.names, self.verdict, self.task, self.method))
+        else:
+            show(browsing.cells(self.names, self.preset, self.task, self.method))
+
+
+@dataclass(frozen=True)
 class Export:
     """Write every seed's data of the committed records as Parquet, with a dataset card and Croissant metadata.
 
