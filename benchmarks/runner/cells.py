@@ -18,6 +18,7 @@ from guided_rl.config import RunConfig, check
 from guided_rl.methods import build
 from guided_rl.results.records import TUNING_SEED
 from guided_rl.runtime.errors import unknown_name
+from guided_rl.runtime.files import file_name
 
 PRESETS = ("smoke", "quick", "cpu", "long", "paper")
 COMMITTED = ("cpu", "long", "paper")
@@ -63,7 +64,7 @@ class Cell:
     def name(self) -> str:
         """The record's folder; a shard has its cell's."""
         parts = (self.config.task, self.setting, self.config.method, self.variant)
-        return "__".join("".join(c if c.isalnum() or c in ".-" else "_" for c in part) for part in parts if part)
+        return "__".join(file_name(part) for part in parts if part)
 
     @property
     def seeds(self) -> range:

@@ -125,12 +125,12 @@ def png(figure: Figure, dpi: int = 150) -> bytes:
 
 
 def save(figure: Figure, folder: str | Path, name: str) -> tuple[Path, Path]:
-    """Write `<name>.svg` and `<name>.png`; their paths.
+    """Write `<name>.svg` and `<name>.png`, the name as `file_name` spells it; their paths.
 
     Raises:
       UserError: the folder cannot be written.
     """
-    drawing, picture = Path(folder) / f"{name}.svg", Path(folder) / f"{name}.png"
+    drawing, picture = (Path(folder) / f"{storage.file_name(name)}.{kind}" for kind in ("svg", "png"))
     try:
         storage.replace_file(drawing, svg(figure).encode())
         storage.replace_file(picture, png(figure))

@@ -4,10 +4,27 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
+import unicodedata
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import BinaryIO
+
+
+def file_name(text: str) -> str:
+    """`text` as a name that every file system and archive keeps: ASCII letters, digits, points and hyphens.
+
+    Greek letters are spelled out, `Φ × δ` as `phi___delta`; any other character is an underscore.
+    """
+    return "".join(map(_plain, text))
+
+
+def _plain(character: str) -> str:
+    if character.isascii():
+        return character if character.isalnum() or character in ".-" else "_"
+    greek = re.fullmatch(r"GREEK (?:SMALL|CAPITAL) LETTER (\w+)", unicodedata.name(character, ""))
+    return greek[1].lower().replace("lamda", "lambda") if greek else "_"  # Unicode's own spelling
 
 
 def replace_folder(folder: Path, files: Mapping[str, bytes]) -> None:

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from guided_rl.runtime.files import file_name
+
 
 def content_hash(rows: np.ndarray) -> str:
     """SHA-256 of the rows' shape and bytes."""
@@ -20,5 +22,4 @@ def content_hash(rows: np.ndarray) -> str:
 def named_folder(parent: Path, *names: str, content: Any) -> Path:
     """`parent/<name>__…__<hash>`, the names without what no file system takes, the hash of `content` as JSON."""
     text = json.dumps(content, sort_keys=True, default=str)
-    plain = ("".join(c if c.isalnum() or c in ".-" else "_" for c in name) for name in names)
-    return parent / "__".join([*plain, hashlib.sha256(text.encode()).hexdigest()[:8]])
+    return parent / "__".join([*map(file_name, names), hashlib.sha256(text.encode()).hexdigest()[:8]])

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
+import re
 
-from guided_rl.runtime.files import replace_file
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from guided_rl.runtime.files import file_name, replace_file
 
 
 def broken(file) -> None:
@@ -28,3 +32,22 @@ def test_what_fails_midway_leaves_the_old_file_and_nothing_else(tmp_path):
         replace_file(path, broken)
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("Hopper-v5", "Hopper-v5"),
+        ("Φ × δ", "phi___delta"),
+        ("best κ", "best_kappa"),
+        ("λ", "lambda"),
+        ("a/b\\c:d", "a_b_c_d"),
+    ],
+)
+def test_names_of_files_are_ascii_with_greek_letters_spelled_out(text, name):
+    assert file_name(text) == name
+
+
+@given(st.text())
+def test_any_text_makes_a_name_that_travels(text):
+    assert re.fullmatch(r"[A-Za-z0-9._-]*", file_name(text))

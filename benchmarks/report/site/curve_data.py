@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow.compute as pc
 
-from benchmarks.report.site.scripts import compact, script, slug
+from benchmarks.report.site.scripts import compact, script
 from guided_rl.results import statistics
 from guided_rl.results.records import Record
 from guided_rl.results.scales import ScaleOf, scale_of
@@ -16,13 +16,14 @@ from guided_rl.results.sources import with_sources
 from guided_rl.results.summaries import Curves, curves, protocols, training_curves
 from guided_rl.results.summary_tables import ordered
 from guided_rl.runtime.errors import UserError
+from guided_rl.runtime.files import file_name
 
 RETURN, SUCCESS, FAILURES = "return", "success", "failures"
 
 
 def curve_name(table: str, preset: str, task: str) -> str:
     """The name under which a page asks for a task's curves, and its file below `data/`."""
-    return f"curves/{table}/{preset}/{slug(task)}"
+    return f"curves/{table}/{preset}/{file_name(task)}"
 
 
 def curve_scripts(records: Sequence[Record], table: str, preset: str, scale: ScaleOf = scale_of) -> dict[str, bytes]:

@@ -20,9 +20,10 @@ from benchmarks.report.site.colours import fixed_colours
 from benchmarks.report.site.curve_data import curve_name
 from benchmarks.report.site.descriptions import describe, paragraphs
 from benchmarks.report.site.finals import final_texts
-from benchmarks.report.site.scripts import script, slug
+from benchmarks.report.site.scripts import script
 from benchmarks.report.site.sweeps import sweeps
 from guided_rl.results.tables import steps
+from guided_rl.runtime.files import file_name
 
 TEMPLATES = Path(__file__).parent / "templates"
 SHOWN = ("overview", "gains", "variants", "ours", "published")
@@ -78,9 +79,9 @@ class Pages:
             "tasks.html": self._page("tasks.html", "tasks.html", tasks=self._tasks()),
             "data/index.js": script("index", self._index()),
         }
-        found |= {f"paper/{slug(p.name)}.html": self._paper(p) for p in self.catalogue.papers}
-        found |= {f"method/{slug(name)}.html": self._method(name) for name in self.catalogue.methods}
-        return found | {f"task/{slug(name)}.html": self._task(name) for name in self.catalogue.tasks}
+        found |= {f"paper/{file_name(p.name)}.html": self._paper(p) for p in self.catalogue.papers}
+        found |= {f"method/{file_name(name)}.html": self._method(name) for name in self.catalogue.methods}
+        return found | {f"task/{file_name(name)}.html": self._task(name) for name in self.catalogue.tasks}
 
     def _page(self, template: str, path: str, **values: Any) -> bytes:
         root = "../" * path.count("/")
@@ -135,7 +136,9 @@ class Pages:
         cells = self.catalogue.of(paper.name)
         names = {"methods": sorted({c.method for c in cells}), "tasks": sorted({c.task for c in cells})}
         names["ids"] = [f"{paper.name}/{preset}" for preset in paper.presets]
-        return self._page("paper.html", f"paper/{slug(paper.name)}.html", card=self._card(paper), **values, **names)
+        return self._page(
+            "paper.html", f"paper/{file_name(paper.name)}.html", card=self._card(paper), **values, **names
+        )
 
     def _method(self, name: str) -> bytes:
         cells = self.catalogue.of(method=name)
@@ -143,12 +146,12 @@ class Pages:
         for paper in self.catalogue.papers:
             beside += [other for pair in paper.pairs if name in pair for other in pair if other not in beside]
         values = {"name": name, "description": describe(name), "cells": cells, "claims": self._claims(method=name)}
-        return self._page("method.html", f"method/{slug(name)}.html", beside=beside, start=_start(cells), **values)
+        return self._page("method.html", f"method/{file_name(name)}.html", beside=beside, start=_start(cells), **values)
 
     def _task(self, name: str) -> bytes:
         cells = self.catalogue.of(task=name)
         values = {"name": name, "cells": cells, "claims": self._claims(task=name), "start": _start(cells)}
-        return self._page("task.html", f"task/{slug(name)}.html", **values)
+        return self._page("task.html", f"task/{file_name(name)}.html", **values)
 
     def _methods(self) -> list[dict[str, Any]]:
         found = []
@@ -219,7 +222,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         undefined=StrictUndefined,
     )
-    found.filters |= {"slug": slug, "steps": steps, "lines": _lines, "urlpath": quote}
+    found.filters |= {"slug": file_name, "steps": steps, "lines": _lines, "urlpath": quote}
     found.filters |= {
         "strong": lambda text: _marked(text, "**", "strong"),
         "code": lambda text: _marked(text, "`", "code"),

@@ -26,8 +26,3 @@ def compact(values: Any) -> Any:
         return None
     rounded = float(f"{value:.{DIGITS}g}")
     return int(rounded) if rounded == int(rounded) else rounded
-
-
-def slug(name: str) -> str:
-    """A name as a file name: letters, digits, points and hyphens; the same for the same name."""
-    return "".join(c if c.isascii() and (c.isalnum() or c in ".-") else "_" for c in name)

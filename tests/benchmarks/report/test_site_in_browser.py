@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.report.site.scripts import slug
+from guided_rl.runtime.files import file_name
 from tests.benchmarks.report import small_site
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install '.[browser]'")
@@ -229,4 +229,4 @@ def test_the_first_load_of_a_stored_page_is_small(browser, name):
 def test_every_stored_task_has_a_page():
     tasks = {path.stem for path in (STORED / "task").glob("*.html")}
     curves = {path.stem for path in (STORED / "data" / "curves").rglob("*.js")}
-    assert curves <= tasks and slug("Hopper-v5/medium") == "Hopper-v5_medium"
+    assert curves <= tasks and file_name("Hopper-v5/medium") == "Hopper-v5_medium"
