@@ -22,7 +22,7 @@ extras := $(if $(filter cpu,$(device)),dev,dev$(comma)$(device))
 ready  := .venv/ready-$(device)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup reproduce test test-fast test-all smoke lint sweep-tchange sweep-beta experts datasets parity speed speed-gpu profile reference report export evidence
+.PHONY: help setup reproduce test test-fast test-all smoke lint sweep-tchange sweep-beta experts datasets parity speed speed-gpu gpu-check profile reference report export evidence
 .PHONY: $(TABLES:%=table-%)
 
 help: ## this list
@@ -94,6 +94,9 @@ speed: setup ## side by side with MJX, SBX, SB3, rejax and brax (some 20 minutes
 
 speed-gpu: setup ## the same on an accelerator: physics, updates beside its limit, seeds, rejax
 	@$(BIN)/python -m benchmarks.speed.gpu
+
+gpu-check: setup ## what a borrowed card is asked first, in ten minutes: parity, speed by seeds, a piece of preset paper; SMOKE=1 anywhere
+	@$(BIN)/python -m benchmarks.speed.gpu_check $(if $(SMOKE),--smoke --out runs/gpu-check)
 
 profile: setup ## where the time of a step with its update goes, on one core
 	@$(BIN)/python -m benchmarks.speed.profile
