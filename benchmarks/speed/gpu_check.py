@@ -40,6 +40,7 @@ PARTS = ("seeds", "updates", "peers")
 PIECE = RunConfig(
     task="HalfCheetah-v5", method="sac", seeds=64, steps=10_000, hidden=(256, 256), batch=256, evaluations=4, episodes=2
 )
+FAILED = "failed"
 TINY = {"seeds": 2, "steps": 40, "hidden": (16, 16), "batch": 16, "evaluations": 1, "episodes": 1}
 
 
@@ -94,23 +95,26 @@ def main(options: GpuCheck) -> None:
     """
     if jax.default_backend() == "cpu" and not options.smoke:
         raise UserError("JAX shows no accelerator here; run this where it does (guided-rl doctor), or add --smoke")
-    begun, found, failed = time.monotonic(), {}, []
+    begun, found = time.monotonic(), {}
     for name, stage in STAGES.items():
-        spent = (time.monotonic() - begun) / 60
-        if spent > options.minutes:
-            found[name] = f"not begun: {spent:.1f} of {options.minutes:g} minutes were spent"
-            continue
-        try:
-            found[name] = stage(options)
-        except Exception as error:  # a card is lent for minutes: what one stage breaks on must not cost the others
-            found[name] = f"failed: {type(error).__name__}: {error}".splitlines()[0]
-            failed.append(name)
+        found[name] = _outcome(stage, options, begun)
         print(f"{name}: {found[name]}", flush=True)
         facts = {"stages": found, "minutes": round((time.monotonic() - begun) / 60, 2), "provenance": provenance()}
         options.out.mkdir(parents=True, exist_ok=True)
         replace_file(options.out / "check.json", (json.dumps(facts, indent=1) + "\n").encode())
-    if failed:
+    if failed := [name for name, said in found.items() if said.startswith(FAILED)]:
         raise UserError(f"{' and '.join(failed)} failed, see {options.out / 'check.json'}; the other stages are done")
+
+
+def _outcome(stage: Callable[[GpuCheck], str], options: GpuCheck, begun: float) -> str:
+    """What a stage found, or why it did not."""
+    spent = (time.monotonic() - begun) / 60
+    if spent > options.minutes:
+        return f"not begun: {spent:.1f} of {options.minutes:g} minutes were spent"
+    try:
+        return stage(options)
+    except Exception as error:  # a card is lent for minutes: what one stage breaks on must not cost the others
+        return f"{FAILED}: {type(error).__name__}: {error}".splitlines()[0]
 
 
 if __name__ == "__main__":
