@@ -22,7 +22,7 @@ extras := $(if $(filter cpu,$(device)),dev,dev$(comma)$(device))
 ready  := .venv/ready-$(device)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup reproduce test test-fast test-all smoke lint sweep-tchange sweep-beta experts datasets parity speed speed-gpu gpu-check profile reference report export evidence
+.PHONY: help setup reproduce test test-fast test-all smoke lint sweep-tchange sweep-beta experts datasets parity speed speed-gpu gpu-check profile reference report export torture evidence
 .PHONY: $(TABLES:%=table-%)
 
 help: ## this list
@@ -106,6 +106,9 @@ reference: setup ## returns beside SBX's at the same settings (hours)
 
 evidence: setup ## what the tables still lack at presets cpu and long, the most wanted first, until stopped; LIST=1, COMMIT=1, HOURS=n
 	@$(CLI) evidence $(if $(LIST),--list) $(if $(COMMIT),--commit) $(if $(HOURS),--hours $(HOURS))
+
+torture: setup ## work killed at random must end as unbroken work does; KILLS=25 of each kind of work
+	@$(BIN)/python -m benchmarks.torture $(if $(KILLS),--kills $(KILLS))
 
 export: setup ## runs/export: every seed's data as Parquet, with dataset card and Croissant; TABLE=pag for one paper
 	@$(CLI) export $(TABLE)
