@@ -72,7 +72,9 @@ def sentence(title: str, rows: Iterable[Mapping[str, Any]]) -> str:
         return f"{title}: no claim has a verdict from these few steps."
     row, verdict, _ = min(found, key=lambda f: _p(f[2]))
     statement = row["statement"].rstrip(".")
-    return f"{title}: {row['id']} {verdict} at this scale: {statement[0].lower()}{statement[1:]}."
+    if statement[1:2].islower() or statement[1:2] == " ":  # no name in capitals
+        statement = statement[0].lower() + statement[1:]
+    return f"{title}: {row['id']} {verdict} at this scale: {statement}."
 
 
 def _stored(name: str, root: Path) -> list[Mapping[str, Any]]:

@@ -38,6 +38,9 @@ def test_a_claim_counts_by_the_largest_scale_that_decides_it():
 
 def test_the_sentence_is_of_the_surest_verdict():
     assert sentence("A", ROWS) == "A: a/2 holds at this scale: it never crashes."
+    assert sentence("A", [row("a/6", "PAG crashes less", at_reduced_scale=outcome("holds"))]).endswith(
+        ": PAG crashes less."
+    )
     assert sentence("A", ROWS[3:]) == "A: no claim has a verdict from these few steps."
 
 
