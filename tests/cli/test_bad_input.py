@@ -65,7 +65,7 @@ def refused(capsys, *arguments: str) -> str:
         (["table", "day"], ["unknown table", "dai"]),
         (["table", "dai", "--preset", "quik"], ["unknown preset", "quick"]),
         (["table", "dai", "--launcher", "rai"], ["unknown launcher"]),
-        (["table", "dai", "--tasks", "Walker"], ["task", "HalfCheetah-v5"]),
+        (["table", "dai", "--tasks", "Walker"], ["task", "GridMaze-large-4"]),
         (["table", "dai", "--sweep", "t_chang", "--tasks", "Hopper-v5"], ["unknown sweep", "t_change"]),
         (["table", "dai", "--sweep", "t_change", "--tasks", "Hoper-v5"], ["task", "Hopper-v5"]),
         (["table", "dai", "--sweep", "t_change"], ["one task", "--tasks"]),

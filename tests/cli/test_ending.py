@@ -29,7 +29,7 @@ def ended(what: str, folder: Path, *signals: signal.Signals) -> tuple[int, str]:
             time.sleep(0.3)
             process.send_signal(number)
         asked = time.monotonic()
-        _, said = process.communicate(timeout=60)
+        _, said = process.communicate(timeout=240)
         assert time.monotonic() - asked < SECONDS
         return process.returncode, said
     finally:

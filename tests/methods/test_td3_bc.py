@@ -231,7 +231,7 @@ def test_weights_are_dealt_out_within_the_batch_when_shuffled():
         probes = dict.fromkeys(SOURCES, rows)
         known = {"params": {**agent.params, "guide": guide}, "memory": {**agent.memory, "probes": probes}}
         whole = agent.replace(**known, optimizers={**agent.optimizers, "guide": optimizer(guide)})
-        learn = functools.partial(gorl.update, kind="losses", shuffled=shuffled)
+        learn = functools.partial(gorl.update, kind="losses", shuffled=shuffled, relative=False)
         _, metrics = learn(whole, batch, jax.random.key(3), context(2, guide_lr=0.0))
         return metrics["actor_loss"], metrics["weight"]
 
