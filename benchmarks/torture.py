@@ -8,12 +8,13 @@ that of an unbroken one to the bit, and no half-written file may lie about.
 |---|---|---|
 | `run` | trains two seeds, saving after every chunk, and keeps a record | returns and training metrics |
 | `compare` | trains two methods beside each other and judges them | every episode |
-| `dataset` | collects rows into a file | the file's bytes |
+| `dataset` | collects rows into a file | the rows |
 | `report` | computes a paper's tables and figures from records | every file |
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import random
@@ -74,7 +75,7 @@ def job_compare(folder: Path) -> dict[str, str]:
 
 
 def job_dataset(folder: Path) -> dict[str, str]:
-    """Collect rows into a file; its bytes."""
+    """Collect rows into a file of the cache that `start` gave it; what they hold."""
     from guided_rl import envs
     from guided_rl.data.replay import Layout
     from guided_rl.datasets.lookup import find_dataset
@@ -111,8 +112,6 @@ JOBS: dict[str, Callable[[Path], dict[str, str]]] = {
 
 
 def _digest(path: Path) -> str:
-    import hashlib
-
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
@@ -156,8 +155,9 @@ def tortured(job: str, folder: Path, kills: int, seconds: float, moments: random
 
 
 def half_written(folder: Path) -> list[str]:
-    """Files that were left on the way into place."""
-    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.name.endswith((".part", ".tmp")))
+    """Files and folders that were left on the way into place, under the names of `runtime.files` and Orbax."""
+    ways = (".part", ".previous", ".orbax-checkpoint-tmp")
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.name.endswith(ways))
 
 
 def main(options: Torture) -> None:

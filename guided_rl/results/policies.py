@@ -2,7 +2,7 @@
 
 They lie in the run's folder as `policies.npz`, in the format of expert weights (`guides.expert_weights`), with facts
 beside them: task, returns, environment steps and seeds. Kept are policies that are one MLP of the observation; others,
-such as PEX's, which chooses between two, are not.
+such as PEX's, which chooses between two, or one with an affine actor head, are not.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 from guided_rl.guides.expert_weights import Layers, write_weights
 from guided_rl.guides.spec import POLICIES
 from guided_rl.methods.bases import dqn, sac, sac_discrete, td3, unsquashed
-from guided_rl.results.summaries import FINAL_SHARE
+from guided_rl.results.agents import healthy_members
 from guided_rl.runtime.errors import UserError
 
 if TYPE_CHECKING:
@@ -40,12 +40,10 @@ def keep_policies(result: Result, folder: Path) -> Path | None:
       UserError: the folder cannot be written.
     """
     kind, network = KINDS.get(result.method.policies["policy"], ("", ""))
-    healthy = np.flatnonzero(result.died_at < 0)
+    healthy, returns = healthy_members(result)
     layers = _layers(result.agents.params[network]["params"], healthy) if network else None
     if layers is None or not healthy.size or len(result.config.points()) > 1:
         return None
-    last = max(1, round(FINAL_SHARE * len(result.steps)))
-    returns = result.history.evaluation["episode_return"][-last:, healthy, 0].mean((0, 2))
     facts = {
         "task": result.env.name,
         "method": result.method.name,
@@ -53,7 +51,7 @@ def keep_policies(result: Result, folder: Path) -> Path | None:
         "action_size": result.env.action_size,
         "activation": result.config.activation,
         "seeds": result.seeds[healthy].tolist(),
-        "final_returns": np.round(returns.astype(np.float64), 4).tolist(),
+        "final_returns": returns,
         "steps": result.config.steps,
     }
     path = folder / POLICIES
@@ -65,8 +63,14 @@ def keep_policies(result: Result, folder: Path) -> Path | None:
 
 
 def _layers(params: Mapping[str, Any], members: np.ndarray) -> Layers | None:
-    """The layers of an MLP, leaves [members, ...]; None where there is more to it, such as a layer's norm."""
-    params = params.get("MLP_0", params)
+    """The layers of an MLP, leaves [members, ...]; None where there is more to it, such as a layer's norm.
+
+    Of an unsquashed Gaussian the standard deviation is left out: it is played by its mean.
+    """
+    if "MLP_0" in params:
+        if set(params) - {"MLP_0", "log_std"}:
+            return None
+        params = params["MLP_0"]
     if set(params) != {f"Dense_{i}" for i in range(len(params))}:
         return None
     return [jax.tree.map(lambda x: np.asarray(x)[members], dict(params[f"Dense_{i}"])) for i in range(len(params))]

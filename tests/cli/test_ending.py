@@ -21,7 +21,14 @@ SECONDS = 9.0  # Docker kills after ten
 def ended(what: str, folder: Path, *signals: signal.Signals) -> tuple[int, str]:
     """Exit status and stderr of a process that got these signals once it was busy; it must end soon."""
     command = [sys.executable, "-m", "tests.cli.slow_to_stop", what, *RUN, "--folder", str(folder)]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command,
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a test in a shell's background ignores it
+    )
     try:
         line = process.stdout.readline().strip()
         assert line.startswith(("compiling", "computing")), process.stderr.read()  # two compilers may write at once
@@ -29,7 +36,7 @@ def ended(what: str, folder: Path, *signals: signal.Signals) -> tuple[int, str]:
             time.sleep(0.3)
             process.send_signal(number)
         asked = time.monotonic()
-        _, said = process.communicate(timeout=240)
+        _, said = process.communicate(timeout=60)
         assert time.monotonic() - asked < SECONDS
         return process.returncode, said
     finally:

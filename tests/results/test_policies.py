@@ -84,6 +84,8 @@ def test_what_holds_no_policies_says_so(tmp_path):
         find_guide(named, env)
 
 
-def test_a_grid_leaves_no_policies(tmp_path):
-    result = train(small(method="sac", grid={"gamma": (0.9, 0.99)}))
+@pytest.mark.parametrize("changes", [{"grid": {"gamma": (0.9, 0.99)}}, {"actor_head": "affine"}])
+def test_what_would_be_played_otherwise_than_it_was_learned_is_not_kept(tmp_path, changes):
+    """Two agents a seed; a standard deviation that the reader of weights does not know."""
+    result = train(small(method="sac", **changes))
     assert keep_policies(result, tmp_path) is None and not list(tmp_path.iterdir())

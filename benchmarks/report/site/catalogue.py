@@ -13,6 +13,7 @@ from benchmarks.claims.ledger import LONG
 from benchmarks.claims.ledger import PAPER as PAPER_PRESET
 from benchmarks.report.site.claim_rows import ClaimRow, claim_row
 from benchmarks.report.site.markdown_tables import read_table
+from guided_rl.results.records import TUNING_SEED
 from guided_rl.results.tables import Table
 
 
@@ -71,7 +72,7 @@ class CellHead:
     @property
     def main(self) -> bool:
         """Whether it is its method's cell of the comparison."""
-        return not self.variant and self.points == 1 and min(self.seeds, default=0) < 10_000
+        return not self.variant and self.points == 1 and min(self.seeds, default=0) < TUNING_SEED
 
 
 @dataclass(frozen=True)

@@ -53,7 +53,7 @@ def weights_of(agent: Agent, guide, batch: Batch, ctx: Context, kind: str, relat
 
 
 def watched_weights(agent: Agent, ctx: Context, kind: str) -> Metrics:
-    """The weights of the watched rows by source."""
+    """The weights 2 σ(f_w) of the watched rows by source, also with `relative` before they are divided."""
     unpack = Layout.of(ctx.setup.observation_size, ctx.setup.action_space.width).unpack
     scaled = lambda rows: td3_bc.scaled_batch(agent, unpack(rows))
     weigh = lambda rows: weights_of(agent, agent.params["guide"], scaled(rows), ctx, kind)

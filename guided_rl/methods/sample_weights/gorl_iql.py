@@ -52,7 +52,7 @@ def inputs_of(agent: Agent, batch: Batch, u: jax.Array, ctx: Context, kind: str)
 
 
 def watched_weights(agent: Agent, ctx: Context, kind: str) -> Metrics:
-    """The weights of the watched rows by source."""
+    """The weights 2 σ(f_w) of the watched rows by source, also with `relative` before they are divided."""
     unpack = Layout.of(ctx.setup.observation_size, ctx.setup.action_space.width).unpack
 
     def weigh(rows: jax.Array) -> jax.Array:
