@@ -6,9 +6,7 @@ catalogue of tasks, and CONTRIBUTING.md as a page.
 
 from __future__ import annotations
 
-import functools
 import inspect
-import math
 import re
 import sys
 from pathlib import Path
@@ -85,26 +83,6 @@ def outside_links(text: str) -> str:
     return re.sub(r"\[([^\]]+)\]\((?!https?:|#)([^)]+)\)", r"`\2`", text)
 
 
-def source_of(name: str) -> tuple[Any, str]:
-    """The module in which a method is defined, and its path in the checkout."""
-    from guided_rl.methods import METHODS
-
-    entry = METHODS[name]
-    while isinstance(entry, functools.partial):
-        entry = entry.func
-    module = inspect.getmodule(entry) if inspect.isfunction(entry) else defining(entry)
-    return module, str(Path(module.__file__).relative_to(ROOT))
-
-
-def defining(method: Any) -> Any:
-    """The module of `guided_rl.methods` that assigns this value to a name of its own."""
-    for name, module in sorted(sys.modules.items()):
-        own = [key for key, value in vars(module).items() if value is method] if "guided_rl.methods." in name else []
-        if any(re.search(rf"^{key} = ", inspect.getsource(module), re.MULTILINE) for key in own):
-            return module
-    raise LookupError(f"no module of guided_rl.methods defines {method.name}")
-
-
 def idea(module: Any) -> str:
     """A module's docstring as Markdown: indented equations become blocks."""
     text = inspect.cleandoc(module.__doc__ or "")
@@ -113,36 +91,28 @@ def idea(module: Any) -> str:
 
 def method_page(name: str) -> str:
     """Idea and equations, what it needs, switches, hyper-parameters, a command."""
+    from benchmarks.report.site.descriptions import hparams_of, needs_of
+    from benchmarks.report.site.descriptions import module_of as module_of_method
     from guided_rl import methods
 
-    method, (module, path) = methods.build(name), source_of(name)
-    needs = [word for word, asked in (("a guide", method.needs.guide), ("a dataset", method.needs.dataset)) if asked]
+    method, module = methods.build(name), module_of_method(name)
+    path = Path(module.__file__).relative_to(ROOT)
     lines = [
         f"# {name}",
         "",
         idea(module),
-        f"Source: `{path}`. It needs {' and '.join(needs) or 'nothing but a task'}.",
+        f"Source: `{path}`. It needs {' and '.join(needs_of(method)) or 'nothing but a task'}.",
         "",
     ]
     lines += ["## Command", "", "```sh", command(name, method), "```", ""]
     lines += ["## Hyper-parameters", "", "`--set NAME=VALUE`; any of them can be a grid, `--grid NAME=A,B`.", ""]
     lines += ["| name | default | range | is |", "|---|---:|---|---|"]
-    for key, hparam in method.hparams.items():
-        share = " (share of the budget)" if hparam.share_of_budget else ""
-        lines.append(f"| `{key}` | {hparam.default:g} | {interval(hparam)} | {hparam.doc}{share} |")
+    lines += [f"| `{key}` | {default} | {span} | {said} |" for key, default, span, said in hparams_of(method)]
     switches = methods.switches(name)
     if switches:
         lines += ["", "## Switches", "", "`--option NAME=WORD`.", "", "| name | default |", "|---|---|"]
         lines += [f"| `{key}` | `{value}` |" for key, value in switches.items()]
     return "\n".join(lines) + "\n"
-
-
-def interval(hparam: Any) -> str:
-    """From where to where it makes sense."""
-    low, high = hparam.low, hparam.high
-    if math.isinf(low) and math.isinf(high):
-        return "any"
-    return f"{low:g} and more" if math.isinf(high) else f"{low:g} to {high:g}"
 
 
 def command(name: str, method: Any) -> str:
@@ -165,14 +135,15 @@ def command(name: str, method: Any) -> str:
 
 def methods_index() -> str:
     """Every method with its first line and what it needs."""
+    from benchmarks.report.site.descriptions import module_of as module_of_method
+    from benchmarks.report.site.descriptions import needs_of
     from guided_rl import methods
 
     lines = ["# Methods", "", "| method | is | needs |", "|---|---|---|"]
     for name in methods.METHODS:
-        method, (module, _) = methods.build(name), source_of(name)
+        method, module = methods.build(name), module_of_method(name)
         first = inspect.cleandoc(module.__doc__ or "").split("\n\n")[0].replace("\n", " ").replace("|", "\\|")
-        needs = [word for word, asked in (("guide", method.needs.guide), ("dataset", method.needs.dataset)) if asked]
-        lines.append(f"| [`{name}`]({name}.md) | {first} | {', '.join(needs) or '–'} |")
+        lines.append(f"| [`{name}`]({name}.md) | {first} | {', '.join(needs_of(method)) or '–'} |")
     return "\n".join(lines) + "\n"
 
 

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.claims.ledger import ELSEWHERE
+from benchmarks.report.site.claim_rows import value_text
 from benchmarks.runner.cells import COMMITTED
 from benchmarks.runner.main_job import Verdicts
 from benchmarks.runner.paths import ROOT, records_root
 from benchmarks.runner.tables import TABLES, find_table
-from guided_rl.results.statistics import Interval
-from guided_rl.results.tables import Table, estimate
+from guided_rl.results.tables import Table, estimate, stored_interval
 from guided_rl.runtime.errors import UserError
 
 SCALES = {"outcome": "the paper's", "at_papers_steps": "its steps", "at_reduced_scale": "scaled twin"}
@@ -50,7 +50,7 @@ def cells(
     for name, kept, row in _returns(names, root):
         if fnmatchcase(kept, preset) and fnmatchcase(row["task"], task) and fnmatchcase(row["method"], method):
             variant = ", ".join([row["variant"], *(f"{k} {v:g}" for k, v in row["grid_point"].items())]).strip(", ")
-            means = [_shown(row[part]["mean"]) for part in ("early", "final", "auc")]
+            means = [estimate(stored_interval(row[part]["mean"])) for part in ("early", "final", "auc")]
             who = (row["task"], row["method"], variant or "–", row["protocol"])
             rows.append((name, kept, *who, str(len(row["seeds"])), *means))
     if not rows:
@@ -86,7 +86,7 @@ def claims(
                     and found["verdict"] != ELSEWHERE
                     and fnmatchcase(found["verdict"], verdict)
                 ):
-                    shown = "–" if found["interval"] is None else _shown(found["interval"], row["unit"] == "gain")
+                    shown = value_text(found, row["unit"]) or "–"
                     rows.append((row["id"], row["statement"], words, found["verdict"], shown))
     if not rows:
         raise UserError(f"no claim of {' or '.join(names)} has verdict {verdict}, task {task} and method {method}")
@@ -107,10 +107,3 @@ def _returns(names: Sequence[str], root: Path) -> Iterator[tuple[str, str, Mappi
             if path.exists():
                 for row in json.loads(path.read_text(encoding="utf-8"))["rows"]:
                     yield name, preset, row
-
-
-def _shown(stored: Mapping[str, Any], share: bool = False) -> str:
-    """A stored interval as one reads it, a share in per cent."""
-    ends = {part: float("nan") if stored[part] is None else stored[part] for part in ("value", "low", "high")}
-    scaled = {part: 100 * value if share else value for part, value in ends.items()}
-    return estimate(Interval(**scaled, n=stored["n"], kind=stored["kind"])) + (" %" if share else "")

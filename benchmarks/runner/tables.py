@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from benchmarks.papers import find_papers
@@ -118,18 +118,7 @@ def build_report(name: str, preset: str, root: Path = ROOT) -> build.Content:
     table, home = find_table(name), records_root(preset, root) / name
     made_from = _digest(name, preset, root)
     found = {other: records.read_all(home.parent, name, other) for other in _together(preset)}
-    more = {"more": table.figures, "published": table.published, "paper_networks": table.paper_networks}
-    content = build.build(
-        found[preset],
-        table.title,
-        preset,
-        table.claims_at(preset),
-        table.pairs,
-        table.sweeps,
-        table.ours,
-        ledger=found,
-        **more,
-    )
+    content = content_of(table, preset, found)
     once, folder, ledger = preset in COMMITTED, home / preset / "report", []
     (folder / inputs.NAME).unlink(missing_ok=True)
     if once:
@@ -138,6 +127,33 @@ def build_report(name: str, preset: str, root: Path = ROOT) -> build.Content:
     written = build.write(content, folder, claims=not once)
     _clear(folder, [*written, inputs.keep(folder, made_from, [*ledger, *written])])
     return content
+
+
+def content_of(
+    table: PaperTable, preset: str, found: Mapping[str, Sequence[records.Record]], draw: bool = True
+) -> build.Content:
+    """A paper's report at a preset as a value.
+
+    Args:
+      found: records by preset, all that its claims are judged from together. draw: whether the figures too.
+
+    Raises:
+      UserError: the preset has no records.
+    """
+    return build.build(
+        found[preset],
+        table.title,
+        preset,
+        table.claims_at(preset),
+        table.pairs,
+        table.sweeps,
+        table.ours,
+        more=table.figures,
+        published=table.published,
+        paper_networks=table.paper_networks,
+        ledger=found,
+        draw=draw,
+    )
 
 
 def _together(preset: str) -> tuple[str, ...]:

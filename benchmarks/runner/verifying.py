@@ -15,11 +15,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from benchmarks.report import build
 from benchmarks.runner.cells import COMMITTED, Cell, cells_of
 from benchmarks.runner.paths import ROOT, CellPaths, chosen, finished, records_root
 from benchmarks.runner.running import run_cell, run_piece
-from benchmarks.runner.tables import find_table
+from benchmarks.runner.tables import content_of, find_table
 from guided_rl.results import records, statistics
 from guided_rl.results.records import Record
 from guided_rl.results.summaries import sample
@@ -86,19 +85,8 @@ def _tables(name: str, found: Mapping[str, list[Record]], home: Path, say: Say) 
     table = find_table(name)
     for number, (preset, there) in enumerate(found.items()):
         say(f"{table.title}, preset {preset}: computing the tables of {len(there)} records")
-        content = build.build(
-            there,
-            table.title,
-            preset,
-            table.claims,
-            table.pairs,
-            table.sweeps,
-            table.ours,
-            published=table.published,
-            paper_networks=table.paper_networks,
-            ledger={other: found.get(other, []) for other in COMMITTED},
-            draw=False,
-        )
+        every = {other: found.get(other, []) for other in COMMITTED}
+        content = content_of(table, preset, every, draw=False)
         for part, shown in content.tables().items():
             if part != "claims":
                 yield home / preset / "report" / part, shown

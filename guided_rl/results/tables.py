@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -89,6 +89,12 @@ def to_json(table: Table) -> str:
 def as_json(content: Any) -> str:
     """Any values as JSON text, `plain` ones; what does not exist is null."""
     return json.dumps(_nulls(plain(content)), indent=1, ensure_ascii=False) + "\n"
+
+
+def stored_interval(facts: Mapping[str, Any]) -> Interval:
+    """The interval that `as_json` wrote, NaN where there was none."""
+    whole: dict[str, Any] = {name: math.nan if value is None else value for name, value in facts.items()}
+    return Interval(**whole)
 
 
 def number(value: float) -> str:

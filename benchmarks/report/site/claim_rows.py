@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmarks.claims.ledger import ELSEWHERE, FAILS, HOLDS, LONG, MORE_EXPERTS, PAPER, TESTED, UNDECIDED
-from guided_rl.results.statistics import Interval
-from guided_rl.results.tables import estimate, number, percent
+from guided_rl.results.tables import estimate, number, percent, stored_interval
 
 STYLES = {HOLDS: "holds", FAILS: "fails", MORE_EXPERTS: "more", UNDECIDED: "open", ELSEWHERE: "none", TESTED: "tested"}
 SIGNS = {HOLDS: "✓", FAILS: "✗", UNDECIDED: "?", MORE_EXPERTS: "+", ELSEWHERE: "·", TESTED: "T"}
@@ -142,7 +141,7 @@ def _judged(scale: str, outcome: Mapping[str, Any], unit: str) -> Judged:
     return Judged(
         scale,
         outcome["verdict"],
-        _value(outcome, unit),
+        value_text(outcome, unit),
         holm if holm not in (None, outcome["verdict"]) else "",
         _p(outcome["p"]),
         _p(outcome["p_holm"]),
@@ -151,12 +150,12 @@ def _judged(scale: str, outcome: Mapping[str, Any], unit: str) -> Judged:
     )
 
 
-def _value(outcome: Mapping[str, Any], unit: str) -> str:
+def value_text(outcome: Mapping[str, Any], unit: str) -> str:
+    """A stored outcome's number with its interval; empty where it has none."""
     if outcome["interval"] is None:
         text = "" if outcome["value"] is None else number(outcome["value"])
     else:
-        nan = lambda value: float("nan") if value is None else value
-        interval = Interval(**{name: nan(value) for name, value in outcome["interval"].items()})
+        interval = stored_interval(outcome["interval"])
         text = percent(interval) if unit == "gain" else estimate(interval)
     return "" if text == "–" else text
 

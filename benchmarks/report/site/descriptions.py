@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from guided_rl import methods
-from guided_rl.methods.base import HParam
+from guided_rl.methods.base import HParam, Method
 
 
 @dataclass(frozen=True)
@@ -38,13 +38,22 @@ def describe(name: str) -> Description | None:
     """The description of a method; None for a name that the suite does not know."""
     if name not in methods.METHODS:
         return None
-    method, module = methods.build(name), _module(methods.METHODS[name])
-    needs = [word for word, asked in (("a guide", method.needs.guide), ("a dataset", method.needs.dataset)) if asked]
-    rows = [
-        (key, f"{h.default:g}", _range(h), h.doc + (" (share of the budget)" if h.share_of_budget else ""))
-        for key, h in method.hparams.items()
-    ]
-    return Description(paragraphs(module.__doc__ or ""), tuple(needs), tuple(rows), module.__name__)
+    method, module = methods.build(name), module_of(name)
+    return Description(paragraphs(module.__doc__ or ""), needs_of(method), hparams_of(method), module.__name__)
+
+
+def needs_of(method: Method) -> tuple[str, ...]:
+    """What must be given to it, in words."""
+    asked = {"a guide": method.needs.guide, "a dataset": method.needs.dataset}
+    return tuple(words for words, needed in asked.items() if needed)
+
+
+def hparams_of(method: Method) -> tuple[tuple[str, str, str, str], ...]:
+    """Name, default, range and meaning of each hyper-parameter."""
+    share = " (share of the budget)"
+    return tuple(
+        (key, f"{h.default:g}", _range(h), h.doc + share * h.share_of_budget) for key, h in method.hparams.items()
+    )
 
 
 def paragraphs(docstring: str) -> tuple[tuple[str, bool], ...]:
@@ -62,14 +71,15 @@ def paragraphs(docstring: str) -> tuple[tuple[str, bool], ...]:
     return tuple((text, as_is) for text, as_is in found if text)
 
 
-def _module(entry: Any) -> Any:
+def module_of(name: str) -> Any:
     """The module that defines a method: of the function that builds it, or the one that assigns the value."""
+    entry: Any = methods.METHODS[name]
     while isinstance(entry, functools.partial):
         entry = entry.func
     if inspect.isfunction(entry):
         return inspect.getmodule(entry)
-    for name, module in sorted(sys.modules.items()):
-        if name.startswith("guided_rl.methods.") and any(value is entry for value in vars(module).values()):
+    for place, module in sorted(sys.modules.items()):
+        if place.startswith("guided_rl.methods.") and any(value is entry for value in vars(module).values()):
             own = [key for key, value in vars(module).items() if value is entry]
             if any(re.search(rf"^{key} = ", inspect.getsource(module), re.MULTILINE) for key in own):
                 return module

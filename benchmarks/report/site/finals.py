@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from guided_rl.results.statistics import Interval
-from guided_rl.results.tables import estimate
+from guided_rl.results.tables import estimate, stored_interval
 
 
 def final_texts(rows: Sequence[Mapping[str, Any]]) -> dict[tuple[str, ...], str]:
@@ -15,8 +13,7 @@ def final_texts(rows: Sequence[Mapping[str, Any]]) -> dict[tuple[str, ...], str]
     found = {}
     for row in rows:
         if row["protocol"] == "policy" and not row["grid_point"]:
-            facts = {k: math.nan if v is None else v for k, v in row["final"]["mean"].items()}
             unit = " of 100" if row["normalised"] else ""
             key = tuple(row[name] for name in ("table", "preset", "task", "method", "variant"))
-            found[key] = estimate(Interval(**facts)) + unit
+            found[key] = estimate(stored_interval(row["final"]["mean"])) + unit
     return found

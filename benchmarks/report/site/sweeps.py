@@ -9,7 +9,7 @@ from typing import Any
 
 from benchmarks.report.site.drawings import intervals_svg
 from guided_rl.results.statistics import Interval
-from guided_rl.results.tables import estimate, number
+from guided_rl.results.tables import estimate, number, stored_interval
 
 METRICS = {"final": "final return", "auc": "AUC of the return"}
 
@@ -64,7 +64,7 @@ def _sweep(key: tuple[str, ...], rows: Sequence[Mapping[str, Any]], metric: str)
     _, _, task, method, _ = key
     axes = tuple(rows[0]["grid_point"])
     title = f"{method} on {task}: {METRICS[metric]} by {' and '.join(axes)}"
-    found = [_interval(row[metric]["raw_mean"]) for row in rows]
+    found = [stored_interval(row[metric]["raw_mean"]) for row in rows]
     common: dict[str, Any] = dict(zip(("title", "table", "preset", "task", "method"), (title, *key[:4]), strict=True))
     common |= {"axes": axes, "metric": METRICS[metric], "seeds": len(rows[0]["seeds"])}
     if len(axes) == 2:
@@ -91,7 +91,3 @@ def _shaded(found: Sequence[Interval]) -> list[HeatCell]:
         HeatCell(f"{number(i.value)}\n[{number(i.low)}, {number(i.high)}]", (i.value - middle) / most if far else 0.0)
         for i, far in zip(found, apart, strict=True)
     ]
-
-
-def _interval(facts: Mapping[str, Any]) -> Interval:
-    return Interval(**{name: math.nan if value is None else value for name, value in facts.items()})
